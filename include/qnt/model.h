@@ -1,0 +1,88 @@
+#ifndef QNT_MODEL_H
+#define QNT_MODEL_H
+/** Models: build, load, save, inspect. Activations are NHWC; dimension 0 is the batch and is left out of shapes here. */
+#include <stddef.h>
+#include <stdint.h>
+#include <qnt/cpu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct qnt_model qnt_model;
+
+enum { QNT_MAX_RANK = 4 };
+typedef enum qnt_dtype { QNT_F32 = 1, QNT_S8 = 2, QNT_U8 = 3, QNT_S32 = 4 } qnt_dtype;
+
+/** A tensor as the model describes it. Pointers stay valid while the model lives and is not changed. */
+typedef struct qnt_tensor_info {
+    const char *name;
+    qnt_dtype type;
+    uint32_t bits;      /**< width of the codes: 2..8 for S8, else 8 or 32 */
+    uint32_t rank;      /**< activations: without the batch; constants: all */
+    size_t dim[QNT_MAX_RANK];
+    int constant;
+    uint32_t scales;    /**< number of scales: 0 (not quantized), 1, or one per channel */
+    const float *scale; /**< real = scale * (q - zero_point) */
+    int32_t zero_point; /**< one for the tensor */
+} qnt_tensor_info;
+
+typedef struct qnt_node_info {
+    const char *name, *op;
+    uint64_t macs;          /**< per image */
+    uint64_t weight_bytes;  /**< as stored in a .qnt file */
+} qnt_node_info;
+
+/** Loads a model file (.qnt) by mapping it; the file must not be changed while the model lives. Any damage is
+ *  QNT_ERR_FORMAT with a text naming file, section, expected and found. *out is untouched on failure. */
+QNT_API qnt_status qnt_model_load(qnt_ctx *ctx, const char *path, qnt_model **out);
+/** The same from memory, which is copied. */
+QNT_API qnt_status qnt_model_load_memory(qnt_ctx *ctx, const void *data, size_t bytes, qnt_model **out);
+/** Writes a .qnt file (to a temporary name, then renamed). */
+QNT_API qnt_status qnt_model_save(const qnt_model *model, const char *path);
+/** A built-in architecture with random weights (He, from seed): "article-cnn". Unknown: QNT_ERR_ARG listing the names. */
+QNT_API qnt_status qnt_model_build(qnt_ctx *ctx, const char *name, uint64_t seed, qnt_model **out);
+/** Models are reference-counted by their sessions; free drops the caller's reference. NULL is allowed. */
+QNT_API void qnt_model_free(qnt_model *model);
+
+QNT_API size_t qnt_model_node_count(const qnt_model *model);
+QNT_API qnt_status qnt_model_node(const qnt_model *model, size_t i, qnt_node_info *out);
+QNT_API size_t qnt_model_tensor_count(const qnt_model *model);
+QNT_API qnt_status qnt_model_tensor(const qnt_model *model, size_t i, qnt_tensor_info *out);
+/** The model's first input and output. */
+QNT_API qnt_status qnt_model_input(const qnt_model *model, qnt_tensor_info *out);
+QNT_API qnt_status qnt_model_output(const qnt_model *model, qnt_tensor_info *out);
+/** Bytes of all weights and biases as stored in a .qnt file (k-bit codes packed). */
+QNT_API uint64_t qnt_model_weight_bytes(const qnt_model *model);
+/** How images become inputs: x[c] = (byte / 255 - mean[c]) / deviation[c]. Arrays of 4; channels past the model's are 0 and 1. */
+QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], float deviation[4]);
+
+/** Attributes of a node to add; only the fields of its op count. */
+typedef struct qnt_node_attr {
+    size_t size; /**< sizeof(qnt_node_attr) */
+    uint32_t kernel[2], stride[2], dilation[2]; /**< h, w; 0 means 1. conv2d, maxpool, avgpool */
+    uint32_t pad[4];                            /**< top, left, bottom, right */
+    uint32_t groups;                            /**< conv2d; 0 means 1 */
+    float lo, hi;                               /**< clamp */
+    float epsilon;                              /**< batchnorm */
+} qnt_node_attr;
+
+/** Building by hand. An id is a tensor's index (>= 0). Names are copied and must be unique. Not thread-safe. */
+QNT_API qnt_status qnt_model_new(qnt_ctx *ctx, qnt_model **out);
+/** A float input of shape dim (without the batch). */
+QNT_API qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint32_t rank, const size_t *dim, int *id);
+/** A float constant, copied. conv2d weights are [oc][kh][kw][ic / groups], fully_connected's [out][in]. */
+QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank, const size_t *dim,
+                                       const float *data, int *id);
+/** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
+ *  softmax or batchnorm (x, gamma, beta, mean, variance). Shapes are inferred now: a misfit is an error naming the node.
+ *  *id receives its output tensor, named as the node. */
+QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
+                                      const int *inputs, size_t n_inputs, int *id);
+QNT_API qnt_status qnt_model_set_output(qnt_model *model, int id);
+QNT_API qnt_status qnt_model_set_normalisation(qnt_model *model, const float mean[4], const float deviation[4]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,9 @@
+#ifndef QNT_QNT_H
+#define QNT_QNT_H
+/** libqnt: trains, compresses and runs quantized neural networks. Includes every public header. */
+#include <qnt/status.h>
+#include <qnt/cpu.h>
+#include <qnt/model.h>
+#include <qnt/session.h>
+#include <qnt/train.h>
+#endif

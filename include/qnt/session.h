@@ -1,0 +1,59 @@
+#ifndef QNT_SESSION_H
+#define QNT_SESSION_H
+/** Sessions: a model prepared for running. */
+#include <stddef.h>
+#include <stdint.h>
+#include <qnt/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct qnt_session qnt_session;
+
+/** Fields are appended only; zero means the default. */
+typedef struct qnt_session_config {
+    size_t size;        /**< sizeof(qnt_session_config) */
+    uint32_t max_batch; /**< images per run at most; 0: 1 */
+    uint32_t threads;   /**< 0 or 1: the caller's thread alone; n: the caller and n - 1 pinned workers, parked between calls */
+    const uint32_t *cpus; /**< CPU numbers to pin the workers to, n_cpus of them; NULL: one per usable physical core. The
+                               caller's thread is pinned during nothing: pin it yourself. */
+    uint32_t n_cpus;
+    int quantized_io;   /**< 1: input and output are the quantized bytes (s8), without the graph's quantize and dequantize;
+                             QNT_ERR_TYPE when the model has none */
+    int keep_tensors;   /**< 1: no memory is shared between tensors, so qnt_session_peek can read every one (debugging) */
+} qnt_session_config;
+
+/** Prepares the model: fuses, plans memory, packs weights, binds kernels, starts the workers. config may be NULL. A pinning
+ *  failure is a warning on the context's log. The session keeps a reference to the model. Thread-safe. */
+QNT_API qnt_status qnt_session_create(qnt_model *model, const qnt_session_config *config, qnt_session **out);
+/** Stops the workers. NULL is allowed. */
+QNT_API void qnt_session_free(qnt_session *session);
+
+/** Runs `batch` images: in is [batch][input shape], out [batch][output shape], of the types the session says below; they
+ *  must not overlap. With threads <= 1: no allocation, lock or system call. Same bytes for every thread count, batch
+ *  size and ISA. One call at a time per session; different sessions may run at once. */
+QNT_API qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch);
+
+/** Input and output as this session takes and gives them: type, shape, and scale and zero point when quantized. */
+QNT_API qnt_status qnt_session_input(const qnt_session *session, qnt_tensor_info *out);
+QNT_API qnt_status qnt_session_output(const qnt_session *session, qnt_tensor_info *out);
+
+/** One step of the prepared plan. */
+typedef struct qnt_step_info {
+    const char *name, *op, *variant; /**< variant: the kernel bound, "" when the step only moves data */
+    uint64_t macs;                   /**< per image */
+    const char *output;              /**< name of the tensor it writes */
+} qnt_step_info;
+QNT_API size_t qnt_session_step_count(const qnt_session *session);
+QNT_API qnt_status qnt_session_step(const qnt_session *session, size_t i, qnt_step_info *out);
+QNT_API size_t qnt_session_arena_bytes(const qnt_session *session);
+
+/** With keep_tensors: the bytes of the named activation after the last run, [batch][shape]. The pointer stays valid until the
+ *  session is freed. */
+QNT_API qnt_status qnt_session_peek(const qnt_session *session, const char *tensor, const void **data, qnt_tensor_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

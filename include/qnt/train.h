@@ -1,0 +1,95 @@
+#ifndef QNT_TRAIN_H
+#define QNT_TRAIN_H
+/** Data sets and training with fake quantization. */
+#include <stddef.h>
+#include <stdint.h>
+#include <qnt/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Labelled images in memory: u8, NHWC, 32 x 32 x 3 here. Read-only after creation: may be shared between threads. */
+typedef struct qnt_dataset qnt_dataset;
+typedef enum qnt_split { QNT_TRAIN = 0, QNT_TEST = 1 } qnt_split;
+
+/** CIFAR-10 in its binary layout: QNT_TRAIN reads data_batch_1..5.bin, QNT_TEST test_batch.bin, of any number of 3073-byte
+ *  records each (converted from planes to NHWC). A missing file is QNT_ERR_IO; a short or over-long one QNT_ERR_FORMAT naming
+ *  file and record; a label over 9 the same. */
+QNT_API qnt_status qnt_dataset_cifar10(qnt_ctx *ctx, const char *folder, qnt_split split, qnt_dataset **out);
+/** The built-in generated set: 10 classes of 32 x 32 x 3 textures and shapes with noise, the same bytes on every machine.
+ *  count 0: 10,000 (train) or 2,000 (test). */
+QNT_API qnt_status qnt_dataset_builtin(qnt_ctx *ctx, qnt_split split, size_t count, qnt_dataset **out);
+/** Parts the last n images off into *tail (validation); both stay usable, the first is shortened. 0 < n < size. */
+QNT_API qnt_status qnt_dataset_hold_out(qnt_dataset *data, size_t n, qnt_dataset **tail);
+QNT_API void qnt_dataset_free(qnt_dataset *data);
+QNT_API size_t qnt_dataset_size(const qnt_dataset *data);
+QNT_API size_t qnt_dataset_classes(const qnt_dataset *data);
+/** Image i as 32 * 32 * 3 bytes, NHWC, and its label. NULL past the end. */
+QNT_API const uint8_t *qnt_dataset_image(const qnt_dataset *data, size_t i, int *label);
+/** Mean and standard deviation of byte / 255 per channel. */
+QNT_API void qnt_dataset_moments(const qnt_dataset *data, float mean[4], float deviation[4]);
+/** Image i as the model's float input (its normalisation applied): 32 * 32 * 3 floats. */
+QNT_API qnt_status qnt_dataset_input(const qnt_dataset *data, const qnt_model *model, size_t i, float *dst, int *label);
+
+typedef struct qnt_train qnt_train;
+typedef enum qnt_schedule { QNT_LR_CONSTANT = 0, QNT_LR_COSINE = 1 } qnt_schedule;
+
+/** Fields are appended only. QNT_TRAIN_CONFIG_INIT sets the article's recipe. */
+typedef struct qnt_train_config {
+    size_t size;
+    uint32_t epochs;       /**< 10 */
+    uint32_t batch;        /**< 64 */
+    float lr;              /**< 0.01 */
+    float momentum;        /**< 0 */
+    float weight_decay;    /**< 0; on weights and biases, as PyTorch's SGD */
+    qnt_schedule schedule;
+    uint32_t warmup_steps; /**< linear, before the schedule */
+    uint32_t augment;      /**< 1: pad 4 + random crop, random horizontal flip */
+    uint32_t weight_bits;  /**< 0: float training; 2..8: fake quantization */
+    const char *layer_bits; /**< "conv1=8,fc1=2": overrides by layer name; NULL: none */
+    uint32_t activation_bits; /**< 8 (the only width supported now) */
+    float ema;             /**< weight of a new batch in the range average, 0.01; the first batch sets it */
+    uint32_t freeze_ranges_epoch; /**< ranges are frozen from this epoch on; 0: for the last epoch when epochs > 1 */
+    float kl;              /**< lambda of + lambda * KL(p || q), p from the frozen teacher; 0: none */
+    int kl_minus;          /**< 1: the article's printed sign, for reproduction only */
+    uint64_t seed;
+    uint32_t threads;      /**< 0: one per usable core. Never changes the result. */
+} qnt_train_config;
+#define QNT_TRAIN_CONFIG_INIT                                                                                           \
+    {                                                                                                                   \
+        sizeof(qnt_train_config), 10, 64, 0.01f, 0.0f, 0.0f, QNT_LR_CONSTANT, 0, 0, 0, NULL, 8, 0.01f, 0, 0.0f, 0, 1, 0 \
+    }
+
+typedef struct qnt_train_progress {
+    uint32_t epoch, epochs; /**< epoch counts from 0 */
+    uint32_t step, steps;   /**< within the epoch */
+    double loss, accuracy;  /**< running means over the epoch's training images so far (accuracy 0..1) */
+    double images_per_second, seconds_left;
+} qnt_train_progress;
+
+/** Starts training a copy of the float model `start` on `data`, which must outlive the trainer; `teacher` (float) is needed
+ *  when config->kl > 0, else NULL. */
+QNT_API qnt_status qnt_train_create(const qnt_model *start, const qnt_model *teacher, const qnt_dataset *data,
+                                    const qnt_train_config *config, qnt_train **out);
+QNT_API void qnt_train_free(qnt_train *train);
+/** One optimizer step; *finished becomes 1 after the last. Deterministic: same seed, same weights, for any thread count. */
+QNT_API qnt_status qnt_train_step(qnt_train *train, qnt_train_progress *progress, int *finished);
+/** The model as trained so far: float weights, or with weight_bits the quantized model (s8 activations, k-bit weights). */
+QNT_API qnt_status qnt_train_model(const qnt_train *train, qnt_model **out);
+/** The float master weights as a model. */
+QNT_API qnt_status qnt_train_float_model(const qnt_train *train, qnt_model **out);
+/** Everything needed to go on: weights, momentum, ranges, position, random state. Resuming gives the same bytes as not stopping.
+ *  restore needs a trainer created with the same configuration and data: anything else is QNT_ERR_STATE naming the field. */
+QNT_API qnt_status qnt_train_checkpoint(const qnt_train *train, const char *path);
+QNT_API qnt_status qnt_train_restore(qnt_train *train, const char *path);
+/** Evaluation forward pass (ranges frozen) of `batch` normalised float images: the trainer's own, without converting.
+ *  logits: [batch][classes]. tensor, data, info: when tensor is not NULL, the named activation as computed, see
+ *  qnt_session_peek. For the test that what trains is what runs. */
+QNT_API qnt_status qnt_train_forward(qnt_train *train, const float *images, size_t batch, float *logits,
+                                     const char *tensor, const void **data, qnt_tensor_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

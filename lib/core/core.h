@@ -1,0 +1,41 @@
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+/* Context, error text and memory: what every part of lib/ stands on. */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <qnt/cpu.h>
+#include "simd/cpu.h"
+#include "simd/kernels.h"
+
+struct qnt_ctx {
+    qnt_config config; /* allocator and log filled in: never NULL callbacks */
+    qnt_isa_set found, usable;
+    struct qnt_dsp dsp; /* const after create */
+};
+
+/* Sets the thread's error text and returns `status`. Cold paths only; never allocates. */
+qnt_status qnt_fail(qnt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "context: " before the text that is there ("model.qnt: " ...). Returns status. */
+qnt_status qnt_fail_in(qnt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sends text to the context's log callback. level 1: warning, 2: note. */
+void qnt_log(const qnt_ctx *ctx, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Zeroed memory from the context's allocator, 64-byte aligned; NULL with the error text set ("out of memory: N bytes for
+ * WHAT"). bytes == 0 gives a valid pointer. */
+void *qnt_alloc(const qnt_ctx *ctx, size_t bytes, const char *what);
+/* count * size with overflow check. */
+void *qnt_alloc_array(const qnt_ctx *ctx, size_t count, size_t size, const char *what);
+/* Grows an array to hold `need` elements (doubling); *capacity in elements. New elements are zero. On failure nothing changed. */
+qnt_status qnt_grow(const qnt_ctx *ctx, void **array, size_t *capacity, size_t need, size_t size, const char *what);
+char *qnt_strdup(const qnt_ctx *ctx, const char *text);
+void qnt_release(const qnt_ctx *ctx, void *ptr); /* NULL allowed */
+
+static inline bool qnt_mul_overflows(size_t a, size_t b, size_t *out)
+{
+    return __builtin_mul_overflow(a, b, out);
+}
+static inline size_t qnt_round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
+#endif

@@ -1,0 +1,63 @@
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+/* The model as data: tensors and nodes. Made by the builder, the importers and the quantizer; read by plan and train.
+ * Nodes are in execution order (each node's inputs are produced before it). Activations are NHWC; dim leaves the batch out. */
+#include <qnt/model.h>
+#include "lib/core/core.h"
+
+struct qnt_op_def;
+
+struct qnt_tensor {
+    char *name;
+    qnt_dtype type;
+    uint32_t bits; /* 2..8 for S8 */
+    uint32_t rank;
+    size_t dim[QNT_MAX_RANK];
+    bool constant;
+    bool owns_data;  /* data is freed with the model; otherwise it lies in the mapped file */
+    uint32_t scales; /* 0, 1, or dim[0] for weights (the output channel is the first dimension) */
+    float *scale;    /* owned */
+    int32_t zero;    /* activations; 0 for weights */
+    void *data;      /* constants: elements of `type`, k-bit codes unpacked to s8 */
+};
+enum { QNT_MAX_INPUTS = 6 };
+struct qnt_node {
+    char *name;
+    const struct qnt_op_def *op;
+    int in[QNT_MAX_INPUTS]; /* tensor ids */
+    uint32_t n_in;
+    int out;
+    qnt_node_attr attr; /* normalised: 0 replaced by the defaults */
+};
+struct qnt_model {
+    qnt_ctx *ctx;
+    _Atomic uint32_t refs;
+    struct qnt_tensor *tensor;
+    size_t n_tensors, cap_tensors;
+    struct qnt_node *node;
+    size_t n_nodes, cap_nodes;
+    int input, output; /* tensor ids, -1 before they are set */
+    float mean[4], deviation[4];
+    void *map; /* the mapped file, or NULL */
+    size_t map_bytes;
+};
+
+/* Elements of one image (activations) or of the whole constant; QNT_ERR_RANGE when the product overflows or exceeds 2^40. */
+qnt_status qnt_tensor_elements(const struct qnt_tensor *t, size_t *out);
+size_t qnt_dtype_size(qnt_dtype type);
+/* In-memory count for a tensor already validated. */
+size_t qnt_tensor_count(const struct qnt_tensor *t);
+const char *qnt_dtype_name(qnt_dtype type);
+
+/* Appends and returns the id in *id; name is copied. The tensor's other fields are taken as they are (scale: copied). */
+qnt_status qnt_model_append_tensor(struct qnt_model *m, const struct qnt_tensor *t, int *id);
+/* Appends a node whose inputs exist, runs its infer, and appends its output tensor (named out_name, or as the node).
+ * out_q: NULL, or a tensor giving type, bits, scale and zero of the output (quantized graphs). */
+qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *op, const char *name,
+                                 const qnt_node_attr *attr, const int *in, size_t n_in, const char *out_name,
+                                 const struct qnt_tensor *out_q, int *id);
+qnt_status qnt_model_clone(const struct qnt_model *m, struct qnt_model **out);
+/* Index of a tensor by name, -1 when absent. */
+int qnt_model_find(const struct qnt_model *m, const char *name);
+void qnt_model_ref(struct qnt_model *m);
+#endif

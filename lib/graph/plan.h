@@ -1,0 +1,30 @@
+#ifndef GRAPH_PLAN_H
+#define GRAPH_PLAN_H
+/* Model -> plan: fold batch norm, fuse relu/clamp into the producer, order steps, place tensors in one arena, prepare. */
+#include "lib/op/op.h"
+
+struct qnt_plan {
+    qnt_ctx *ctx;
+    struct qnt_model *model; /* the rewritten graph, owned by the plan (weights may alias the source model's) */
+    struct qnt_model *source; /* reference kept */
+    struct qnt_step *step;
+    size_t n_steps;
+    size_t max_batch, arena_bytes, scratch_bytes; /* scratch: maximum over the steps, per thread */
+    size_t *offset;          /* by tensor id of `model`; SIZE_MAX for constants */
+    int input, output;       /* tensor ids in `model` */
+};
+struct qnt_plan_options {
+    size_t max_batch;
+    bool quantized_io; /* strip the leading quantize and the trailing dequantize */
+    bool keep_tensors; /* no sharing of arena memory */
+    bool keep_graph;   /* training: no folding or fusing that changes the node list */
+};
+qnt_status qnt_plan_create(struct qnt_model *source, const struct qnt_plan_options *o, struct qnt_plan **out);
+void qnt_plan_free(struct qnt_plan *p);
+/* All steps on one thread's share. With x->parts > 1 the caller puts a barrier between steps itself. */
+static inline void qnt_plan_run_step(const struct qnt_plan *p, size_t i, const struct qnt_exec *x)
+{
+    if (p->step[i].op->run)
+        p->step[i].op->run(&p->step[i], x);
+}
+#endif

@@ -1,0 +1,57 @@
+#ifndef OP_OP_H
+#define OP_OP_H
+/* The op table: one file per layer kind, one const object per file, one line in ops.def. */
+#include "lib/graph/graph.h"
+
+/* A prepared node. Steps are made by lib/graph/plan.c; `state` is the op's own (packed weights, bound kernels). */
+struct qnt_step {
+    const struct qnt_node *node;
+    const struct qnt_op_def *op;
+    const struct qnt_tensor *in[QNT_MAX_INPUTS]; /* descriptions; constants carry data */
+    const struct qnt_tensor *out;
+    size_t in_offset[QNT_MAX_INPUTS], out_offset; /* activations: byte offset in the arena, laid out [batch][elements] */
+    float clamp_lo, clamp_hi; /* real bounds fused into this step (relu: 0, INF); -INF, INF for none */
+    void *state;              /* from qnt_alloc; freed by op->release */
+    size_t scratch_bytes;     /* per thread, set by prepare for max_batch */
+    const char *variant;      /* kernel bound, "" for none */
+    uint64_t macs;            /* per image */
+};
+/* One thread's view of a run. */
+struct qnt_exec {
+    uint8_t *arena;
+    uint8_t *scratch; /* this thread's own, 64-byte aligned */
+    size_t batch;
+    uint32_t part, parts; /* this thread does share `part` of `parts` of the step (any split gives the same bytes) */
+};
+struct qnt_grad; /* lib/train/grad.h */
+
+struct qnt_op_def {
+    const char *name;
+    uint32_t min_in, max_in;
+    /* Types and shapes: fills out->{type,rank,dim} from the inputs, or refuses with a text naming the node. out->type and
+     * scales may be preset by the caller (quantized graphs); infer checks them. */
+    qnt_status (*infer)(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
+    /* First call: allocates step->state, packs weights, binds kernels for up to max_batch images. A later call on the same
+     * step repacks changed weights and ranges in place, without allocating (training does this every step). */
+    qnt_status (*prepare)(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);
+    void (*run)(const struct qnt_step *s, const struct qnt_exec *x); /* cannot fail; NULL: the output aliases the input */
+    void (*release)(const qnt_ctx *ctx, struct qnt_step *s);         /* NULL: free(state) is enough */
+    /* Reverse mode; NULL: not trainable, said so when training is set up. See lib/train/grad.h. */
+    qnt_status (*backward)(const struct qnt_step *s, struct qnt_grad *g);
+    /* conv2d, fully_connected with s8 input: the exact s32 sums (bias included) of the share, before requantization, into
+     * acc[batch][out elements]. Training observes ranges on these. */
+    void (*run_acc)(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc);
+};
+#define QNT_OP_DEF(id) extern const struct qnt_op_def qnt_op_##id;
+#include "ops.def"
+#undef QNT_OP_DEF
+extern const struct qnt_op_def *const qnt_op_table[]; /* NULL-ended, from ops.def */
+const struct qnt_op_def *qnt_op_find(const char *name);
+
+/* Share `part` of `parts` of n units: [*begin, *end). */
+static inline void qnt_share(size_t n, uint32_t part, uint32_t parts, size_t *begin, size_t *end)
+{
+    *begin = n * part / parts;
+    *end = n * (part + 1) / parts;
+}
+#endif

@@ -1,0 +1,174 @@
+#ifndef SIMD_KERNELS_H
+#define SIMD_KERNELS_H
+/* Function types (the contracts), parameter structs, descriptors and struct qnt_dsp.
+ *
+ * Common rules: the _ref variant is the specification and every other variant gives the same bytes. Nothing outside
+ * [0, n) is read or written. Any alignment. src and dst must not overlap unless said. n == 0 is allowed. Kernels
+ * cannot fail, keep no state, leave MXCSR/FPCR alone and the upper vector halves clean. The float environment is
+ * round-to-nearest-even without flush-to-zero. */
+#include <stddef.h>
+#include <stdint.h>
+#include "isa.h"
+
+/* ---- quantization ------------------------------------------------------------------------------------------- */
+
+/* One scale, prepared once by qnt_quant_init (simd/quant.h): 0 < scale finite; zero in the range of the type. */
+struct qnt_quant {
+    float scale;       /* real = scale * (q - zero) */
+    float recip;       /* 1 / scale, used only when recip_exact */
+    int32_t zero;      /* in s8 terms for s8 kernels, in u8 terms for u8 kernels */
+    int32_t recip_exact; /* 1: x * recip rounds to the same code as x / scale for every float x (proved at init) */
+};
+
+/* s32 -> 8 bits: y = clamp(rne(float(acc) * scale[c]) + zero, lo, hi), half to even, float32 product, where the clamp is
+ * done in float on [lo - zero, hi - zero] before rne (the same value, and no conversion can overflow).
+ * mode selects the arithmetic; FLOAT is ONNX's. (FIXED, TFLite's multiplier and shift, is to be appended.)
+ * Results are computed as s8 (zero, lo, hi in s8 terms) and stored xor'ed with out_xor: 0x80 stores u8 codes. */
+enum qnt_requant_mode { QNT_REQUANT_FLOAT = 0 };
+struct qnt_requant {
+    int32_t mode;       /* enum qnt_requant_mode */
+    int32_t zero;       /* output zero point, [-128, 127] */
+    int32_t lo, hi;     /* clamp, -128 <= lo <= hi <= 127: also relu and clamp, fused */
+    uint8_t out_xor;    /* 0 for s8, 0x80 for u8 */
+    uint8_t per_channel; /* 0: scale[0] serves all channels, 1: scale[c] */
+    const float *scale; /* finite, >= 0 */
+};
+
+/* dst[i] = clamp(rne(src[i] / scale) + zero, -128, 127); half to even, true division. NaN gives zero, +-Inf saturate.
+ * Source: ONNX QuantizeLinear. */
+typedef void qnt_quantize_f32_s8_fn(const float *src, int8_t *dst, size_t n, const struct qnt_quant *q);
+/* The same to [0, 255]. */
+typedef void qnt_quantize_f32_u8_fn(const float *src, uint8_t *dst, size_t n, const struct qnt_quant *q);
+/* Rows of `channels` values, channel c with q[c]. src and dst are [rows][channels], dense. */
+typedef void qnt_quantize_pc_f32_s8_fn(const float *src, int8_t *dst, size_t rows, size_t channels,
+                                       const struct qnt_quant *q);
+/* dst[i] = (float)(src[i] - zero) * scale (one float32 product). */
+typedef void qnt_dequantize_s8_f32_fn(const int8_t *src, float *dst, size_t n, const struct qnt_quant *q);
+typedef void qnt_dequantize_u8_f32_fn(const uint8_t *src, float *dst, size_t n, const struct qnt_quant *q);
+typedef void qnt_dequantize_pc_s8_f32_fn(const int8_t *src, float *dst, size_t rows, size_t channels,
+                                         const struct qnt_quant *q);
+/* src [rows][cols] of s32 with row stride lds (elements), dst [rows][cols] bytes with row stride ldd; scale[c] by column. */
+typedef void qnt_requantize_s32_s8_fn(const int32_t *src, size_t lds, int8_t *dst, size_t ldd, size_t rows, size_t cols,
+                                      const struct qnt_requant *r);
+
+/* ---- dot products and sums: exact for n <= 2^16 -------------------------------------------------------------- */
+typedef int32_t qnt_dot_s8_fn(const int8_t *a, const int8_t *b, size_t n);
+typedef int32_t qnt_dot_u8s8_fn(const uint8_t *a, const int8_t *b, size_t n);
+typedef int32_t qnt_sum_s8_fn(const int8_t *a, size_t n);
+
+/* ---- pooling, NHWC --------------------------------------------------------------------------------------------
+ * A run of `pixels` outputs whose windows all have the same size: output p, channel c reads
+ * src[p * step + i * row + j * col + c], 0 <= i < kh, 0 <= j < kw (strides in elements); writes dst[p * ldd + c]. */
+struct qnt_window {
+    size_t kh, kw, row, col, step, pixels, channels;
+};
+typedef void qnt_maxpool_s8_fn(const int8_t *src, int8_t *dst, size_t ldd, const struct qnt_window *w);
+typedef void qnt_maxpool_f32_fn(const float *src, float *dst, size_t ldd, const struct qnt_window *w);
+/* acc = sum of (x - in_zero); then requantized by r (per_channel must be 0). kh * kw <= 2^16. */
+typedef void qnt_avgpool_s8_fn(const int8_t *src, int8_t *dst, size_t ldd, const struct qnt_window *w, int32_t in_zero,
+                               const struct qnt_requant *r);
+/* Sum in the order i, j, then one division by kh * kw. */
+typedef void qnt_avgpool_f32_fn(const float *src, float *dst, size_t ldd, const struct qnt_window *w);
+/* max: NaN operands follow (a > b ? a : b) from the first tap on, b being the running maximum. */
+
+/* ---- elementwise (in place allowed: dst == src) --------------------------------------------------------------- */
+typedef void qnt_clamp_s8_fn(const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi);
+/* (x < lo ? lo : x > hi ? hi : x): NaN passes through, -0 stays. */
+typedef void qnt_clamp_f32_fn(const float *src, float *dst, size_t n, float lo, float hi);
+/* SLEEF's deterministic (finz, u10) functions; the reference is a scalar twin of our own in fmaf. */
+typedef void qnt_exp_f32_fn(const float *src, float *dst, size_t n);
+typedef void qnt_tanh_f32_fn(const float *src, float *dst, size_t n);
+/* 1 / (1 + exp(-x)) with that exp. */
+typedef void qnt_sigmoid_f32_fn(const float *src, float *dst, size_t n);
+/* Each row: e = exp(x - max); the sum runs over 16 interleaved partial sums (lane c % 16, in order of c) folded by halves
+ * (8, 4, 2, 1: s[i] += s[i + half]); dst = e / sum. rows x cols, dense. */
+typedef void qnt_softmax_f32_fn(const float *src, float *dst, size_t rows, size_t cols);
+
+/* ---- tiles of matrix products ----------------------------------------------------------------------------------
+ * C[m][n] = A[m][k] * W[n][k] computed by mr x nr tiles over packed panels; one driver (lib/gemm) for every type.
+ *
+ * Packed A panel: [k/kr][mr][kr] elements of a_size bytes; packed W panel: [k/kr][nr][kr] of w_size bytes, preceded by
+ * nothing. k is padded to a multiple of kr with zeros that add nothing; rows past the matrix's edge are zero as well.
+ * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
+ * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
+ * w_bias * (sum of the W row) from the bias, so kernels need no correction. Kernels run full tiles and store m x n. */
+enum qnt_epilogue_kind { QNT_EPI_S32, QNT_EPI_S8, QNT_EPI_F32 };
+struct qnt_epilogue {
+    int32_t kind;          /* enum qnt_epilogue_kind */
+    int32_t has_row_term;
+    const int32_t *bias;   /* S32, S8: [n] exact, includes every zero-point and representation term; never NULL */
+    const float *bias_f32; /* F32: [n] the value each sum starts from, or NULL for 0 */
+    float lo, hi;          /* F32: result = (x < lo ? lo : x > hi ? hi : x); -INF, +INF for none */
+    struct qnt_requant rq; /* S8 */
+    const int32_t *row_term; /* with has_row_term: [m] sums of A rows; acc -= w_zero[n] * row_term[m] */
+    const int32_t *w_zero;   /* [n] */
+};
+struct qnt_tile {
+    void *c;          /* first element of the tile; s32, s8 or f32 by e->kind */
+    size_t ldc;       /* elements */
+    uint32_t m, n;    /* rows and columns to store: 1..mr, 1..nr */
+    uint32_t row, col; /* tile position in the matrix: index into the epilogue's arrays */
+    uint32_t first, last; /* first k block: start from the bias (s32: from 0); otherwise continue from the values in c.
+                             last k block: apply the epilogue. s8 output needs first and last together. */
+    const struct qnt_epilogue *e;
+};
+/* k: already padded to a multiple of kr. F32: each output is one chain of fma in order of k, starting from the bias. */
+typedef void qnt_gemm_fn(size_t k, const void *a, const void *w, const struct qnt_tile *t);
+/* Packs `used` (1..r) rows of k contiguous elements each into a panel of r rows. rows[tap * used + i] points to tap_k
+ * contiguous elements; a row is the concatenation of its taps. Starts at element k0 of the concatenated row, takes k. */
+typedef void qnt_pack_rows_fn(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                              void *panel);
+/* Packs the transposed operand: element (k, i) of the panel is lines[k][i], 0 <= i < used. */
+typedef void qnt_pack_cols_fn(const void *const *lines, size_t k, size_t used, void *panel);
+struct qnt_gemm {
+    const char *name; /* "6x16" */
+    qnt_gemm_fn *run;
+    qnt_pack_rows_fn *pack_a, *pack_w; /* in_xor: 0x80 when the 8-bit source holds u8 codes, else 0 */
+    qnt_pack_cols_fn *pack_a_cols, *pack_w_cols; /* f32 only; NULL for 8-bit */
+    uint8_t mr, nr, kr, a_size, w_size;
+    uint8_t w_bias;     /* 0 or 128, see above */
+    uint16_t cost_step; /* relative cost of one kr step of one tile ... */
+    uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
+};
+
+/* ---- declarations and the dispatch table, from kernels.def ----------------------------------------------------- */
+#define QNT_OP(op) qnt_##op##_fn qnt_##op##_ref;
+#define QNT_K(op, isa) QNT_ON(isa, qnt_##op##_fn qnt_##op##_##isa;)
+#define QNT_GEMM(op)
+#define QNT_GK(op, tile, isa) QNT_ON(isa, extern const struct qnt_gemm qnt_##op##_##tile##_##isa;)
+#include "kernels.def"
+#undef QNT_OP
+#undef QNT_K
+#undef QNT_GEMM
+#undef QNT_GK
+
+enum { QNT_GEMM_MAX = 16 };
+struct qnt_gemm_list {
+    uint32_t count;
+    const struct qnt_gemm *v[QNT_GEMM_MAX]; /* slow to fast */
+};
+struct qnt_dsp { /* const after qnt_dsp_init: no locks */
+    qnt_isa_set isas;
+#define QNT_OP(op) qnt_##op##_fn *op;
+#define QNT_K(op, isa)
+#define QNT_GEMM(op) struct qnt_gemm_list op;
+#define QNT_GK(op, tile, isa)
+#include "kernels.def"
+#undef QNT_OP
+#undef QNT_K
+#undef QNT_GEMM
+#undef QNT_GK
+};
+/* Fills d with the preferred variant of each op among `isas` (closed under implication; ref is always taken). Pure. */
+void qnt_dsp_init(struct qnt_dsp *d, qnt_isa_set isas);
+
+/* Rows for tests, bench and qinfo: every variant of every op that this build holds. */
+typedef void qnt_any_fn(void);
+struct qnt_kernel_row {
+    const char *op, *variant; /* "dot_s8", "avx2"; gemm: "6x16_avx2" */
+    enum qnt_isa isa;
+    qnt_any_fn *fn;              /* a plain op's function, cast back by its user; else NULL */
+    const struct qnt_gemm *gemm; /* else NULL */
+};
+extern const struct qnt_kernel_row qnt_kernel_rows[]; /* ends with op == NULL */
+#endif
