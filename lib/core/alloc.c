@@ -1,0 +1,61 @@
+/* Memory from the context's allocator: zeroed, 64-byte aligned, overflow checked. */
+#include <string.h>
+#include "lib/core/core.h"
+
+enum { ALIGNMENT = 64 };
+
+void *qnt_alloc(const qnt_ctx *ctx, size_t bytes, const char *what)
+{
+    void *ptr = NULL;
+    size_t size = bytes ? bytes : 1;
+    if (size <= SIZE_MAX - ALIGNMENT) {
+        size = qnt_round_up(size, ALIGNMENT);
+        ptr = ctx->config.alloc(ctx->config.user, size, ALIGNMENT);
+    }
+    if (!ptr) {
+        qnt_fail(QNT_ERR_NOMEM, "out of memory: %zu bytes for %s", bytes, what);
+        return NULL;
+    }
+    return memset(ptr, 0, size);
+}
+
+void *qnt_alloc_array(const qnt_ctx *ctx, size_t count, size_t size, const char *what)
+{
+    size_t bytes;
+    if (qnt_mul_overflows(count, size, &bytes)) {
+        qnt_fail(QNT_ERR_NOMEM, "out of memory: %zu times %zu bytes for %s", count, size, what);
+        return NULL;
+    }
+    return qnt_alloc(ctx, bytes, what);
+}
+
+qnt_status qnt_grow(const qnt_ctx *ctx, void **array, size_t *capacity, size_t need, size_t size, const char *what)
+{
+    if (need <= *capacity)
+        return QNT_OK;
+    size_t count = *capacity < 8 ? 8 : *capacity;
+    while (count < need)
+        count = count > SIZE_MAX / 2 ? need : count * 2;
+    void *bigger = qnt_alloc_array(ctx, count, size, what);
+    if (!bigger)
+        return QNT_ERR_NOMEM;
+    if (*array)
+        memcpy(bigger, *array, *capacity * size);
+    qnt_release(ctx, *array);
+    *array = bigger;
+    *capacity = count;
+    return QNT_OK;
+}
+
+char *qnt_strdup(const qnt_ctx *ctx, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = qnt_alloc(ctx, bytes, "a name");
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+void qnt_release(const qnt_ctx *ctx, void *ptr)
+{
+    if (ptr)
+        ctx->config.free(ctx->config.user, ptr);
+}

@@ -1,0 +1,27 @@
+/* ARM64: the kernel's HWCAP words say what both the CPU and the kernel support. */
+#include <string.h>
+#include "cpu.h"
+
+enum { CAP_ASIMD = 1 << 1, CAP_ASIMDDP = 1 << 20 };
+
+qnt_isa_set qnt_cpu_isas_arm(const struct qnt_cpu_words *w)
+{
+    qnt_isa_set s = QNT_ISA_FLAG(ref);
+    if (!(w->hwcap & CAP_ASIMD))
+        return s;
+    s |= QNT_ISA_FLAG(neon);
+    if (w->hwcap & CAP_ASIMDDP)
+        s |= QNT_ISA_FLAG(neondot);
+    return s;
+}
+
+#if !defined(__x86_64__)
+#include <sys/auxv.h>
+
+void qnt_cpu_read(struct qnt_cpu_words *w)
+{
+    memset(w, 0, sizeof *w);
+    w->hwcap = getauxval(AT_HWCAP);
+    w->hwcap2 = getauxval(AT_HWCAP2);
+}
+#endif
