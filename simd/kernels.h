@@ -75,7 +75,8 @@ typedef void qnt_avgpool_f32_fn(const float *src, float *dst, size_t ldd, const 
 typedef void qnt_clamp_s8_fn(const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi);
 /* (x < lo ? lo : x > hi ? hi : x): NaN passes through, -0 stays. */
 typedef void qnt_clamp_f32_fn(const float *src, float *dst, size_t n, float lo, float hi);
-/* SLEEF's deterministic (finz, u10) functions; the reference is a scalar twin of our own in fmaf. */
+/* Fixed sequences of fma, spelled out in ref/math_one.h; any NaN operand gives 0x7fc00000. exp is the sequence of SLEEF's
+ * deterministic finz u10 function; tanh is our own: odd polynomial below 0.625, else 1 - 2 / (exp(2|x|) + 1). */
 typedef void qnt_exp_f32_fn(const float *src, float *dst, size_t n);
 typedef void qnt_tanh_f32_fn(const float *src, float *dst, size_t n);
 /* 1 / (1 + exp(-x)) with that exp. */

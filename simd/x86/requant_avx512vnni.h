@@ -1,0 +1,24 @@
+#ifndef X86_REQUANT_AVX512VNNI_H
+#define X86_REQUANT_AVX512VNNI_H
+/* The vector step of struct qnt_requant: sixteen sums to sixteen s32 codes in s8 terms (out_xor is the store's business). */
+#include <immintrin.h>
+#include "kernels.h"
+
+struct qnt_requant_avx512vnni {
+    __m512 lo, hi; /* lo - zero, hi - zero */
+    __m512i zero;
+};
+
+QNT_INLINE struct qnt_requant_avx512vnni qnt_requant_load_avx512vnni(const struct qnt_requant *r)
+{
+    return (struct qnt_requant_avx512vnni){_mm512_set1_ps((float)(r->lo - r->zero)),
+                                           _mm512_set1_ps((float)(r->hi - r->zero)), _mm512_set1_epi32(r->zero)};
+}
+
+QNT_INLINE __m512i qnt_requant_step_avx512vnni(__m512i acc, __m512 scale, const struct qnt_requant_avx512vnni *p)
+{
+    __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), scale);
+    v = _mm512_min_ps(_mm512_max_ps(v, p->lo), p->hi);
+    return _mm512_add_epi32(_mm512_cvtps_epi32(v), p->zero);
+}
+#endif
