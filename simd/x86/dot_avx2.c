@@ -1,0 +1,60 @@
+/* Bytes are widened to s16 and multiplied in pairs into s32 (vpmaddwd): exact, while vpmaddubsw would saturate. */
+#include <immintrin.h>
+#include "kernels.h"
+
+QNT_INLINE int32_t fold(__m256i v)
+{
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+
+QNT_INLINE __m128i load16(const void *p)
+{
+    return _mm_loadu_si128((const __m128i *)p);
+}
+
+int32_t qnt_dot_s8_avx2(const int8_t *a, const int8_t *b, size_t n)
+{
+    __m256i s0 = _mm256_setzero_si256(), s1 = s0;
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        s0 = _mm256_add_epi32(
+            s0, _mm256_madd_epi16(_mm256_cvtepi8_epi16(load16(a + i)), _mm256_cvtepi8_epi16(load16(b + i))));
+        s1 = _mm256_add_epi32(
+            s1, _mm256_madd_epi16(_mm256_cvtepi8_epi16(load16(a + i + 16)), _mm256_cvtepi8_epi16(load16(b + i + 16))));
+    }
+    int32_t sum = fold(_mm256_add_epi32(s0, s1));
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+int32_t qnt_dot_u8s8_avx2(const uint8_t *a, const int8_t *b, size_t n)
+{
+    __m256i s0 = _mm256_setzero_si256(), s1 = s0;
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        s0 = _mm256_add_epi32(
+            s0, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load16(a + i)), _mm256_cvtepi8_epi16(load16(b + i))));
+        s1 = _mm256_add_epi32(
+            s1, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load16(a + i + 16)), _mm256_cvtepi8_epi16(load16(b + i + 16))));
+    }
+    int32_t sum = fold(_mm256_add_epi32(s0, s1));
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+int32_t qnt_sum_s8_avx2(const int8_t *a, size_t n)
+{
+    const __m256i one = _mm256_set1_epi16(1);
+    __m256i s = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        s = _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_cvtepi8_epi16(load16(a + i)), one));
+    int32_t sum = fold(s);
+    for (; i < n; i++)
+        sum += a[i];
+    return sum;
+}
