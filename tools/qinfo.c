@@ -50,9 +50,11 @@ static void print_text(const qnt_ctx *ctx, const qnt_machine *m)
 
 int main(int argc, char **argv)
 {
-    int json = 0;
+    int json = 0, selftest = 0;
+    size_t checked = 0;
     const struct opt options[] = {
         {.name = "json", .letter = 'j', .help = "print JSON", .kind = OPT_FLAG, .target = &json},
+        {.name = "selftest", .help = "compare the kernels with the reference", .kind = OPT_FLAG, .target = &selftest},
         {.name = NULL},
     };
     const struct opt_tool tool = {.name = "qinfo", .summary = "shows the CPU, its ISA levels and the kernels used on it",
@@ -65,7 +67,11 @@ int main(int argc, char **argv)
     qnt_status status = qnt_ctx_create(NULL, &ctx);
     if (status)
         return opt_fail(&tool, status);
-    if ((status = qnt_machine_get(&machine)))
+    if (selftest) {
+        code = opt_fail(&tool, qnt_ctx_selftest(ctx, &checked));
+        if (code == EXIT_OK)
+            printf("selftest: %zu variants agree with the reference\n", checked);
+    } else if ((status = qnt_machine_get(&machine)))
         code = opt_fail(&tool, status);
     else if (json)
         code = print_json(ctx, &machine);

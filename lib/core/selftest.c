@@ -1,0 +1,112 @@
+/* Every usable plain variant against the reference on one fixed input. A new op needs a body here: without it the
+ * expansion of kernels.def does not compile. */
+#include <string.h>
+#include "lib/core/core.h"
+#include "simd/quant.h"
+
+enum { N = 203, C = 29, ROWS = 7 };
+struct io {
+    float f[N];
+    int8_t s[N];
+    uint8_t u[N];
+    int32_t acc[N];
+    float scale[C];
+    struct qnt_quant q[C];
+    struct qnt_requant rq;
+    struct qnt_window win;
+    union {
+        float f[N];
+        int8_t s[N];
+        uint8_t u[N];
+        int32_t i;
+    } out[2];
+};
+
+#define BODY(op, ...)                                                                                                  \
+    static void self_##op(qnt_any_fn *any, struct io *x, int k)                                                       \
+    {                                                                                                                  \
+        qnt_##op##_fn *fn = (qnt_##op##_fn *)any;                                                                      \
+        __VA_ARGS__;                                                                                                   \
+    }
+BODY(quantize_f32_s8, fn(x->f, x->out[k].s, N, x->q))
+BODY(quantize_f32_u8, fn(x->f, x->out[k].u, N, x->q))
+BODY(quantize_pc_f32_s8, fn(x->f, x->out[k].s, ROWS, C, x->q))
+BODY(dequantize_s8_f32, fn(x->s, x->out[k].f, N, x->q))
+BODY(dequantize_u8_f32, fn(x->u, x->out[k].f, N, x->q))
+BODY(dequantize_pc_s8_f32, fn(x->s, x->out[k].f, ROWS, C, x->q))
+BODY(requantize_s32_s8, fn(x->acc, C, x->out[k].s, C, ROWS, C, &x->rq))
+BODY(dot_s8, x->out[k].i = fn(x->s, x->s, N))
+BODY(dot_u8s8, x->out[k].i = fn(x->u, x->s, N))
+BODY(sum_s8, x->out[k].i = fn(x->s, N))
+BODY(maxpool_s8, fn(x->s, x->out[k].s, C, &x->win))
+BODY(maxpool_f32, fn(x->f, x->out[k].f, C, &x->win))
+BODY(avgpool_s8, struct qnt_requant r = x->rq; r.per_channel = 0; fn(x->s, x->out[k].s, C, &x->win, 3, &r))
+BODY(avgpool_f32, fn(x->f, x->out[k].f, C, &x->win))
+BODY(clamp_s8, fn(x->s, x->out[k].s, N, -50, 77))
+BODY(clamp_f32, fn(x->f, x->out[k].f, N, -1.5f, 2.5f))
+BODY(exp_f32, fn(x->f, x->out[k].f, N))
+BODY(tanh_f32, fn(x->f, x->out[k].f, N))
+BODY(sigmoid_f32, fn(x->f, x->out[k].f, N))
+BODY(softmax_f32, fn(x->f, x->out[k].f, ROWS, C))
+
+static void (*const bodies[])(qnt_any_fn *, struct io *, int) = {
+#define QNT_OP(op) self_##op,
+#define QNT_K(op, isa)
+#define QNT_GEMM(op)
+#define QNT_GK(op, tile, isa)
+#include "simd/kernels.def"
+#undef QNT_OP
+#undef QNT_K
+#undef QNT_GEMM
+#undef QNT_GK
+};
+
+static void fill(struct io *x)
+{
+    uint32_t r = 1;
+    for (int i = 0; i < N; i++) {
+        r = r * 1664525u + 1013904223u;
+        x->f[i] = (float)(int32_t)r / 3e8f;
+        x->u[i] = (uint8_t)(r >> 24);
+        x->s[i] = (int8_t)(x->u[i] - 128);
+        x->acc[i] = (int32_t)r >> 12;
+    }
+    for (int c = 0; c < C; c++) {
+        x->scale[c] = 0.0003f + 0.00001f * (float)c;
+        qnt_quant_init(&x->q[c], 0.05f + 0.001f * (float)c, 3);
+    }
+    x->rq = (struct qnt_requant){.zero = 5, .lo = -128, .hi = 127, .per_channel = 1, .scale = x->scale};
+    x->win = (struct qnt_window){2, 2, 3 * C, C, C, 2, C};
+}
+
+qnt_status qnt_ctx_selftest(const qnt_ctx *ctx, size_t *checked)
+{
+    struct io x;
+    size_t n = 0, body = 0;
+    qnt_any_fn *ref = NULL;
+    if (checked)
+        *checked = 0;
+    if (!ctx)
+        return qnt_fail(QNT_ERR_ARG, "qnt_ctx_selftest: ctx is NULL");
+    memset(&x, 0, sizeof x);
+    fill(&x);
+    for (const struct qnt_kernel_row *row = qnt_kernel_rows; row->op; row++) {
+        if (row->gemm)
+            continue; /* tiles are compared by tests/kernels */
+        if (row->isa == QNT_ISA_ref) {
+            body += ref != NULL;
+            ref = row->fn;
+        }
+        if (!(ctx->usable >> row->isa & 1))
+            continue;
+        memset(x.out, 0, sizeof x.out);
+        bodies[body](ref, &x, 0);
+        bodies[body](row->fn, &x, 1);
+        if (memcmp(&x.out[0], &x.out[1], sizeof x.out[0]))
+            return qnt_fail(QNT_ERR_STATE, "selftest: %s %s differs from the reference", row->op, row->variant);
+        n++;
+    }
+    if (checked)
+        *checked = n;
+    return QNT_OK;
+}
