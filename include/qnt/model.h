@@ -40,7 +40,8 @@ QNT_API qnt_status qnt_model_load(qnt_ctx *ctx, const char *path, qnt_model **ou
 QNT_API qnt_status qnt_model_load_memory(qnt_ctx *ctx, const void *data, size_t bytes, qnt_model **out);
 /** Writes a .qnt file (to a temporary name, then renamed). */
 QNT_API qnt_status qnt_model_save(const qnt_model *model, const char *path);
-/** A built-in architecture with random weights (He, from seed): "article-cnn". Unknown: QNT_ERR_ARG listing the names. */
+/** A built-in architecture with random weights and biases, uniform in +-1/sqrt(fan-in) (PyTorch's default), from seed:
+ *  "article-cnn". Unknown: QNT_ERR_ARG listing the names. */
 QNT_API qnt_status qnt_model_build(qnt_ctx *ctx, const char *name, uint64_t seed, qnt_model **out);
 /** Models are reference-counted by their sessions; free drops the caller's reference. NULL is allowed. */
 QNT_API void qnt_model_free(qnt_model *model);

@@ -36,10 +36,11 @@ struct qnt_op_def {
     qnt_status (*prepare)(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);
     void (*run)(const struct qnt_step *s, const struct qnt_exec *x); /* cannot fail; NULL: the output aliases the input */
     void (*release)(const qnt_ctx *ctx, struct qnt_step *s);         /* NULL: free(state) is enough */
-    /* Reverse mode; NULL: not trainable, said so when training is set up. See lib/train/grad.h. */
-    qnt_status (*backward)(const struct qnt_step *s, struct qnt_grad *g);
-    /* conv2d, fully_connected with s8 input: the exact s32 sums (bias included) of the share, before requantization, into
-     * acc[batch][out elements]. Training observes ranges on these. */
+    /* Reverse mode over one shard; cannot fail. NULL: not trainable, said so when training is set up. See lib/train/grad.h. */
+    void (*backward)(const struct qnt_step *s, const struct qnt_grad *g);
+    size_t (*backward_scratch)(const struct qnt_step *s, size_t batch); /* bytes a thread needs in backward; NULL: none */
+    /* conv2d, fully_connected with s8 input: as run, and the exact s32 sums (bias included, before requantization) go to
+     * acc[batch][out elements]. Training observes ranges on these. The codes are those of run. */
     void (*run_acc)(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc);
 };
 #define QNT_OP_DEF(id) extern const struct qnt_op_def qnt_op_##id;
