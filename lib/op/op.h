@@ -38,7 +38,12 @@ struct qnt_op_def {
     void (*release)(const qnt_ctx *ctx, struct qnt_step *s);         /* NULL: free(state) is enough */
     /* Reverse mode over one shard; cannot fail. NULL: not trainable, said so when training is set up. See lib/train/grad.h. */
     void (*backward)(const struct qnt_step *s, const struct qnt_grad *g);
-    size_t (*backward_scratch)(const struct qnt_step *s, size_t batch); /* bytes a thread needs in backward; NULL: none */
+    /* What backward keeps between steps, e.g. weights packed for the gradient of the input: the first call allocates *state for
+     * shards of up to max_batch images and sets *scratch_bytes (per thread); every call packs the weights of `value` (by
+     * tensor id, float). NULL: backward keeps nothing. */
+    qnt_status (*backward_prepare)(const qnt_ctx *ctx, const struct qnt_step *s, const float *const *value,
+                                   size_t max_batch, void **state, size_t *scratch_bytes);
+    void (*backward_release)(const qnt_ctx *ctx, void *state);
     /* conv2d, fully_connected with s8 input: as run, and the exact s32 sums (bias included, before requantization) go to
      * acc[batch][out elements]. Training observes ranges on these. The codes are those of run. */
     void (*run_acc)(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc);
