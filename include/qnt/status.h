@@ -30,7 +30,7 @@ typedef enum qnt_status {
     QNT_ERR_RANGE = 8,       /**< a number leaves the range that the arithmetic guarantees */
     QNT_ERR_STATE = 9,       /**< the call does not fit the object's state */
     QNT_ERR_SYSTEM = 10,     /**< the operating system refused (threads, memory locks) */
-    QNT_ERR_INTERRUPTED = 11 /**< stopped on request (qnt_train_stop) */
+    QNT_ERR_INTERRUPTED = 11 /**< stopped on request */
 } qnt_status;
 
 /** English name of a status code ("ok", "shape error", …). Never NULL, static. Thread-safe. */

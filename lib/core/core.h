@@ -20,6 +20,10 @@ qnt_status qnt_fail_in(qnt_status status, const char *format, ...) __attribute__
 /* Sends text to the context's log callback. level 1: warning, 2: note. */
 void qnt_log(const qnt_ctx *ctx, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Copies a configuration that starts with its size: `known` bytes here, shorter or (if zero past them) longer at the caller.
+ * src NULL: all zero. `what` names it in the error text. dst's own size becomes `known`. */
+qnt_status qnt_config_copy(void *dst, size_t known, const void *src, const char *what);
+
 /* Zeroed memory from the context's allocator, 64-byte aligned; NULL with the error text set ("out of memory: N bytes for
  * WHAT"). bytes == 0 gives a valid pointer. */
 void *qnt_alloc(const qnt_ctx *ctx, size_t bytes, const char *what);

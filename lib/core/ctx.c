@@ -25,19 +25,11 @@ static void no_log(void *user, int level, const char *text)
 
 static qnt_status copy_config(const qnt_config *config, qnt_config *out)
 {
-    memset(out, 0, sizeof *out);
-    if (config) {
-        if (config->size < sizeof config->size)
-            return qnt_fail(QNT_ERR_ARG, "config: size is %zu, expected sizeof(qnt_config), %zu", config->size, sizeof *out);
-        memcpy(out, config, config->size < sizeof *out ? config->size : sizeof *out);
-        for (size_t i = sizeof *out; i < config->size; i++)
-            if (((const unsigned char *)config)[i])
-                return qnt_fail(QNT_ERR_ARG, "config: byte %zu is set, but this library (%s) knows %zu bytes", i,
-                                QNT_VERSION_STRING, sizeof *out);
-        if (!out->alloc != !out->free)
-            return qnt_fail(QNT_ERR_ARG, "config: alloc and free must be set together");
-    }
-    out->size = sizeof *out;
+    qnt_status status = qnt_config_copy(out, sizeof *out, config, "config");
+    if (status)
+        return status;
+    if (!out->alloc != !out->free)
+        return qnt_fail(QNT_ERR_ARG, "config: alloc and free must be set together");
     if (!out->alloc) {
         out->alloc = own_alloc;
         out->free = own_free;
