@@ -113,8 +113,20 @@ struct qnt_tile {
                              last k block: apply the epilogue. s8 output needs first and last together. */
     const struct qnt_epilogue *e;
 };
-/* k: already padded to a multiple of kr. F32: each output is one chain of fma in order of k, starting from the bias. */
+/* k: already padded to a multiple of kr. */
 typedef void qnt_gemm_fn(size_t k, const void *a, const void *w, const struct qnt_tile *t);
+/* f32 tiles read A where it lies: broadcasts need no packed panel. k = runs * run; in each run, p = 0 .. run - 1, element
+ * (i, p) of A is a[i * a_row + p * a_k] and (p, j) of W is w[p * w_k + j]; the next run starts at a + a_jump, w + w_jump.
+ * Either a_k == 1 (rows of A are contiguous) or a_row == 1 (its columns are). Strides count floats; 0 is allowed.
+ * Reads t->m rows of A and nr columns of W. Each output is one chain of fma in order of k, starting from the bias (or, in
+ * later k blocks, from c); lanes run over outputs only, so the bits do not depend on tile or split. */
+struct qnt_f32_operands {
+    const float *a, *w;
+    ptrdiff_t a_row, a_k, w_k;
+    size_t run, runs;
+    ptrdiff_t a_jump, w_jump;
+};
+typedef void qnt_gemm_f32_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t);
 /* Packs `used` (1..r) rows of k contiguous elements each into a panel of r rows. rows[tap * used + i] points to tap_k
  * contiguous elements; a row is the concatenation of its taps. Starts at element k0 of the concatenated row, takes k. */
 typedef void qnt_pack_rows_fn(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
@@ -123,9 +135,11 @@ typedef void qnt_pack_rows_fn(const void *const *rows, size_t tap_k, size_t k0, 
 typedef void qnt_pack_cols_fn(const void *const *lines, size_t k, size_t used, void *panel);
 struct qnt_gemm {
     const char *name; /* "6x16" */
-    qnt_gemm_fn *run;
-    qnt_pack_rows_fn *pack_a, *pack_w; /* in_xor: 0x80 when the 8-bit source holds u8 codes, else 0 */
-    qnt_pack_cols_fn *pack_a_cols, *pack_w_cols; /* f32 only; NULL for 8-bit */
+    qnt_gemm_fn *run;           /* 8-bit; NULL for f32 */
+    qnt_gemm_f32_fn *run_f32;   /* f32; NULL for 8-bit */
+    qnt_pack_rows_fn *pack_a;   /* 8-bit; NULL for f32 */
+    qnt_pack_rows_fn *pack_w;   /* in_xor: 0x80 when the 8-bit source holds u8 codes, else 0 */
+    qnt_pack_cols_fn *pack_w_cols; /* f32 only; NULL for 8-bit */
     uint8_t mr, nr, kr, a_size, w_size;
     uint8_t w_bias;     /* 0 or 128, see above */
     uint16_t cost_step; /* relative cost of one kr step of one tile ... */

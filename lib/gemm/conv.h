@@ -7,22 +7,19 @@ struct qnt_conv_geom {
     size_t h, w, c;    /* input image */
     size_t oh, ow, oc; /* output image */
     size_t kh, kw, stride_h, stride_w, dil_h, dil_w, pad_top, pad_left;
-    size_t groups;     /* divides c and oc */
+    size_t groups; /* divides c and oc */
 };
-/* Output pixels are rows: row r = (image * oh + y) * ow + x. Taps kh * kw, tap_k = c / groups. A padded tap points to `zero_row`:
- * c / groups elements holding the zero point (s8) or 0.0f. */
+/* Output pixels are rows: row r = (image * oh + y) * ow + x. Taps kh * kw, tap_k = c / groups. A padded tap points to
+ * `zero_row`: c / groups elements holding the zero point (s8) or 0.0f. */
 struct qnt_conv_src {
     const struct qnt_conv_geom *geom;
     const void *zero_row;
     size_t group;
 };
-/* detail must point to a qnt_conv_src that outlives the call. */
+/* detail points to the qnt_conv_src, which must outlive the call. */
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem);
-/* For the gradient of the weights: A^T lines are output pixels, its rows are (tap, channel): m = kh * kw * c / groups, k = pixels.
- * Because taps are separate runs, a panel must not straddle taps when c / groups is no multiple of mr: the packer copies by run. */
-struct qnt_operand qnt_operand_im2col_t(const void *images, const struct qnt_conv_src *src, size_t elem);
-/* For the gradient of the input: row = input pixel, taps kh * kw, tap_k = oc / groups, over dy; taps that do not divide by the
- * stride or fall outside point to zero_row (oc / groups zeros). */
+/* For the gradient of the input: row = input pixel, taps kh * kw, tap_k = oc / groups, over dy; taps that do not divide
+ * by the stride or fall outside point to zero_row (oc / groups zeros). */
 struct qnt_operand qnt_operand_col2im(const void *dy, const struct qnt_conv_src *src, size_t elem);
 
 /* ---- f32 training products over a range of images; deterministic: fma in order of k ----------------------------- */
@@ -30,14 +27,17 @@ struct qnt_conv_f32_work; /* sizes and variants, prepared once */
 qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, struct qnt_conv_f32_work **out);
 void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w); /* per thread, any of the calls below */
-/* Packs w[oc][kh][kw][c/groups] for the forward product and for the gradient of the input. Call after every change of w. */
+/* Packs w[oc][kh][kw][c/groups] for the forward product and for the gradient of the input. Call after every change of
+ * w. */
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights);
 /* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]. bias may be NULL. */
-void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi, float *y,
-                          size_t images, void *scratch);
+void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
+                          float *y, size_t images, void *scratch);
 /* dx[n][h][w][c] from dy[n][oh][ow][oc]. */
-void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images, void *scratch);
-/* dw[oc][kh][kw][c/groups] = (accumulate ? dw : 0) + sum over these images and pixels in order; db[oc] likewise (may be NULL). */
+void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images,
+                             void *scratch);
+/* dw[oc][kh][kw][c/groups] = (accumulate ? dw : 0) + sum over these images and pixels in order; db[oc] likewise (may be
+ * NULL). */
 void qnt_conv_f32_grad_weights(const struct qnt_conv_f32_work *w, const float *x, const float *dy, float *dw, float *db,
                                size_t images, int accumulate, void *scratch);
 #endif

@@ -1,0 +1,223 @@
+/* The loops around the tile: rows in blocks of mc (their packed form fits the second-level cache), k in blocks of kc
+ * (an A and a W panel fit the first level), then panels of W, then panels of A. The fifth loop, over blocks of n, is
+ * not needed: W is packed once at prepare, and packing A again per block of n would cost more than reading W from the
+ * next cache. */
+#include <string.h>
+#include "gemm.h"
+
+enum {
+    PANEL_BYTES = 48 << 10, /* one A panel and one W panel: first level, W streaming */
+    BLOCK_BYTES = 96 << 10, /* the packed rows of A: part of the second level */
+    PITCH_PAD = 16,         /* f32 rows gathered side by side must not fall into the same cache sets */
+    LINES = 256             /* lines gathered at a time */
+};
+
+struct blocks {
+    size_t kc, mc;
+};
+
+static size_t ceil_div(size_t n, size_t by)
+{
+    return (n + by - 1) / by;
+}
+
+static bool one_k_block(const struct qnt_epilogue *e)
+{
+    return e->kind == QNT_EPI_S8;
+}
+
+static struct blocks choose_blocks(const struct qnt_gemm *g, size_t k, bool whole_k)
+{
+    size_t kp = qnt_round_up(k, g->kr), most = PANEL_BYTES / ((size_t)g->mr * g->a_size + (size_t)g->nr * g->w_size);
+    struct blocks b = {kp ? kp : g->kr, g->mr};
+    if (!whole_k && kp > most)
+        b.kc = qnt_round_up(ceil_div(kp, ceil_div(kp, most)), g->kr);
+    size_t rows = BLOCK_BYTES / (b.kc * g->a_size);
+    if (rows > g->mr)
+        b.mc = rows / g->mr * g->mr;
+    return b;
+}
+
+const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k)
+{
+    const struct qnt_gemm *best = list->v[0];
+    double best_cost = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct qnt_gemm *g = list->v[i];
+        double cost = (double)ceil_div(m, g->mr) * (double)ceil_div(n, g->nr) *
+                      ((double)ceil_div(k, g->kr) * g->cost_step + g->cost_tile);
+        if (i == 0 || cost <= best_cost) {
+            best = g;
+            best_cost = cost;
+        }
+    }
+    return best;
+}
+
+size_t qnt_gemm_packed_bytes(const struct qnt_gemm *g, size_t n, size_t k)
+{
+    return qnt_round_up(n, g->nr) * qnt_round_up(k, g->kr) * g->w_size;
+}
+
+void qnt_gemm_pack_w(const struct qnt_gemm *g, const struct qnt_operand *w, size_t n, size_t k, void *packed)
+{
+    const void *ptr[LINES]; /* nr < 256 rows */
+    size_t kp = qnt_round_up(k, g->kr);
+    for (size_t j = 0; j < n; j += g->nr) {
+        size_t used = n - j < g->nr ? n - j : g->nr;
+        char *panel = (char *)packed + j * kp * g->w_size;
+        if (w->rows) {
+            w->rows(w, j, used, ptr);
+            g->pack_w(ptr, w->tap_k, 0, k, used, w->in_xor, panel);
+            continue;
+        }
+        for (size_t k0 = 0; k0 < k; k0 += LINES) {
+            size_t count = k - k0 < LINES ? k - k0 : LINES;
+            w->lines(w, j, k0, count, ptr);
+            g->pack_w_cols(ptr, count, used, panel + k0 * g->nr * g->w_size);
+        }
+    }
+}
+
+void qnt_gemm_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *g, const int8_t *w, size_t n, size_t k,
+                        int32_t a_zero, const int32_t *bias, int32_t *out)
+{
+    for (size_t j = 0; j < n; j++)
+        out[j] = (int32_t)((uint32_t)(bias ? bias[j] : 0) -
+                           (uint32_t)(a_zero + g->w_bias) * (uint32_t)ctx->dsp.sum_s8(w + j * k, k)); /* may wrap */
+}
+
+/* A block of A in scratch: 8-bit panels, or for f32 the rows (lines) themselves, gathered at a pitch that spares the
+ * cache. */
+struct block {
+    const struct qnt_gemm_call *call;
+    const void **ptr;
+    char *a;
+    size_t row, rows, k0, k, pitch;
+};
+
+static size_t pointer_bytes(const struct qnt_gemm *g, size_t taps)
+{
+    size_t n = g->mr * taps;
+    return qnt_round_up((n > LINES ? n : LINES) * sizeof(void *), 64);
+}
+
+size_t qnt_gemm_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
+{
+    struct blocks part = choose_blocks(g, k, false), whole = choose_blocks(g, k, true);
+    size_t a = (part.mc + PITCH_PAD) * (part.kc + PITCH_PAD) * g->a_size, b = whole.mc * whole.kc * g->a_size;
+    return pointer_bytes(g, taps) + (g->run_f32 || a > b ? a : b);
+}
+
+static void pack_panels(const struct block *b)
+{
+    const struct qnt_operand *o = &b->call->a;
+    const struct qnt_gemm *g = b->call->g;
+    char *panel = b->a;
+    size_t kp = qnt_round_up(b->k, g->kr);
+    for (size_t i = 0; i < b->rows; i += g->mr, panel += g->mr * kp * g->a_size) {
+        size_t used = b->rows - i < g->mr ? b->rows - i : g->mr;
+        o->rows(o, b->row + i, used, b->ptr);
+        g->pack_a(b->ptr, o->tap_k, b->k0, b->k, used, o->in_xor, panel);
+    }
+}
+
+/* The k elements from k0 of a row given by its taps. */
+static void gather_row(const void *const *taps, size_t step, size_t tap_k, size_t k0, size_t k, float *to)
+{
+    size_t tap = k0 / tap_k, at = k0 % tap_k;
+    while (k) {
+        size_t n = tap_k - at < k ? tap_k - at : k;
+        memcpy(to, (const float *)taps[tap * step] + at, n * sizeof *to);
+        to += n;
+        k -= n;
+        tap++;
+        at = 0;
+    }
+}
+
+static void gather(struct block *b)
+{
+    const struct qnt_operand *o = &b->call->a;
+    size_t mr = b->call->g->mr;
+    float *to = (float *)(void *)b->a;
+    if (o->lines) {
+        b->pitch = b->rows + PITCH_PAD;
+        for (size_t j = 0; j < b->k; j += LINES) {
+            size_t n = b->k - j < LINES ? b->k - j : LINES;
+            o->lines(o, b->row, b->k0 + j, n, b->ptr);
+            for (size_t l = 0; l < n; l++, to += b->pitch)
+                memcpy(to, b->ptr[l], b->rows * sizeof *to);
+        }
+        return;
+    }
+    b->pitch = b->k + PITCH_PAD;
+    for (size_t i = 0; i < b->rows; i += mr) {
+        size_t used = b->rows - i < mr ? b->rows - i : mr;
+        o->rows(o, b->row + i, used, b->ptr);
+        for (size_t r = 0; r < used; r++, to += b->pitch)
+            gather_row(b->ptr + r, used, o->tap_k, b->k0, b->k, to);
+    }
+}
+
+/* One tile: `row` counts from the block's first row, `w` is the k block of its W panel. */
+static void tile(const struct block *b, size_t row, const void *w, const struct qnt_tile *t)
+{
+    const struct qnt_gemm *g = b->call->g;
+    size_t kp = qnt_round_up(b->k, g->kr);
+    if (!g->run_f32) {
+        g->run(kp, b->a + row * kp * g->a_size, w, t);
+        return;
+    }
+    const float *a = (const float *)(const void *)b->a;
+    struct qnt_f32_operands o = {.w = w, .w_k = g->nr, .run = b->k, .runs = 1};
+    if (b->call->a.lines) {
+        o.a = a + row;
+        o.a_row = 1;
+        o.a_k = (ptrdiff_t)b->pitch;
+    } else {
+        o.a = a + row * b->pitch;
+        o.a_row = (ptrdiff_t)b->pitch;
+        o.a_k = 1;
+    }
+    g->run_f32(&o, t);
+}
+
+static void run_block(const struct block *b)
+{
+    const struct qnt_gemm_call *call = b->call;
+    const struct qnt_gemm *g = call->g;
+    size_t kp = qnt_round_up(call->k, g->kr), c_size = call->e->kind == QNT_EPI_S8 ? 1 : 4;
+    struct qnt_tile t = {.ldc = call->ldc, .first = b->k0 == 0, .last = b->k0 + b->k >= call->k, .e = call->e};
+    for (size_t col = 0; col < call->n; col += g->nr) {
+        const char *w = (const char *)call->packed_w + (col * kp + b->k0 * g->nr) * g->w_size;
+        t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
+        t.col = (uint32_t)col;
+        for (size_t i = 0; i < b->rows; i += g->mr) {
+            t.m = (uint32_t)(b->rows - i < g->mr ? b->rows - i : g->mr);
+            t.row = (uint32_t)(b->row + i);
+            t.c = (char *)call->c + ((b->row + i) * call->ldc + col) * c_size;
+            tile(b, i, w, &t);
+        }
+    }
+}
+
+void qnt_gemm_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
+{
+    const struct qnt_gemm *g = call->g;
+    struct blocks size = choose_blocks(g, call->k, one_k_block(call->e));
+    struct block b = {.call = call, .ptr = scratch, .a = (char *)scratch + pointer_bytes(g, call->a.taps)};
+    for (b.row = m0; b.row < m1; b.row += b.rows) {
+        b.rows = m1 - b.row < size.mc ? m1 - b.row : size.mc;
+        b.k0 = 0;
+        do {
+            b.k = call->k - b.k0 < size.kc ? call->k - b.k0 : size.kc;
+            if (g->run_f32)
+                gather(&b);
+            else
+                pack_panels(&b);
+            run_block(&b);
+            b.k0 += b.k;
+        } while (b.k0 < call->k);
+    }
+}

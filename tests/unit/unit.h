@@ -1,0 +1,43 @@
+#ifndef UNIT_UNIT_H
+#define UNIT_UNIT_H
+/* What unit tests share: a seeded generator (QNT_SEED sets it, the seed is printed) and the program's end. */
+#include <check.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint64_t unit_seed_value, unit_state;
+
+static inline void unit_seed(void)
+{
+    if (!unit_seed_value) {
+        const char *text = getenv("QNT_SEED");
+        unit_seed_value = text ? strtoull(text, NULL, 0) : 1;
+        printf("seed %llu (QNT_SEED sets it)\n", (unsigned long long)unit_seed_value);
+    }
+    unit_state = unit_seed_value * 0x9e3779b97f4a7c15u + 1;
+}
+
+static inline uint32_t unit_random(void)
+{
+    unit_state ^= unit_state << 13;
+    unit_state ^= unit_state >> 7;
+    unit_state ^= unit_state << 17;
+    return (uint32_t)(unit_state >> 32);
+}
+
+/* [-1, 1) */
+static inline float unit_random_float(void)
+{
+    return (float)(int32_t)unit_random() * 0x1p-31f;
+}
+
+static inline int unit_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+#endif
