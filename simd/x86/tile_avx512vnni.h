@@ -1,0 +1,92 @@
+#ifndef X86_TILE_AVX512VNNI_H
+#define X86_TILE_AVX512VNNI_H
+/* The end of an 8-bit tile: MR x NV vectors of sums (row i, columns 16 v ..) go through the epilogue and out to t->c.
+ * Columns past t->n are masked off, rows past t->m skipped; all loops unroll, so the sums stay in registers. */
+#include <string.h>
+#include "x86/requant_avx512vnni.h"
+
+QNT_INLINE __mmask16 qnt_tail16_avx512vnni(uint32_t n, int v)
+{
+    uint32_t left = n > 16u * (uint32_t)v ? n - 16u * (uint32_t)v : 0;
+    return (__mmask16)(left >= 16 ? 0xffffu : (1u << left) - 1);
+}
+
+QNT_INLINE void qnt_tile_store_s8_avx512vnni(const struct qnt_tile *t, __m512i *acc, const __mmask16 *mask,
+                                             const int MR, const int NV)
+{
+    const struct qnt_requant *r = &t->e->rq;
+    const struct qnt_requant_avx512vnni p = qnt_requant_load_avx512vnni(r);
+    const __m128i flip = _mm_set1_epi8((char)r->out_xor);
+    __m512 scale[4];
+    QNT_UNROLL
+    for (int v = 0; v < NV; v++)
+        scale[v] =
+            r->per_channel ? _mm512_maskz_loadu_ps(mask[v], r->scale + t->col + 16 * v) : _mm512_set1_ps(r->scale[0]);
+    int8_t *c = t->c;
+    QNT_UNROLL
+    for (int i = 0; i < MR; i++, c += t->ldc) {
+        if ((uint32_t)i >= t->m)
+            break;
+        QNT_UNROLL
+        for (int v = 0; v < NV; v++) {
+            __m512i q = qnt_requant_step_avx512vnni(acc[i * NV + v], scale[v], &p);
+            _mm_mask_storeu_epi8(c + 16 * v, mask[v], _mm_xor_si128(_mm512_cvtepi32_epi8(q), flip));
+        }
+    }
+}
+
+QNT_INLINE void qnt_tile_store_avx512vnni(const struct qnt_tile *t, __m512i *acc, const int MR, const int NV)
+{
+    const struct qnt_epilogue *e = t->e;
+    __mmask16 mask[4];
+    QNT_UNROLL
+    for (int v = 0; v < NV; v++)
+        mask[v] = qnt_tail16_avx512vnni(t->n, v);
+    if (!t->first) {
+        const int32_t *c = t->c;
+        QNT_UNROLL
+        for (int i = 0; i < MR; i++, c += t->ldc) {
+            if ((uint32_t)i >= t->m)
+                break;
+            QNT_UNROLL
+            for (int v = 0; v < NV; v++)
+                acc[i * NV + v] = _mm512_add_epi32(acc[i * NV + v], _mm512_maskz_loadu_epi32(mask[v], c + 16 * v));
+        }
+    }
+    if (t->last) {
+        QNT_UNROLL
+        for (int v = 0; v < NV; v++) {
+            __m512i bias = _mm512_maskz_loadu_epi32(mask[v], e->bias + t->col + 16 * v);
+            QNT_UNROLL
+            for (int i = 0; i < MR; i++)
+                acc[i * NV + v] = _mm512_add_epi32(acc[i * NV + v], bias);
+        }
+    }
+    if (t->last && e->has_row_term) {
+        QNT_UNROLL
+        for (int v = 0; v < NV; v++) {
+            __m512i zero = _mm512_maskz_loadu_epi32(mask[v], e->w_zero + t->col + 16 * v);
+            QNT_UNROLL
+            for (int i = 0; i < MR; i++) {
+                if ((uint32_t)i >= t->m)
+                    break;
+                __m512i term = _mm512_mullo_epi32(zero, _mm512_set1_epi32(e->row_term[t->row + (uint32_t)i]));
+                acc[i * NV + v] = _mm512_sub_epi32(acc[i * NV + v], term);
+            }
+        }
+    }
+    if (e->kind == QNT_EPI_S8) {
+        qnt_tile_store_s8_avx512vnni(t, acc, mask, MR, NV);
+        return;
+    }
+    int32_t *c = t->c;
+    QNT_UNROLL
+    for (int i = 0; i < MR; i++, c += t->ldc) {
+        if ((uint32_t)i >= t->m)
+            break;
+        QNT_UNROLL
+        for (int v = 0; v < NV; v++)
+            _mm512_mask_storeu_epi32(c + 16 * v, mask[v], acc[i * NV + v]);
+    }
+}
+#endif
