@@ -46,21 +46,37 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
                      const int KU)
 {
     const int8_t *pa = a, *pw = w;
-    __m512i acc[32];
+    __m512i acc[32], bias[4];
     QNT_UNROLL
-    for (int i = 0; i < MR * NV * KU; i++)
+    for (int v = 0; v < NV; v++)
+        bias[v] = qnt_tile_bias_avx512vnni(t, v);
+    QNT_UNROLL
+    for (int i = 0; i < MR * NV; i++)
+        acc[i] = KU > 1 ? _mm512_setzero_si512() : bias[i % NV];
+    QNT_UNROLL
+    for (int i = MR * NV; i < MR * NV * KU; i++)
         acc[i] = _mm512_setzero_si512();
     size_t left = k / 4;
     for (; left >= (size_t)KU; left -= (size_t)KU, pa += 4 * MR * KU, pw += 64 * NV * KU)
         steps(acc, pa, pw, MR, NV, KU);
-    if (KU > 1)
-        for (; left; left--, pa += 4 * MR, pw += 64 * NV)
-            steps(acc, pa, pw, MR, NV, 1);
-    QNT_UNROLL
-    for (int h = KU / 2; h; h /= 2)
+    if (KU > 1) { /* short tiles: the bias stays out of the chain of sums */
         QNT_UNROLL
-    for (int i = 0; i < MR * NV * h; i++)
-        acc[i] = _mm512_add_epi32(acc[i], acc[MR * NV * h + i]);
+        for (int h = KU / 2; h; h /= 2) {
+            if (!(left & (size_t)h))
+                continue;
+            steps(acc, pa, pw, MR, NV, h);
+            pa += 4 * MR * h;
+            pw += 64 * NV * h;
+        }
+        QNT_UNROLL
+        for (int h = KU / 2; h; h /= 2)
+            QNT_UNROLL
+        for (int i = 0; i < MR * NV * h; i++)
+            acc[i] = _mm512_add_epi32(acc[i], acc[MR * NV * h + i]);
+        QNT_UNROLL
+        for (int i = 0; i < MR * NV; i++)
+            acc[i] = _mm512_add_epi32(acc[i], bias[i % NV]);
+    }
     qnt_tile_store_avx512vnni(t, acc, MR, NV);
 }
 

@@ -15,10 +15,15 @@ QNT_INLINE struct qnt_requant_avx512vnni qnt_requant_load_avx512vnni(const struc
                                            _mm512_set1_ps((float)(r->hi - r->zero)), _mm512_set1_epi32(r->zero)};
 }
 
-QNT_INLINE __m512i qnt_requant_step_avx512vnni(__m512i acc, __m512 scale, const struct qnt_requant_avx512vnni *p)
+/* The code without zero: bytes may add it after narrowing. */
+QNT_INLINE __m512i qnt_requant_round_avx512vnni(__m512i acc, __m512 scale, const struct qnt_requant_avx512vnni *p)
 {
     __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), scale);
-    v = _mm512_min_ps(_mm512_max_ps(v, p->lo), p->hi);
-    return _mm512_add_epi32(_mm512_cvtps_epi32(v), p->zero);
+    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(v, p->lo), p->hi));
+}
+
+QNT_INLINE __m512i qnt_requant_step_avx512vnni(__m512i acc, __m512 scale, const struct qnt_requant_avx512vnni *p)
+{
+    return _mm512_add_epi32(qnt_requant_round_avx512vnni(acc, scale, p), p->zero);
 }
 #endif

@@ -1,7 +1,7 @@
 #ifndef X86_TILE_AVX512VNNI_H
 #define X86_TILE_AVX512VNNI_H
-/* The end of an 8-bit tile: MR x NV vectors of sums (row i, columns 16 v ..) go through the epilogue and out to t->c.
- * Columns past t->n are masked off, rows past t->m skipped; all loops unroll, so the sums stay in registers. */
+/* The two ends of an 8-bit tile of MR x NV vectors of sums: row i, columns 16 v .. are acc[i * NV + v]. Columns past
+ * t->n are masked off, rows past t->m skipped; all loops unroll, so the sums stay in registers. */
 #include <string.h>
 #include "x86/requant_avx512vnni.h"
 
@@ -16,7 +16,8 @@ QNT_INLINE void qnt_tile_store_s8_avx512vnni(const struct qnt_tile *t, __m512i *
 {
     const struct qnt_requant *r = &t->e->rq;
     const struct qnt_requant_avx512vnni p = qnt_requant_load_avx512vnni(r);
-    const __m128i flip = _mm_set1_epi8((char)r->out_xor);
+    /* out_xor is 0 or 0x80, and in bytes ^ 0x80 is + 0x80. */
+    const __m128i zero = _mm_set1_epi8((char)(uint8_t)((uint32_t)r->zero + r->out_xor));
     __m512 scale[4];
     QNT_UNROLL
     for (int v = 0; v < NV; v++)
@@ -29,10 +30,18 @@ QNT_INLINE void qnt_tile_store_s8_avx512vnni(const struct qnt_tile *t, __m512i *
             break;
         QNT_UNROLL
         for (int v = 0; v < NV; v++) {
-            __m512i q = qnt_requant_step_avx512vnni(acc[i * NV + v], scale[v], &p);
-            _mm_mask_storeu_epi8(c + 16 * v, mask[v], _mm_xor_si128(_mm512_cvtepi32_epi8(q), flip));
+            __m512i q = qnt_requant_round_avx512vnni(acc[i * NV + v], scale[v], &p);
+            __m128i b = _mm_add_epi8(_mm512_cvtepi32_epi8(q), zero);
+            _mm_mask_storeu_epi8(c + 16 * v, mask[v], b);
         }
     }
+}
+
+/* What the sums of a column start from: the bias, or 0 when a later k block adds it. */
+QNT_INLINE __m512i qnt_tile_bias_avx512vnni(const struct qnt_tile *t, int v)
+{
+    __mmask16 mask = t->last ? qnt_tail16_avx512vnni(t->n, v) : 0;
+    return _mm512_maskz_loadu_epi32(mask, t->e->bias + t->col + 16 * v);
 }
 
 QNT_INLINE void qnt_tile_store_avx512vnni(const struct qnt_tile *t, __m512i *acc, const int MR, const int NV)
@@ -51,15 +60,6 @@ QNT_INLINE void qnt_tile_store_avx512vnni(const struct qnt_tile *t, __m512i *acc
             QNT_UNROLL
             for (int v = 0; v < NV; v++)
                 acc[i * NV + v] = _mm512_add_epi32(acc[i * NV + v], _mm512_maskz_loadu_epi32(mask[v], c + 16 * v));
-        }
-    }
-    if (t->last) {
-        QNT_UNROLL
-        for (int v = 0; v < NV; v++) {
-            __m512i bias = _mm512_maskz_loadu_epi32(mask[v], e->bias + t->col + 16 * v);
-            QNT_UNROLL
-            for (int i = 0; i < MR; i++)
-                acc[i * NV + v] = _mm512_add_epi32(acc[i * NV + v], bias);
         }
     }
     if (t->last && e->has_row_term) {
