@@ -58,7 +58,8 @@ typedef int32_t qnt_sum_s8_fn(const int8_t *a, size_t n);
 
 /* ---- pooling, NHWC --------------------------------------------------------------------------------------------
  * A run of `pixels` outputs whose windows all have the same size: output p, channel c reads
- * src[p * step + i * row + j * col + c], 0 <= i < kh, 0 <= j < kw (strides in elements); writes dst[p * ldd + c]. */
+ * src[p * step + i * row + j * col + c], 0 <= i < kh, 0 <= j < kw (strides in elements; kh, kw >= 1); writes
+ * dst[p * ldd + c]. */
 struct qnt_window {
     size_t kh, kw, row, col, step, pixels, channels;
 };
@@ -67,11 +68,12 @@ typedef void qnt_maxpool_f32_fn(const float *src, float *dst, size_t ldd, const 
 /* acc = sum of (x - in_zero); then requantized by r (per_channel must be 0). kh * kw <= 2^16. */
 typedef void qnt_avgpool_s8_fn(const int8_t *src, int8_t *dst, size_t ldd, const struct qnt_window *w, int32_t in_zero,
                                const struct qnt_requant *r);
-/* Sum in the order i, j, then one division by kh * kw. */
+/* Sum from +0 in the order i, j, then one division by kh * kw; a NaN result is 0x7fc00000 (which NaN a sum gives differs
+ * between machines). */
 typedef void qnt_avgpool_f32_fn(const float *src, float *dst, size_t ldd, const struct qnt_window *w);
 /* max: NaN operands follow (a > b ? a : b) from the first tap on, b being the running maximum. */
 
-/* ---- elementwise (in place allowed: dst == src) --------------------------------------------------------------- */
+/* ---- elementwise (in place allowed: dst == src; lo <= hi) ------------------------------------------------------ */
 typedef void qnt_clamp_s8_fn(const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi);
 /* (x < lo ? lo : x > hi ? hi : x): NaN passes through, -0 stays. */
 typedef void qnt_clamp_f32_fn(const float *src, float *dst, size_t n, float lo, float hi);

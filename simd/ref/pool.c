@@ -49,6 +49,7 @@ void qnt_avgpool_f32_ref(const float *src, float *dst, size_t ldd, const struct 
             for (size_t i = 0; i < w->kh; i++)
                 for (size_t j = 0; j < w->kw; j++)
                     sum += x[i * w->row + j * w->col];
-            dst[p * ldd + c] = sum / (float)(w->kh * w->kw);
+            float y = sum / (float)(w->kh * w->kw);
+            dst[p * ldd + c] = y != y ? __builtin_nanf("") : y;
         }
 }
