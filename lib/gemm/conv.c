@@ -41,28 +41,6 @@ static void im2col_rows(const struct qnt_operand *o, size_t m0, size_t used, con
     }
 }
 
-/* Input pixel (y, x) feeds output (oy, ox) through tap (ky, kx) where y + pad = oy * stride + ky * dilation. */
-static void col2im_rows(const struct qnt_operand *o, size_t m0, size_t used, const void **ptr)
-{
-    const struct qnt_conv_src *s = o->detail;
-    const struct qnt_conv_geom *g = s->geom;
-    const char *base = (const char *)o->base + s->group * (g->oc / g->groups) * o->elem;
-    struct pixel p = pixel_at(m0, g->h, g->w);
-    for (size_t i = 0; i < used; i++, pixel_next(&p, g->h, g->w)) {
-        const void **to = ptr + i;
-        for (size_t ky = 0; ky < g->kh; ky++) {
-            size_t y = p.y + g->pad_top - ky * g->dil_h, oy = y / g->stride_h;
-            bool in = p.y + g->pad_top >= ky * g->dil_h && y % g->stride_h == 0 && oy < g->oh;
-            const char *line = base + (p.image * g->oh + (in ? oy : 0)) * g->ow * g->oc * o->elem;
-            for (size_t kx = 0; kx < g->kw; kx++, to += used) {
-                size_t x = p.x + g->pad_left - kx * g->dil_w, ox = x / g->stride_w;
-                bool on = in && p.x + g->pad_left >= kx * g->dil_w && x % g->stride_w == 0 && ox < g->ow;
-                *to = on ? line + ox * g->oc * o->elem : s->zero_row;
-            }
-        }
-    }
-}
-
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem)
 {
     const struct qnt_conv_geom *g = src->geom;
@@ -70,17 +48,6 @@ struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_
                                 .taps = g->kh * g->kw,
                                 .tap_k = g->c / g->groups,
                                 .base = images,
-                                .elem = elem,
-                                .detail = src};
-}
-
-struct qnt_operand qnt_operand_col2im(const void *dy, const struct qnt_conv_src *src, size_t elem)
-{
-    const struct qnt_conv_geom *g = src->geom;
-    return (struct qnt_operand){.rows = col2im_rows,
-                                .taps = g->kh * g->kw,
-                                .tap_k = g->oc / g->groups,
-                                .base = dy,
                                 .elem = elem,
                                 .detail = src};
 }

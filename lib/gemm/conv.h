@@ -18,26 +18,29 @@ struct qnt_conv_src {
 };
 /* detail points to the qnt_conv_src, which must outlive the call. */
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem);
-/* For the gradient of the input: row = input pixel, taps kh * kw, tap_k = oc / groups, over dy; taps that do not divide
- * by the stride or fall outside point to zero_row (oc / groups zeros). */
-struct qnt_operand qnt_operand_col2im(const void *dy, const struct qnt_conv_src *src, size_t elem);
-
-/* ---- f32 training products over a range of images; deterministic: fma in order of k ----------------------------- */
-struct qnt_conv_f32_work; /* sizes and variants, prepared once */
+/* ---- f32 products: forward and the two of training ----------------------------------------------------------------
+ * No im2col: images are copied once into a padded plane and the tiles read it in place. A fully connected layer is the
+ * case h = w = kh = kw = 1. Each output is one chain of fma in the order told, whatever the variant and the split. */
+struct qnt_conv_f32_work; /* sizes, variants, packed weights */
+/* QNT_ERR_RANGE when a size overflows. Packs nothing yet. */
 qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, struct qnt_conv_f32_work **out);
 void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w); /* per thread, any of the calls below */
-/* Packs w[oc][kh][kw][c/groups] for the forward product and for the gradient of the input. Call after every change of
- * w. */
+/* Packs w[oc][kh][kw][c / groups] for the forward product and for the gradient of the input. Call after every change of
+ * w, which must outlive the calls below. */
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights);
-/* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]. bias may be NULL. */
+/* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]; bias may be NULL. Order of k: ky, kx, c, from the bias on. */
 void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
                           float *y, size_t images, void *scratch);
-/* dx[n][h][w][c] from dy[n][oh][ow][oc]. */
+/* The same for output lines [line0, line1) only, line = image * oh + y: the shares of a team. */
+void qnt_conv_f32_forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
+                                float hi, float *y, size_t line0, size_t line1, void *scratch);
+/* dx[n][h][w][c] from dy[n][oh][ow][oc]. Order of k: pixels of dy by row and column, oc inside; where a tap
+ * meets no pixel (outside, or between strides) it adds 0 * w. */
 void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images,
                              void *scratch);
-/* dw[oc][kh][kw][c/groups] = (accumulate ? dw : 0) + sum over these images and pixels in order; db[oc] likewise (may be
- * NULL). */
+/* dw[oc][kh][kw][c / groups] = (accumulate ? dw : 0) + sum over these images and pixels in order; db[oc] likewise (may
+ * be NULL). */
 void qnt_conv_f32_grad_weights(const struct qnt_conv_f32_work *w, const float *x, const float *dy, float *dw, float *db,
                                size_t images, int accumulate, void *scratch);
 #endif

@@ -38,19 +38,18 @@ static struct blocks choose_blocks(const struct qnt_gemm *g, size_t k, bool whol
     return b;
 }
 
+double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k)
+{
+    double rows = (double)ceil_div(m, g->mr), work = g->run_f32 ? (double)m / g->mr : rows;
+    return (double)ceil_div(n, g->nr) * (work * (double)ceil_div(k, g->kr) * g->cost_step + rows * g->cost_tile);
+}
+
 const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k)
 {
     const struct qnt_gemm *best = list->v[0];
-    double best_cost = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct qnt_gemm *g = list->v[i];
-        double cost = (double)ceil_div(m, g->mr) * (double)ceil_div(n, g->nr) *
-                      ((double)ceil_div(k, g->kr) * g->cost_step + g->cost_tile);
-        if (i == 0 || cost <= best_cost) {
-            best = g;
-            best_cost = cost;
-        }
-    }
+    for (uint32_t i = 1; i < list->count; i++)
+        if (qnt_gemm_cost(list->v[i], m, n, k) <= qnt_gemm_cost(best, m, n, k))
+            best = list->v[i];
     return best;
 }
 

@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t unit_seed_value, unit_state;
+static uint64_t unit_state;
+
+static inline uint64_t unit_seed_value(void)
+{
+    const char *text = getenv("QNT_SEED");
+    return text ? strtoull(text, NULL, 0) : 1;
+}
 
 static inline void unit_seed(void)
 {
-    if (!unit_seed_value) {
-        const char *text = getenv("QNT_SEED");
-        unit_seed_value = text ? strtoull(text, NULL, 0) : 1;
-        printf("seed %llu (QNT_SEED sets it)\n", (unsigned long long)unit_seed_value);
-    }
-    unit_state = unit_seed_value * 0x9e3779b97f4a7c15u + 1;
+    unit_state = unit_seed_value() * 0x9e3779b97f4a7c15u + 1;
 }
 
 static inline uint32_t unit_random(void)
@@ -34,6 +35,8 @@ static inline float unit_random_float(void)
 
 static inline int unit_run(Suite *suite)
 {
+    printf("seed %llu (QNT_SEED sets it)\n", (unsigned long long)unit_seed_value());
+    fflush(stdout);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

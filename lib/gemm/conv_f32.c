@@ -1,0 +1,225 @@
+/* The f32 products of a convolution: sizes, packed weights, forward and the gradient of the input. */
+#include <math.h>
+#include "conv_f32.h"
+
+enum {
+    ROWS = 32,     /* small images are taken together until they make this many rows */
+    SLACK = 256,   /* floats behind a plane: panels of W are read in full width */
+    TURN_COST = 4, /* of one element of dw, in the unit of the descriptors */
+    TYPICAL_BATCH = 16
+};
+
+static bool bad_geometry(const struct qnt_conv_geom *g)
+{
+    const size_t most = (size_t)1 << 31;
+    const size_t all[] = {g->h,  g->w,        g->c,        g->oh,    g->ow,    g->oc,    g->kh,
+                          g->kw, g->stride_h, g->stride_w, g->dil_h, g->dil_w, g->groups};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i] == 0 || all[i] >= most)
+            return true;
+    return g->pad_top >= most || g->pad_left >= most || g->c % g->groups || g->oc % g->groups;
+}
+
+static qnt_status make_planes(struct qnt_conv_f32_work *w)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    w->x = (struct qnt_plane){.h = g->h, .w = g->w, .c = w->cg, .pixel = g->c, .up_h = 1, .up_w = 1};
+    w->x.ph = (g->oh - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1;
+    w->x.pw = (g->ow - 1) * g->stride_w + (g->kw - 1) * g->dil_w + 1;
+    w->x.top = (ptrdiff_t)g->pad_top;
+    w->x.left = (ptrdiff_t)g->pad_left;
+    w->dy = (struct qnt_plane){.h = g->oh, .w = g->ow, .c = w->og, .pixel = g->oc};
+    w->dy.up_h = g->stride_h;
+    w->dy.up_w = g->stride_w;
+    w->dy.ph = g->h + (g->kh - 1) * g->dil_h;
+    w->dy.pw = g->w + (g->kw - 1) * g->dil_w;
+    w->dy.top = (ptrdiff_t)((g->kh - 1) * g->dil_h) - (ptrdiff_t)g->pad_top;
+    w->dy.left = (ptrdiff_t)((g->kw - 1) * g->dil_w) - (ptrdiff_t)g->pad_left;
+    qnt_status status = qnt_plane_init(&w->x);
+    return status ? status : qnt_plane_init(&w->dy);
+}
+
+static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    size_t pixels = g->oh * g->ow, rows = pixels == 1 ? TYPICAL_BATCH : g->ow;
+    w->forward = qnt_gemm_choose(list, rows, w->og, w->k);
+    rows = g->h * g->w == 1 ? TYPICAL_BATCH : g->w;
+    w->input = qnt_gemm_choose(list, rows, w->cg, g->kh * g->kw * w->og);
+    pixels *= TYPICAL_BATCH;
+    const struct qnt_gemm *by_oc = qnt_gemm_choose(list, w->run, w->og, pixels);
+    const struct qnt_gemm *by_tap = qnt_gemm_choose(list, w->og, w->run, pixels);
+    double turn = (double)w->run * (double)w->og * TURN_COST;
+    w->lanes_oc = qnt_gemm_cost(by_oc, w->run, w->og, pixels) + turn < qnt_gemm_cost(by_tap, w->og, w->run, pixels);
+    w->weights = w->lanes_oc ? by_oc : by_tap;
+    w->bias = qnt_gemm_choose(list, 1, g->oc, pixels);
+}
+
+static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    size_t pixels = g->oh * g->ow, fewest = pixels < g->h * g->w ? pixels : g->h * g->w, weights;
+    if (qnt_mul_overflows(g->kh * g->kw, g->oc, &weights) || qnt_mul_overflows(weights, w->cg, &weights) ||
+        weights > (size_t)1 << 40)
+        return qnt_fail(QNT_ERR_RANGE, "convolution: %zu filters of %zu x %zu x %zu are too large", g->oc, g->kh, g->kw,
+                        w->cg);
+    w->chunk = (ROWS + fewest - 1) / fewest;
+    w->packed_group = qnt_gemm_packed_bytes(w->forward, w->og, w->k) / sizeof(float);
+    w->turned_group = qnt_gemm_packed_bytes(w->input, w->cg, g->kh * g->kw * w->og) / sizeof(float);
+    w->plane_floats = qnt_round_up(w->chunk * (w->x.image > w->dy.image ? w->x.image : w->dy.image) + SLACK, 16);
+    bool copy_dy = w->lanes_oc && w->og % w->weights->nr;
+    w->dy_floats = copy_dy ? qnt_round_up(w->chunk * pixels * qnt_round_up(w->og, w->weights->nr), 16) : 0;
+    w->dw_floats = w->lanes_oc ? w->k * w->og : 0;
+    w->packed = qnt_alloc_array(ctx, w->packed_group * g->groups, sizeof(float), "packed convolution weights");
+    w->turned = qnt_alloc_array(ctx, w->turned_group * g->groups, sizeof(float), "packed convolution weights");
+    return w->packed && w->turned ? QNT_OK : QNT_ERR_NOMEM;
+}
+
+qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, struct qnt_conv_f32_work **out)
+{
+    *out = NULL;
+    if (bad_geometry(geom))
+        return qnt_fail(QNT_ERR_ARG,
+                        "convolution: sizes must be positive and below 2^31, %zu groups divide %zu and %zu channels",
+                        geom->groups, geom->c, geom->oc);
+    struct qnt_conv_f32_work *w = qnt_alloc(ctx, sizeof *w, "a convolution");
+    if (!w)
+        return QNT_ERR_NOMEM;
+    w->geom = *geom;
+    w->cg = geom->c / geom->groups;
+    w->og = geom->oc / geom->groups;
+    w->k = geom->kh * geom->kw * w->cg;
+    w->run = geom->dil_w == 1 ? geom->kw * w->cg : w->cg;
+    qnt_status status = make_planes(w);
+    if (!status) {
+        choose(w, &ctx->dsp.gemm_f32);
+        status = make_buffers(ctx, w);
+    }
+    if (status) {
+        qnt_conv_f32_free(ctx, w);
+        return status;
+    }
+    *out = w;
+    return QNT_OK;
+}
+
+void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w)
+{
+    if (!w)
+        return;
+    qnt_release(ctx, w->packed);
+    qnt_release(ctx, w->turned);
+    qnt_release(ctx, w);
+}
+
+size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w)
+{
+    return (w->plane_floats + w->dy_floats + w->dw_floats) * sizeof(float);
+}
+
+/* Line j of grad_input's W: the weights of tap taps - 1 - j / og, output channel j % og; input channels are contiguous.
+ */
+static void turned_lines(const struct qnt_operand *o, size_t m0, size_t k0, size_t k, const void **ptr)
+{
+    const struct qnt_conv_f32_work *w = o->detail;
+    size_t taps = w->geom.kh * w->geom.kw;
+    for (size_t j = k0; j < k0 + k; j++)
+        *ptr++ = (const float *)o->base + (j % w->og * taps + taps - 1 - j / w->og) * w->cg + m0;
+}
+
+void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights)
+{
+    for (size_t i = 0; i < w->geom.groups; i++) {
+        const float *group = weights + i * w->og * w->k;
+        struct qnt_operand rows = qnt_operand_rows(group, w->k, w->k, sizeof(float));
+        struct qnt_operand lines = {
+            .lines = turned_lines, .taps = 1, .base = group, .elem = sizeof(float), .detail = w};
+        qnt_gemm_pack_w(w->forward, &rows, w->og, w->k, w->packed + i * w->packed_group);
+        qnt_gemm_pack_w(w->input, &lines, w->cg, w->geom.kh * w->geom.kw * w->og, w->turned + i * w->turned_group);
+    }
+}
+
+/* The convolution of a plane with packed weights: rows are pixels of the result, which `step` apart read the plane. */
+static void convolve(const struct qnt_conv_f32_work *w, struct qnt_nest *nest, const struct qnt_plane *p, size_t step_h,
+                     size_t step_w, const size_t rows[3], size_t pixel, size_t image)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    ptrdiff_t line = (ptrdiff_t)(p->pw * p->c), c = (ptrdiff_t)p->c, nr = nest->g->nr, taps = (ptrdiff_t)g->kw * c;
+    nest->row[0] = (struct qnt_level){rows[0], (ptrdiff_t)p->image, (ptrdiff_t)image};
+    nest->row[1] = (struct qnt_level){rows[1], (ptrdiff_t)step_h * line, (ptrdiff_t)(rows[2] * pixel)};
+    nest->row[2] = (struct qnt_level){rows[2], (ptrdiff_t)step_w * c, (ptrdiff_t)pixel};
+    nest->k[0] = (struct qnt_level){g->kh, (ptrdiff_t)g->dil_h * line, taps * nr};
+    nest->k[1] = (struct qnt_level){g->kw, (ptrdiff_t)g->dil_w * c, c * nr};
+    nest->k[2] = (struct qnt_level){p->c, 1, nr};
+    nest->w_panel = (ptrdiff_t)g->kh * taps * nr;
+    qnt_nest_run(nest);
+}
+
+/* Lines [y0, y1) of `images` images (all lines when there are several). */
+static void forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias,
+                          const struct qnt_epilogue *e, float *y, size_t images, size_t y0, size_t y1, float *scratch)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    size_t r0 = y0 * g->stride_h, r1 = (y1 - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1;
+    for (size_t i = 0; i < g->groups; i++) {
+        struct qnt_epilogue own = *e;
+        own.bias_f32 = bias ? bias + i * w->og : NULL;
+        struct qnt_nest nest = {.g = w->forward, .a = x + r0 * g->w * g->c, .w = w->packed + i * w->packed_group};
+        nest.c = y + y0 * g->ow * g->oc + i * w->og;
+        nest.n = w->og;
+        nest.e = &own;
+        if (!w->x.in_place) {
+            for (size_t n = 0; n < images; n++)
+                qnt_plane_fill(&w->x, x + n * g->h * g->w * g->c + i * w->cg, r0, r1, scratch + n * w->x.image);
+            nest.a = scratch;
+        }
+        const size_t rows[3] = {images, y1 - y0, g->ow};
+        convolve(w, &nest, &w->x, g->stride_h, g->stride_w, rows, g->oc, g->oh * g->ow * g->oc);
+    }
+}
+
+void qnt_conv_f32_forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
+                                float hi, float *y, size_t line0, size_t line1, void *scratch)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    const struct qnt_epilogue e = {.kind = QNT_EPI_F32, .lo = lo, .hi = hi};
+    for (size_t line = line0, count; line < line1; line += count) {
+        size_t image = line / g->oh, y0 = line % g->oh, images = y0 ? 0 : (line1 - line) / g->oh;
+        images = images > w->chunk ? w->chunk : images;
+        count = images ? images * g->oh : line1 - line < g->oh - y0 ? line1 - line : g->oh - y0;
+        forward_lines(w, x + image * g->h * g->w * g->c, bias, &e, y + image * g->oh * g->ow * g->oc,
+                      images ? images : 1, y0, images ? g->oh : y0 + count, scratch);
+    }
+}
+
+void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
+                          float *y, size_t images, void *scratch)
+{
+    qnt_conv_f32_forward_lines(w, x, bias, lo, hi, y, 0, images * w->geom.oh, scratch);
+}
+
+static const struct qnt_epilogue plain = {.kind = QNT_EPI_F32, .lo = -INFINITY, .hi = INFINITY};
+
+void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images,
+                             void *scratch)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    size_t in = g->h * g->w * g->c, out = g->oh * g->ow * g->oc;
+    for (size_t n = 0, count; n < images; n += count) {
+        count = images - n < w->chunk ? images - n : w->chunk;
+        for (size_t i = 0; i < g->groups; i++) {
+            struct qnt_nest nest = {.g = w->input, .a = dy + n * out, .w = w->turned + i * w->turned_group};
+            nest.c = dx + n * in + i * w->cg;
+            nest.n = w->cg;
+            nest.e = &plain;
+            if (!w->dy.in_place) {
+                for (size_t j = 0; j < count; j++)
+                    qnt_plane_fill(&w->dy, dy + (n + j) * out + i * w->og, 0, w->dy.ph,
+                                   (float *)scratch + j * w->dy.image);
+                nest.a = scratch;
+            }
+            const size_t rows[3] = {count, g->h, g->w};
+            convolve(w, &nest, &w->dy, 1, 1, rows, g->c, in);
+        }
+    }
+}
