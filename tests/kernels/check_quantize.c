@@ -12,7 +12,7 @@ static float scale(struct ck *c)
 {
     static const float fixed[] = {1.0f,      0.0078125f,      0.1f,       1.0f / 3.0f, 0x1p-149f,
                                   0x1p-126f, 0x1.fffffep127f, 0x1.9p-130f};
-    size_t n = sizeof fixed / sizeof *fixed, i = c->turn % (2 * n);
+    size_t n = sizeof fixed / sizeof *fixed, i = ck_below(c, 2 * n);
     return i < n ? fixed[i] : expf(ck_uniform(c, -12.0f, 3.0f));
 }
 

@@ -20,12 +20,6 @@ const char *ck_place_name(enum ck_place place)
     return names[place];
 }
 
-static void start(struct ck *c)
-{
-    c->turn++;
-    ck_slots_forget(c);
-}
-
 bool ck_grid(struct ck *c, enum ck_type type, struct ck_point *p)
 {
     int fills = p->n >= LARGE ? 1 : ck_fills(type);
@@ -42,7 +36,7 @@ bool ck_grid(struct ck *c, enum ck_type type, struct ck_point *p)
     p->n = sizes[p->size];
     snprintf(c->base, sizeof c->base, "n=%zu fill=%s place=%s", p->n, ck_fill_name(p->fill), ck_place_name(p->place));
     memcpy(c->where, c->base, sizeof c->where);
-    start(c);
+    ck_slots_forget(c);
     return true;
 }
 
@@ -58,7 +52,7 @@ void ck_case(struct ck *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(c->where + used, sizeof c->where - (size_t)used, format, args);
     va_end(args);
-    start(c);
+    ck_slots_forget(c);
 }
 
 static void enter(void)

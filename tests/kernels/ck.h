@@ -39,7 +39,7 @@ enum ck_fill {
 enum ck_place {
     CK_END,    /* its last byte is the last before the guard page */
     CK_START,  /* its first byte is the first after the guard page */
-    CK_INSIDE, /* between patterns, misaligned by 1..63 elements in turn, differently in each slot */
+    CK_INSIDE, /* between patterns, misaligned by 1..63 elements, differently in each slot */
     CK_PLACES
 };
 
@@ -60,7 +60,7 @@ struct ck {
     float range, unit; /* of float fills: default 4 and 1 */
     /* The harness's own. */
     uint64_t rng, cases;
-    unsigned errors, turn;
+    unsigned errors;
     bool between;                       /* a reference result waits for comparison */
     char where[CK_TEXT], base[CK_TEXT]; /* description of the case at hand */
 };

@@ -64,7 +64,7 @@ static void *place(struct ck *c, unsigned index, enum ck_type type, size_t rows,
     else if (place == CK_START)
         s->data = s->pages;
     else
-        s->data = s->pages + 64 + (1 + (c->turn + 13 * index) % 63) * size % 64;
+        s->data = s->pages + 64 + (1 + ck_below(c, 63)) * size % 64;
     s->use = use;
     s->type = type;
     s->rows = bytes ? rows : 0;

@@ -63,12 +63,12 @@ static uint64_t op_seed(const char *op)
     return h;
 }
 
-static const struct qnt_gemm *first_tile(const char *op)
+static size_t first_variant(const char *op)
 {
-    for (size_t i = 0; i < ENTRIES; i++)
-        if (entries[i].gemm && !strcmp(entries[i].op, op))
-            return entries[i].gemm;
-    return NULL;
+    size_t i = 0;
+    while (!entries[i].variant || strcmp(entries[i].op, op))
+        i++;
+    return i;
 }
 
 struct call {
@@ -95,7 +95,7 @@ static void check(struct run *r)
                          .ref = e->ref,
                          .fn = e->fn,
                          .gemm = e->gemm,
-                         .gemm_ref = e->gemm ? first_tile(e->op) : NULL,
+                         .gemm_ref = entries[first_variant(e->op)].gemm,
                          .seed = opt.seed,
                          .quick = opt.quick,
                          .bench = opt.bench,
@@ -107,6 +107,17 @@ static void check(struct run *r)
     bool whole = ck_guarded(&call.c, call_checker, &call);
     r->cases = call.c.cases;
     r->outcome = whole && !call.c.errors ? PASSED : FAILED;
+}
+
+/* Figures are told as multiples of the reference's, so it is measured even when not asked for. */
+static void check_with_base(struct run *r)
+{
+    struct run *base = runs + first_variant(r->e->op);
+    if (opt.bench && base != r && base->outcome == NOT_ASKED && !base->bench.count) {
+        check(base);
+        base->outcome = NOT_ASKED;
+    }
+    check(r);
 }
 
 static const char *why_not(const struct entry *e)
@@ -123,13 +134,20 @@ static bool asked(const struct entry *e)
     return e->variant && (!opt.op || !strcmp(opt.op, e->op)) && (!opt.isa || (opt.asked >> e->isa & 1));
 }
 
+/* The reference's figure: of the first variant listed for the op. NULL when it failed. */
 static const struct ck_result *base_of(const struct run *r, const char *label)
 {
-    for (size_t i = 0; i < ENTRIES; i++)
-        for (unsigned k = 0; k < runs[i].bench.count; k++)
-            if (!strcmp(runs[i].e->op, r->e->op) && !strcmp(runs[i].bench.v[k].label, label))
-                return &runs[i].bench.v[k]; /* the first variant is the reference */
+    const struct run *ref = runs + first_variant(r->e->op);
+    for (unsigned k = 0; k < ref->bench.count; k++)
+        if (!strcmp(ref->bench.v[k].label, label))
+            return &ref->bench.v[k];
     return NULL;
+}
+
+static double times_ref(const struct run *r, const struct ck_result *b)
+{
+    const struct ck_result *ref = base_of(r, b->label);
+    return ref ? b->rate / ref->rate : 0.0;
 }
 
 static const char *unit_name(enum ck_unit u)
@@ -144,9 +162,9 @@ static void print_run(const struct run *r)
     printf("%-22s %-18s %-6s %8llu cases\n", r->e->op, r->e->variant, r->outcome == PASSED ? "ok" : "FAILED",
            (unsigned long long)r->cases);
     for (unsigned k = 0; k < r->bench.count; k++) {
-        const struct ck_result *b = &r->bench.v[k], *ref = base_of(r, b->label);
+        const struct ck_result *b = &r->bench.v[k];
         printf("    %-26s %9.3f %-7s +-%.1f %%  %.2f x ref\n", b->label, b->rate * 1e-9, unit_name(b->unit),
-               b->spread * 50, b->rate / ref->rate);
+               b->spread * 50, times_ref(r, b));
     }
 }
 
@@ -168,8 +186,7 @@ static void print_json(const unsigned *count)
         for (unsigned k = 0; k < r->bench.count; k++) {
             const struct ck_result *b = &r->bench.v[k];
             printf("%s{\"label\": \"%s\", \"unit\": \"%s\", \"rate\": %.6g, \"spread\": %.3f, \"times_ref\": %.3f}",
-                   k ? ", " : "", b->label, unit_name(b->unit), b->rate * 1e-9, b->spread,
-                   b->rate / base_of(r, b->label)->rate);
+                   k ? ", " : "", b->label, unit_name(b->unit), b->rate * 1e-9, b->spread, times_ref(r, b));
         }
         printf("]}");
         comma = ",";
@@ -205,7 +222,7 @@ static void run_all(unsigned *count)
         if ((r->reason = why_not(r->e)))
             r->outcome = SKIPPED;
         else
-            check(r);
+            check_with_base(r);
         count[r->outcome]++;
         if (!opt.json)
             print_run(r);
