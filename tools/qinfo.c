@@ -10,8 +10,8 @@ static int print_json(const qnt_ctx *ctx, const qnt_machine *m)
     qnt_kernel_info k;
     json_t *isas = json_array(), *kernels = json_array();
     for (size_t i = 0; qnt_ctx_isa(ctx, i, &isa) == QNT_OK; i++)
-        json_array_append_new(isas, json_pack("{ss,ss,sb,sb,sb}", "name", isa.name, "text", isa.text, "found", isa.found,
-                                              "built", isa.built, "usable", isa.usable));
+        json_array_append_new(isas, json_pack("{ss,ss,sb,sb,sb}", "name", isa.name, "text", isa.text, "found",
+                                              isa.found, "built", isa.built, "usable", isa.usable));
     for (size_t i = 0; qnt_ctx_kernel(ctx, i, &k) == QNT_OK; i++)
         json_array_append_new(kernels, json_pack("{ss,ss,ss,sb,sb,sb}", "op", k.op, "variant", k.variant, "isa", k.isa,
                                                  "usable", k.usable, "preferred", k.preferred, "tile", k.tile));
@@ -57,8 +57,10 @@ int main(int argc, char **argv)
         {.name = "selftest", .help = "compare the kernels with the reference", .kind = OPT_FLAG, .target = &selftest},
         {.name = NULL},
     };
-    const struct opt_tool tool = {.name = "qinfo", .summary = "shows the CPU, its ISA levels and the kernels used on it",
-                                  .operands = "", .options = options};
+    const struct opt_tool tool = {.name = "qinfo",
+                                  .summary = "shows the CPU, its ISA levels and the kernels used on it",
+                                  .operands = "",
+                                  .options = options};
     qnt_machine machine = {.size = sizeof machine};
     qnt_ctx *ctx;
     int code = opt_parse(&tool, argc, argv, NULL);

@@ -24,6 +24,17 @@ int opt_usage(const struct opt_tool *tool, const char *format, ...)
     return EXIT_USAGE;
 }
 
+int opt_error(const struct opt_tool *tool, int code, const char *format, ...)
+{
+    va_list args;
+    fprintf(stderr, "%s: ", tool->name);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return code;
+}
+
 int opt_fail(const struct opt_tool *tool, qnt_status status)
 {
     if (status == QNT_OK)
@@ -31,11 +42,15 @@ int opt_fail(const struct opt_tool *tool, qnt_status status)
     const char *text = qnt_last_error();
     fprintf(stderr, "%s: %s\n", tool->name, *text ? text : qnt_status_string(status));
     switch (status) {
-    case QNT_ERR_UNSUPPORTED: return EXIT_UNSUPPORTED;
+    case QNT_ERR_UNSUPPORTED:
+        return EXIT_UNSUPPORTED;
     case QNT_ERR_NOMEM:
-    case QNT_ERR_SYSTEM: return EXIT_RESOURCE;
-    case QNT_ERR_INTERRUPTED: return EXIT_INTERRUPTED;
-    default: return EXIT_FAILED;
+    case QNT_ERR_SYSTEM:
+        return EXIT_RESOURCE;
+    case QNT_ERR_INTERRUPTED:
+        return EXIT_INTERRUPTED;
+    default:
+        return EXIT_FAILED;
     }
 }
 
@@ -72,15 +87,16 @@ static void print_man_option(const struct opt *o)
 
 static void print_man(const struct opt_tool *tool)
 {
-    printf(".TH %s 1 \"\" \"libqnt %s\" \"User Commands\"\n.SH NAME\n%s \\- %s\n", tool->name, qnt_version(), tool->name,
-           tool->summary);
+    printf(".TH %s 1 \"\" \"libqnt %s\" \"User Commands\"\n.SH NAME\n%s \\- %s\n", tool->name, qnt_version(),
+           tool->name, tool->summary);
     printf(".SH SYNOPSIS\n.B %s\n[\\fIOPTION\\fR...] %s\n.SH OPTIONS\n", tool->name, tool->operands);
     for (const struct opt *o = tool->options; o->name; o++)
         print_man_option(o);
     for (const struct opt *o = builtin; o->name; o++)
         if (o->help)
             print_man_option(o);
-    printf(".SH EXIT STATUS\n0 success, 1 failure, 2 wrong usage, 3 unsupported, 5 out of resources, 130 interrupted.\n");
+    printf(
+        ".SH EXIT STATUS\n0 success, 1 failure, 2 wrong usage, 3 unsupported, 5 out of resources, 130 interrupted.\n");
 }
 
 static int is(const struct opt *o, const char *name)
@@ -139,12 +155,17 @@ static int set(const struct opt_tool *tool, const struct opt *o, const char *val
         return EXIT_OK;
     }
     switch (o->kind) {
-    case OPT_FLAG: *(int *)o->target = 1; return -1;
-    case OPT_STRING: *(const char **)o->target = value; return -1;
+    case OPT_FLAG:
+        *(int *)o->target = 1;
+        return -1;
+    case OPT_STRING:
+        *(const char **)o->target = value;
+        return -1;
     case OPT_CALL:
         wrong = o->call(o->target, value);
         return wrong ? opt_usage(tool, "--%s: '%s': %s", o->name, value ? value : "", wrong) : -1;
-    default: return set_number(tool, o, value);
+    default:
+        return set_number(tool, o, value);
     }
 }
 

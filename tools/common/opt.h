@@ -17,9 +17,9 @@ enum opt_kind {
     OPT_CALL    /* call(target, value): NULL, or what is wrong with the value */
 };
 struct opt {
-    const char *name;  /* "epochs": --epochs */
-    char letter;       /* 'e': -e, or 0 */
-    const char *arg;   /* "N" as shown in help; NULL for OPT_FLAG */
+    const char *name; /* "epochs": --epochs */
+    char letter;      /* 'e': -e, or 0 */
+    const char *arg;  /* "N" as shown in help; NULL for OPT_FLAG */
     const char *help;
     enum opt_kind kind;
     void *target;
@@ -27,10 +27,10 @@ struct opt {
     const char *(*call)(void *target, const char *value);
 };
 struct opt_tool {
-    const char *name, *summary; /* "qinfo", "shows what this machine offers" */
-    const char *operands;       /* "MODEL [INPUT...]", or "" when there are none */
+    const char *name, *summary;     /* "qinfo", "shows what this machine offers" */
+    const char *operands;           /* "MODEL [INPUT...]", or "" when there are none */
     int min_operands, max_operands; /* max < 0: any number */
-    const struct opt *options;  /* ends with name == NULL; --help, --version are added by opt_parse */
+    const struct opt *options;      /* ends with name == NULL; --help, --version are added by opt_parse */
 };
 
 /* Parses argv. Returns -1 to go on, otherwise the exit code to return from main (0 after --help, --version; 2 after a
@@ -38,6 +38,8 @@ struct opt_tool {
 int opt_parse(const struct opt_tool *tool, int argc, char **argv, int *operands);
 /* Prints "TOOL: text" and a hint to --help on stderr; returns EXIT_USAGE. */
 int opt_usage(const struct opt_tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Prints "TOOL: text" on stderr; returns `code`. */
+int opt_error(const struct opt_tool *tool, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The exit code for a status; prints "TOOL: qnt_last_error()" on stderr unless it is QNT_OK. */
 int opt_fail(const struct opt_tool *tool, qnt_status status);
 #endif

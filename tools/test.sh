@@ -1,0 +1,116 @@
+#!/bin/sh
+# Passes the tests: installs what is missing, builds with gcc and clang, with sanitizers and for ARM64, and runs the suites.
+# Usage: tools/test.sh [--quick] [--no-deps]
+#   --quick    one build with gcc, natively
+#   --no-deps  install nothing
+# Builds in build-test/. Ends with "N passed, N failed, N skipped" and a non-zero status when something failed.
+set -eu
+cd "$(dirname "$0")/.."
+
+quick=no deps=yes
+for word; do
+    case $word in
+        --quick) quick=yes ;;
+        --no-deps) deps=no ;;
+        *)
+            echo "usage: tools/test.sh [--quick] [--no-deps]" >&2
+            exit 2
+            ;;
+    esac
+done
+
+out=build-test
+mkdir -p $out
+rm -f $out/*.log $out/*.counts $out/skips
+all_passed=0 all_failed=0 all_skipped=0
+begin=$(date +%s)
+
+# add NAME PASSED FAILED SKIPPED: a line of the summary
+add() {
+    all_passed=$((all_passed + $2)) all_failed=$((all_failed + $3)) all_skipped=$((all_skipped + $4))
+    printf '%-28s %6d passed %4d failed %4d skipped %5d s\n' "$1" "$2" "$3" "$4" $(($(date +%s) - started))
+}
+
+# skip NAME REASON: a whole configuration that cannot run here
+skip() {
+    started=$(date +%s)
+    echo "$1: $2" >> $out/skips
+    add "$1" 0 0 1
+}
+
+# build NAME DIR SETUP-OPTION...: configures (once) and compiles; a failure counts as one failed test
+build() {
+    name=$1 dir=$out/$2
+    shift 2
+    started=$(date +%s)
+    if { [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@"; } > "$out/$name.build.log" 2>&1 &&
+        ninja -C "$dir" >> "$out/$name.build.log" 2>&1; then
+        return 0
+    fi
+    grep -E 'error|ERROR|FAILED' "$out/$name.build.log" | head -20 >&2 || true
+    echo "$name: does not build, see $out/$name.build.log" >&2
+    add "$name (build)" 0 1 0
+    return 1
+}
+
+# check NAME DIR TEST-OPTION...: runs suites of a build and counts
+check() {
+    name=$1 dir=$out/$2
+    shift 2
+    started=$(date +%s)
+    rm -f "$dir/meson-logs/$name"*.json
+    meson test -C "$dir" --no-rebuild --logbase "$name" "$@" > "$out/$name.log" 2>&1 || true
+    tests/summary.py "$dir/meson-logs/$name"*.json > "$out/$name.counts" || echo 0 1 0 > "$out/$name.counts"
+    sed "1d;s/^/$name: /" "$out/$name.counts" >> $out/skips
+    # shellcheck disable=SC2046 # three numbers
+    set -- $(head -1 "$out/$name.counts")
+    [ "$2" = 0 ] || tail -50 "$out/$name.log" >&2
+    add "$name" "$1" "$2" "$3"
+}
+
+arm=yes
+if [ $deps = yes ]; then
+    tools/deps.sh
+    if [ $quick = no ]; then
+        tools/deps.sh --arm64 || arm=no
+    fi
+fi
+
+if build gcc gcc -Dwerror=true; then
+    check gcc gcc
+fi
+if [ $quick = no ]; then
+    if build clang clang -Dwerror=true --native-file .ci/native/clang.ini; then
+        check clang clang
+    fi
+    if [ -f $out/gcc/build.ninja ]; then
+        check gcc-ref gcc --setup ref
+    fi
+    if build asan-ubsan asan -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all; then
+        check asan-ubsan asan --setup asan
+    fi
+    if build tsan tsan -Db_sanitize=thread -Db_lundef=false; then
+        check tsan tsan --setup tsan
+    fi
+    if [ $arm = no ] || ! command -v aarch64-linux-gnu-gcc > /dev/null || ! command -v qemu-aarch64 > /dev/null; then
+        skip aarch64 "no cross compiler or no qemu-aarch64"
+    elif build aarch64 aarch64 --cross-file .ci/cross/aarch64.ini -Dwerror=true; then
+        check cortex-a53 aarch64 --setup cortex_a53
+        check cortex-a76 aarch64 --setup cortex_a76
+    fi
+    if ! command -v qemu-x86_64 > /dev/null; then
+        skip qemu-x86_64 "no qemu-x86_64"
+    elif [ -f $out/gcc/build.ninja ] && [ "$(uname -m)" = x86_64 ]; then
+        check qemu-x86_64-max gcc --setup qemu_x86_64_max
+    fi
+fi
+
+if [ -s $out/skips ]; then
+    echo
+    echo "skipped:"
+    sed 's/^/  /' $out/skips
+fi
+echo
+echo "$(($(date +%s) - begin)) s"
+echo "$all_passed passed, $all_failed failed, $all_skipped skipped"
+[ $all_failed = 0 ]
