@@ -20,9 +20,10 @@ typedef uint32_t qnt_isa_set;
 #define QNT_IF_1(...) __VA_ARGS__
 #define QNT_ON(isa, ...) QNT_CAT(QNT_IF_, QNT_HAVE_##isa)(__VA_ARGS__)
 
-/* gcc 12 leaves constant-trip loops over accumulator arrays rolled (and spills them); clang unrolls by itself. */
+/* gcc 12 leaves constant-trip loops over accumulator arrays rolled (and spills them); clang 14 unrolls long ones only
+ * after it has given the array a place in memory, unless told. */
 #if defined(__clang__)
-#define QNT_UNROLL
+#define QNT_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define QNT_UNROLL _Pragma("GCC unroll 32")
 #endif

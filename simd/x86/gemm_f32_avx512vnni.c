@@ -1,0 +1,228 @@
+/* f32 tiles: lanes over columns, one chain of fma for each output.
+ *   14x32  28 accumulators, 2 vectors of W, 1 broadcast: 31 of 32 registers; 28 fma for 14 broadcasts and 2 loads
+ *   28x16  28 accumulators, 1 vector of W; every fma takes its element of A as a broadcast memory operand
+ * A row count of its own for each number of rows: nothing outside the operands is read, small m costs less.
+ * Rows of A are reached from one pointer for each four of them (+0, +1, +2, +3 strides): 7 pointers at most.
+ * W panel: [k][nr]. */
+#include <immintrin.h>
+#include "x86/pack_avx512vnni.h"
+
+enum { LANES = 16, GROUP = 4 };
+
+QNT_INLINE __mmask16 lanes(uint32_t n, int v)
+{
+    int left = (int)n - v * LANES;
+    return left >= LANES ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
+}
+
+/* One step of k: `q` points to the element of each fourth row, row strides r1 and r3 = 3 * r1. `x` is the left vector
+ * of each row, `y` the right one. */
+QNT_INLINE void step(const int M, const int V, const float *const *q, ptrdiff_t r1, ptrdiff_t r3, int p, const float *w,
+                     __m512 *x, __m512 *y)
+{
+    const __m512 w0 = _mm512_loadu_ps(w), w1 = V == 2 ? _mm512_loadu_ps(w + LANES) : w0;
+    QNT_UNROLL
+    for (int i = 0; i < M; i++) {
+        const float *at = q[i / GROUP] + p;
+        at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
+        const __m512 a = _mm512_set1_ps(*at);
+        x[i] = _mm512_fmadd_ps(a, w0, x[i]);
+        if (V == 2)
+            y[i] = _mm512_fmadd_ps(a, w1, y[i]);
+    }
+}
+
+/* k contiguous in each row: two steps at a time. */
+QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, __m512 *x, __m512 *y)
+{
+    const ptrdiff_t r1 = o->a_row, r3 = 3 * r1, wk = o->w_k;
+    const float *a = o->a, *w = o->w;
+    for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
+        const float *q[7], *pw = w;
+        QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            q[g] = a + g * GROUP * r1;
+        size_t p = o->run;
+        for (; p >= 2; p -= 2, pw += 2 * wk) {
+            step(M, V, q, r1, r3, 0, pw, x, y);
+            step(M, V, q, r1, r3, 1, pw + wk, x, y);
+            QNT_UNROLL
+            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+                q[g] += 2;
+        }
+        if (p)
+            step(M, V, q, r1, r3, 0, pw, x, y);
+    }
+}
+
+/* Rows contiguous in each column. */
+QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operands *o, __m512 *x, __m512 *y)
+{
+    const ptrdiff_t ak = o->a_k, wk = o->w_k;
+    const float *a = o->a, *w = o->w;
+    for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
+        const float *pa = a, *pw = w;
+        for (size_t p = o->run; p > 0; p--, pa += ak, pw += wk) {
+            const float *q[7];
+            QNT_UNROLL
+            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+                q[g] = pa + g * GROUP;
+            step(M, V, q, 1, 3, 0, pw, x, y);
+        }
+    }
+}
+
+/* One vector column: where its sums start. */
+QNT_INLINE void start(const int M, const struct qnt_tile *t, int v, __m512 *x)
+{
+    const __mmask16 k = lanes(t->n, v);
+    const float *bias = t->e->bias_f32, *c = (const float *)t->c + v * LANES;
+    if (t->first) {
+        const __m512 from = bias ? _mm512_maskz_loadu_ps(k, bias + t->col + v * LANES) : _mm512_setzero_ps();
+        QNT_UNROLL
+        for (int i = 0; i < M; i++)
+            x[i] = from;
+    } else {
+        QNT_UNROLL
+        for (int i = 0; i < M; i++)
+            x[i] = _mm512_maskz_loadu_ps(k, c + (size_t)i * t->ldc);
+    }
+}
+
+QNT_INLINE void finish(const int M, const struct qnt_tile *t, int v, __m512 *x)
+{
+    const __mmask16 k = lanes(t->n, v);
+    float *c = (float *)t->c + v * LANES;
+    if (t->last) {
+        const __m512 lo = _mm512_set1_ps(t->e->lo), hi = _mm512_set1_ps(t->e->hi);
+        QNT_UNROLL
+        for (int i = 0; i < M; i++)
+            x[i] = _mm512_min_ps(hi, _mm512_max_ps(lo, x[i])); /* NaN passes: the second operand is taken */
+    }
+    QNT_UNROLL
+    for (int i = 0; i < M; i++)
+        _mm512_mask_storeu_ps(c + (size_t)i * t->ldc, k, x[i]);
+}
+
+QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    __m512 x[28], y[14];
+    start(M, t, 0, x);
+    if (V == 2)
+        start(M, t, 1, y);
+    if (o->a_k == 1)
+        by_rows(M, V, o, x, y);
+    else
+        by_columns(M, V, o, x, y);
+    finish(M, t, 0, x);
+    if (V == 2)
+        finish(M, t, 1, y);
+}
+
+typedef void tile_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t);
+#define TILE(m, v)                                                                                                     \
+    static void tile_##m##x##v(const struct qnt_f32_operands *o, const struct qnt_tile *t)                             \
+    {                                                                                                                  \
+        tile(m, v, o, t);                                                                                              \
+    }
+#define TILES_14(v)                                                                                                    \
+    TILE(1, v)                                                                                                         \
+    TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v)    \
+        TILE(12, v) TILE(13, v) TILE(14, v)
+TILES_14(1)
+TILES_14(2)
+TILE(16, 1)
+TILE(20, 1)
+TILE(24, 1)
+TILE(28, 1)
+#define NAMES_14(v)                                                                                                    \
+    tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v, tile_7x##v, tile_8x##v, tile_9x##v,        \
+        tile_10x##v, tile_11x##v, tile_12x##v, tile_13x##v, tile_14x##v
+
+static void run_14x32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    static tile_fn *const by_m[] = {NAMES_14(2)};
+    by_m[t->m - 1](o, t);
+}
+
+/* From 15 rows on, a multiple of four and the rest. */
+static void run_28x16(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    static tile_fn *const by_m[] = {NAMES_14(1)};
+    static tile_fn *const by_four[] = {tile_12x1, tile_16x1, tile_20x1, tile_24x1, tile_28x1};
+    if (t->m <= 14) {
+        by_m[t->m - 1](o, t);
+        return;
+    }
+    const uint32_t rest = t->m % 4, most = t->m - rest;
+    by_four[most / 4 - 3](o, t);
+    if (rest) {
+        struct qnt_f32_operands last = *o;
+        struct qnt_tile to = *t;
+        last.a += (ptrdiff_t)most * o->a_row;
+        to.c = (float *)t->c + most * t->ldc;
+        by_m[rest - 1](&last, &to);
+    }
+}
+
+/* A panel of floats is one of bytes with four bytes to a step. */
+static void pack_rows_32(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                         void *panel)
+{
+    (void)in_xor;
+    qnt_pack_rows_avx512vnni(rows, 4 * tap_k, 4 * k0, 4 * k, used, 0, panel, 32);
+}
+
+static void pack_rows_16(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                         void *panel)
+{
+    (void)in_xor;
+    qnt_pack_rows_avx512vnni(rows, 4 * tap_k, 4 * k0, 4 * k, used, 0, panel, 16);
+}
+
+QNT_INLINE void pack_cols(const int V, const void *const *lines, size_t k, size_t used, float *to)
+{
+    for (size_t p = 0; p < k; p++, to += V * LANES) {
+        const float *from = lines[p];
+        QNT_UNROLL
+        for (int v = 0; v < V; v++)
+            _mm512_storeu_ps(to + v * LANES, _mm512_maskz_loadu_ps(lanes((uint32_t)used, v), from + v * LANES));
+    }
+}
+
+static void pack_cols_32(const void *const *lines, size_t k, size_t used, void *panel)
+{
+    pack_cols(2, lines, k, used, panel);
+}
+
+static void pack_cols_16(const void *const *lines, size_t k, size_t used, void *panel)
+{
+    pack_cols(1, lines, k, used, panel);
+}
+
+const struct qnt_gemm qnt_gemm_f32_14x32_avx512vnni = {
+    .name = "14x32",
+    .run_f32 = run_14x32,
+    .pack_w = pack_rows_32,
+    .pack_w_cols = pack_cols_32,
+    .mr = 14,
+    .nr = 32,
+    .kr = 1,
+    .a_size = 4,
+    .w_size = 4,
+    .cost_step = 112,
+    .cost_tile = 240,
+};
+const struct qnt_gemm qnt_gemm_f32_28x16_avx512vnni = {
+    .name = "28x16",
+    .run_f32 = run_28x16,
+    .pack_w = pack_rows_16,
+    .pack_w_cols = pack_cols_16,
+    .mr = 28,
+    .nr = 16,
+    .kr = 1,
+    .a_size = 4,
+    .w_size = 4,
+    .cost_step = 116,
+    .cost_tile = 240,
+};
