@@ -4,7 +4,7 @@
 A test program says what it did in one of these ways, else it counts as one:
   "N passed, N failed, N skipped"             checkkern and the test scripts
   "100%: Checks: N, Failures: N, Errors: N"   libcheck
-and prints a line "skipped: REASON" for what it could not do.
+and prints a line "skipped: REASON" or "1 skipped: REASON" for what it could not do.
 """
 import collections
 import json
@@ -13,7 +13,7 @@ import sys
 
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 CHECKS = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.M)
-SKIPS = re.compile(r"^skipped: (.*)$", re.M)
+SKIPS = re.compile(r"^(?:\d+ )?skipped: (.*)$", re.M)
 
 
 def count(test):

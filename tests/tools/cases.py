@@ -1,0 +1,82 @@
+"""A test script of the command-line tools: functions named test_*, run in order, each in a fresh folder.
+
+The scripts get the folder of the programs as their argument. QNT_RUN holds words to put before a program (an emulator).
+"""
+import contextlib
+import inspect
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import traceback
+
+PROGRAMS = os.path.abspath(sys.argv[1])
+WRAPPER = shlex.split(os.environ.get("QNT_RUN", ""))
+
+
+class Skip(Exception):
+    """Raised by a case that cannot run here."""
+
+
+def command(tool, *args):
+    return [*WRAPPER, os.path.join(PROGRAMS, tool), *map(str, args)]
+
+
+def run(tool, *args, code=0, env=None):
+    """Runs a tool to its end, asserts the exit code, returns the finished process (texts in stdout, stderr)."""
+    done = subprocess.run(command(tool, *args), capture_output=True, text=True, check=False,
+                          env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, f"{tool} {' '.join(map(str, args))}: status {done.returncode}, expected {code}\n" \
+                                    f"{done.stdout}{done.stderr}"
+    return done
+
+
+def has(text, pattern):
+    assert re.search(pattern, text, re.M), f"'{pattern}' not in:\n{text}"
+
+
+def check_common(tool, operand=()):
+    """What holds for every tool: help, version, man page, usage errors."""
+    text = run(tool, "--help").stdout
+    has(text, f"^Usage: {tool} ")
+    has(text, "^Exit status: ")
+    has(run(tool, "--version").stdout, rf"^{tool} \(libqnt\) \d+\.\d+\.\d+$")
+    page = run(tool, "--man").stdout
+    has(page, rf"^\.TH {tool} 1 ")
+    options = re.findall(r"^ +(?:-., )?--([a-z0-9-]+)", text, re.M)
+    assert len(options) >= 3, options
+    for name in options:
+        assert f"\\-\\-{name}\\fR" in page, f"--{name} is not in the man page"
+    bad = run(tool, "--no-such-option", code=2)
+    has(bad.stderr, f"^{tool}: unknown option '--no-such-option'$")
+    assert bad.stdout == ""
+    has(run(tool, "--json=yes", *operand, code=2).stderr, "takes no argument")
+
+
+def main(cases):
+    """Runs them, prints what happened, ends the script."""
+    passed = failed = skipped = 0
+    for name, case in [(n, c) for n, c in cases.items() if n.startswith("test_") and inspect.isfunction(c)]:
+        start = os.getcwd()
+        log = io.StringIO()
+        with tempfile.TemporaryDirectory(prefix="qnt-tools-") as folder:
+            os.chdir(folder)
+            try:
+                with contextlib.redirect_stdout(log):
+                    case()
+                passed += 1
+                print(f"ok {name}")
+            except Skip as reason:
+                skipped += 1
+                print(f"skipped: {name[5:]}: {reason}")
+            except Exception:  # a case that breaks must not hide the others
+                failed += 1
+                print(f"FAILED {name}\n{log.getvalue()}{traceback.format_exc()}")
+            finally:
+                os.chdir(start)
+        sys.stdout.flush()
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 0)
