@@ -1,75 +1,34 @@
-/* f32 tiles: lanes over columns, one chain of fma for each output.
+/* f32 tiles, loops in gemm_f32_loops.h.
  *   14x32  28 accumulators, 2 vectors of W, 1 broadcast: 31 of 32 registers; 28 fma for 14 broadcasts and 2 loads
  *   28x16  28 accumulators, 1 vector of W; every fma takes its element of A as a broadcast memory operand
- * A row count of its own for each number of rows: nothing outside the operands is read, small m costs less.
- * Rows of A are reached from one pointer for each four of them (+0, +1, +2, +3 strides): 7 pointers at most.
+ * There is a function for each number of rows: nothing outside the operands is read, and fewer rows cost less.
  * W panel: [k][nr]. */
 #include <immintrin.h>
 #include "x86/pack_avx512vnni.h"
 
-enum { LANES = 16, GROUP = 4 };
+typedef __m512 vec;
+enum { LANES = 16 };
+
+QNT_INLINE vec vec_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+QNT_INLINE vec vec_set1(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+QNT_INLINE vec vec_fma(vec a, vec b, vec c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+#include "x86/gemm_f32_loops.h"
 
 QNT_INLINE __mmask16 lanes(uint32_t n, int v)
 {
     int left = (int)n - v * LANES;
     return left >= LANES ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
-}
-
-/* One step of k: `q` points to the element of each fourth row, row strides r1 and r3 = 3 * r1. `x` is the left vector
- * of each row, `y` the right one. */
-QNT_INLINE void step(const int M, const int V, const float *const *q, ptrdiff_t r1, ptrdiff_t r3, int p, const float *w,
-                     __m512 *x, __m512 *y)
-{
-    const __m512 w0 = _mm512_loadu_ps(w), w1 = V == 2 ? _mm512_loadu_ps(w + LANES) : w0;
-    QNT_UNROLL
-    for (int i = 0; i < M; i++) {
-        const float *at = q[i / GROUP] + p;
-        at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
-        const __m512 a = _mm512_set1_ps(*at);
-        x[i] = _mm512_fmadd_ps(a, w0, x[i]);
-        if (V == 2)
-            y[i] = _mm512_fmadd_ps(a, w1, y[i]);
-    }
-}
-
-/* k contiguous in each row: two steps at a time. */
-QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, __m512 *x, __m512 *y)
-{
-    const ptrdiff_t r1 = o->a_row, r3 = 3 * r1, wk = o->w_k;
-    const float *a = o->a, *w = o->w;
-    for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
-        const float *q[7], *pw = w;
-        QNT_UNROLL
-        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-            q[g] = a + g * GROUP * r1;
-        size_t p = o->run;
-        for (; p >= 2; p -= 2, pw += 2 * wk) {
-            step(M, V, q, r1, r3, 0, pw, x, y);
-            step(M, V, q, r1, r3, 1, pw + wk, x, y);
-            QNT_UNROLL
-            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-                q[g] += 2;
-        }
-        if (p)
-            step(M, V, q, r1, r3, 0, pw, x, y);
-    }
-}
-
-/* Rows contiguous in each column. */
-QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operands *o, __m512 *x, __m512 *y)
-{
-    const ptrdiff_t ak = o->a_k, wk = o->w_k;
-    const float *a = o->a, *w = o->w;
-    for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
-        const float *pa = a, *pw = w;
-        for (size_t p = o->run; p > 0; p--, pa += ak, pw += wk) {
-            const float *q[7];
-            QNT_UNROLL
-            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-                q[g] = pa + g * GROUP;
-            step(M, V, q, 1, 3, 0, pw, x, y);
-        }
-    }
 }
 
 /* One vector column: where its sums start. */
@@ -119,7 +78,6 @@ QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o,
         finish(M, t, 1, y);
 }
 
-typedef void tile_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t);
 #define TILE(m, v)                                                                                                     \
     static void tile_##m##x##v(const struct qnt_f32_operands *o, const struct qnt_tile *t)                             \
     {                                                                                                                  \
@@ -127,8 +85,10 @@ typedef void tile_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t)
     }
 #define TILES_14(v)                                                                                                    \
     TILE(1, v)                                                                                                         \
-    TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v)    \
-        TILE(12, v) TILE(13, v) TILE(14, v)
+    TILE(2, v)                                                                                                         \
+    TILE(3, v)                                                                                                         \
+    TILE(4, v) TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v) TILE(13, v)  \
+        TILE(14, v)
 TILES_14(1)
 TILES_14(2)
 TILE(16, 1)
@@ -141,15 +101,15 @@ TILE(28, 1)
 
 static void run_14x32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    static tile_fn *const by_m[] = {NAMES_14(2)};
+    static qnt_gemm_f32_fn *const by_m[] = {NAMES_14(2)};
     by_m[t->m - 1](o, t);
 }
 
 /* From 15 rows on, a multiple of four and the rest. */
 static void run_28x16(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    static tile_fn *const by_m[] = {NAMES_14(1)};
-    static tile_fn *const by_four[] = {tile_12x1, tile_16x1, tile_20x1, tile_24x1, tile_28x1};
+    static qnt_gemm_f32_fn *const by_m[] = {NAMES_14(1)};
+    static qnt_gemm_f32_fn *const by_four[] = {tile_12x1, tile_16x1, tile_20x1, tile_24x1, tile_28x1};
     if (t->m <= 14) {
         by_m[t->m - 1](o, t);
         return;
