@@ -1,4 +1,6 @@
 /* exp, tanh, sigmoid, softmax: bit by bit against the reference, to another buffer and in place. */
+#include <math.h>
+#include <string.h>
 #include "ck.h"
 
 enum { BENCH = 4096 };
@@ -9,6 +11,33 @@ static void pick_range(struct ck *c)
     static const float ranges[] = {1.0f, 10.0f, 110.0f, 0.01f};
     c->range = ranges[ck_below(c, 4)];
     c->unit = 0.34657359f; /* ln2 / 2: reduction ties */
+}
+
+/* Where a function changes its way, with neighbours of both signs. */
+static const float edges[] = {0.0f,      0x1p-149f, 0x1p-126f, 0.34657359f, 0.625f,     1.0f,      8.0f,
+                              9.01f,     16.6f,     43.6f,     52.0f,       86.0f,      87.33654f, 88.3763f,
+                              88.72283f, 89.0f,     100.0f,    103.27893f,  103.97208f, 104.0f,    0x1.fffffep127f};
+enum { NEAR = 64, SWEEP = 4096 };
+
+static void fill_edge(float *src, float edge)
+{
+    float up = edge, down = edge;
+    for (size_t i = 0; i < NEAR; i += 4) {
+        src[i] = up;
+        src[i + 1] = -up;
+        src[i + 2] = down;
+        src[i + 3] = -down;
+        up = nextafterf(up, INFINITY);
+        down = nextafterf(down, 0.0f);
+    }
+}
+
+/* Bit patterns at even steps through all of float32, from a start that the seed chooses. */
+static void fill_sweep(struct ck *c, float *src, uint32_t part, uint32_t parts)
+{
+    uint32_t step = UINT32_MAX / (parts * SWEEP), bits = part * SWEEP * step + (uint32_t)ck_below(c, step);
+    for (size_t i = 0; i < SWEEP; i++, bits += step)
+        memcpy(src + i, &bits, sizeof bits);
 }
 
 #define CHECK_UNARY(op)                                                                                                \
@@ -22,6 +51,19 @@ static void pick_range(struct ck *c)
             float *dst = in_place ? ck_inout(c, 1, CK_F32, g.n, g.fill, g.place) : ck_out(c, 1, CK_F32, g.n, g.place); \
             const float *src = in_place ? dst : ck_in(c, 0, CK_F32, g.n, g.fill, g.place);                             \
             CK_BOTH(c, op, src, dst, g.n);                                                                             \
+        }                                                                                                              \
+        ck_plain(c);                                                                                                   \
+        for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {                                                    \
+            ck_case(c, "edge=%a", (double)edges[e]);                                                                   \
+            float *src = ck_in(c, 0, CK_F32, NEAR, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, NEAR, CK_END);        \
+            fill_edge(src, edges[e]);                                                                                  \
+            CK_BOTH(c, op, src, dst, NEAR);                                                                            \
+        }                                                                                                              \
+        for (uint32_t part = 0, parts = c->quick ? 16 : 256; part < parts; part++) {                                   \
+            ck_case(c, "sweep part=%u", part);                                                                         \
+            float *src = ck_in(c, 0, CK_F32, SWEEP, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, SWEEP, CK_END);      \
+            fill_sweep(c, src, part, parts);                                                                           \
+            CK_BOTH(c, op, src, dst, SWEEP);                                                                           \
         }                                                                                                              \
         ck_case(c, "bench");                                                                                           \
         c->range = 10.0f;                                                                                              \

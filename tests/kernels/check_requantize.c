@@ -29,11 +29,11 @@ static float scale(struct ck *c)
     return i < sizeof fixed / sizeof *fixed ? fixed[i] : expf(ck_uniform(c, -16.0f, 1.0f));
 }
 
-/* Sums near the ties and within the codes. */
-static void small_sums(struct ck *c, int32_t *src, size_t n)
+/* Sums within the codes, or around those that land on a tie. */
+static int32_t near(struct ck *c, float scale, bool tie)
 {
-    for (size_t i = 0; i < n; i++)
-        src[i] = (int32_t)ck_below(c, 2400) - 1200;
+    double x = ((double)ck_below(c, 256) - 127.5) / (double)scale + (double)ck_below(c, 5) - 2.0;
+    return tie && fabs(x) < 2147483647.0 ? (int32_t)x : (int32_t)ck_below(c, 2400) - 1200;
 }
 
 void check_requantize_s32_s8(struct ck *c)
@@ -44,16 +44,19 @@ void check_requantize_s32_s8(struct ck *c)
         size_t rows = g.n > 1024 ? 1 : ck_below(c, 4), lds = g.n + ck_below(c, 3) * ck_below(c, 40);
         size_t ldd = g.n + ck_below(c, 3) * ck_below(c, 40);
         settings(c, &r);
-        bool small = ck_below(c, 2);
+        size_t kind = ck_below(c, 3); /* as filled, small, near ties */
         ck_case(c, "rows=%zu lds=%zu ldd=%zu zero=%d lo=%d hi=%d xor=%d per_channel=%d%s", rows, lds, ldd, r.zero, r.lo,
-                r.hi, r.out_xor, r.per_channel, small ? " small" : "");
+                r.hi, r.out_xor, r.per_channel,
+                kind == 0   ? ""
+                : kind == 1 ? " small"
+                            : " near ties");
         int32_t *src = ck_in_2d(c, 0, CK_S32, rows, g.n, lds, g.fill, g.place);
         int8_t *dst = ck_out_2d(c, 1, CK_S8, rows, g.n, ldd, g.place);
         float *scales = ck_in(c, 2, CK_F32, r.per_channel ? g.n : 1, CK_ZERO, g.place);
         for (size_t i = 0; i < (r.per_channel ? g.n : 1); i++)
             scales[i] = scale(c);
-        for (size_t i = 0; small && i < rows; i++)
-            small_sums(c, src + i * lds, g.n);
+        for (size_t i = 0; kind && i < rows * g.n; i++)
+            src[i / g.n * lds + i % g.n] = near(c, scales[r.per_channel ? i % g.n : 0], kind == 2);
         r.scale = scales;
         CK_BOTH(c, requantize_s32_s8, src, lds, dst, ldd, rows, g.n, &r);
     }

@@ -12,7 +12,8 @@ static const uint32_t sizes[] = {0,   1,   2,   3,   4,   5,   7,    8,    9,   
                                  17,  19,  23,  29,  31,  32,  33,   37,   47,   48,    49,   63,  64,
                                  65,  67,  79,  80,  81,  95,  96,   97,   127,  128,   129,  131, 191,
                                  192, 193, 255, 256, 257, 509, 1021, 4096, 4099, 16411, 65536};
-enum { SIZES = sizeof sizes / sizeof *sizes, LARGE = 512, QUICK = 4099 };
+/* Large sizes take the first fills only: noise and the extremes. */
+enum { SIZES = sizeof sizes / sizeof *sizes, LARGE = 512, LARGE_FILLS = 3, QUICK = 4099 };
 
 const char *ck_place_name(enum ck_place place)
 {
@@ -22,7 +23,7 @@ const char *ck_place_name(enum ck_place place)
 
 bool ck_grid(struct ck *c, enum ck_type type, struct ck_point *p)
 {
-    int fills = p->n >= LARGE ? 1 : ck_fills(type);
+    int fills = p->n >= LARGE ? LARGE_FILLS : ck_fills(type);
     if (p->begun && ++p->place == CK_PLACES) {
         p->place = CK_END;
         if ((int)++p->fill == fills) {
@@ -63,9 +64,11 @@ static void enter(void)
 
 static void check_state(struct ck *c, const struct ck_state *now, const char *who)
 {
-    if (now->control != entered.control)
+    if (now->control != entered.control) {
+        ck_state_set(entered.control);
         ck_fail(c, "%s changed the float control register from 0x%llx to 0x%llx", who,
                 (unsigned long long)entered.control, (unsigned long long)now->control);
+    }
     if (now->upper & ~entered.upper)
         ck_fail(c, "%s left upper vector halves in use (0x%x)", who, now->upper);
 }
@@ -140,10 +143,14 @@ bool ck_same(struct ck *c, enum ck_type type, const char *what, const void *want
 
 static void say(struct ck *c, const char *format, va_list args)
 {
-    char text[256];
+    char text[sizeof c->first];
     vsnprintf(text, sizeof text, format, args);
-    fprintf(stderr, "FAIL %s %s: %s: %s\n     again: checkkern --op %s --isa %s --seed %llu%s\n", c->op, c->variant,
-            c->where, text, c->op, qnt_isa_table[c->isa].id, (unsigned long long)c->seed, c->quick ? " --quick" : "");
+    if (!*c->first)
+        memcpy(c->first, text, sizeof text);
+    if (!c->silent)
+        fprintf(stderr, "FAIL %s %s: %s: %s\n     again: checkkern --op %s --isa %s --seed %llu%s\n", c->op, c->variant,
+                c->where, text, c->op, qnt_isa_table[c->isa].id, (unsigned long long)c->seed,
+                c->quick ? " --quick" : "");
 }
 
 void ck_fail(struct ck *c, const char *format, ...)
@@ -164,4 +171,32 @@ void ck_die(struct ck *c, const char *format, ...)
     va_end(args);
     c->errors++;
     ck_leave(c);
+}
+
+struct call {
+    struct ck *c;
+    ck_checker *check;
+};
+
+static void call(void *arg)
+{
+    struct call *x = arg;
+    x->check(x->c);
+}
+
+bool ck_run(struct ck *c, ck_checker *check)
+{
+    struct call x = {c, check};
+    struct ck_state s;
+    ck_state_read(&s);
+    c->rng = 14695981039346656037u ^ c->seed; /* of seed and op: FNV-1a */
+    for (const char *p = c->op; *p; p++)
+        c->rng = (c->rng ^ (uint8_t)*p) * 1099511628211u;
+    c->range = 4.0f;
+    c->unit = 1.0f;
+    c->between = false;
+    ck_slots_forget(c);
+    bool whole = ck_guarded(c, call, &x);
+    ck_state_set(s.control); /* a fault may have left it changed */
+    return whole && !c->errors;
 }

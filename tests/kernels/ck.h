@@ -63,7 +63,10 @@ struct ck {
     unsigned errors;
     bool between;                       /* a reference result waits for comparison */
     char where[CK_TEXT], base[CK_TEXT]; /* description of the case at hand */
+    char first[CK_TEXT];                /* the first failure */
+    bool silent;                        /* failures are expected: kept in `first` only */
 };
+typedef void ck_checker(struct ck *c);
 
 /* ---- random numbers: reset for every variant from seed and op, so one op alone repeats with the same data ---- */
 uint64_t ck_rand(struct ck *c);

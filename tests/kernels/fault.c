@@ -59,9 +59,9 @@ bool ck_guarded(struct ck *c, void (*fn)(void *), void *arg)
         target = outer;
         return true;
     }
-    target = outer;
     if (left == CK_LEAVE_FAULT && c)
-        report(c);
+        report(c); /* may be one failure too many and come back here */
+    target = outer;
     return false;
 }
 

@@ -8,18 +8,17 @@
 #include "simd/cpu.h"
 #include "tools/common/opt.h"
 
-typedef void checker(struct ck *c);
 struct entry {
     const char *op, *variant; /* variant NULL: only ties a list of tiles to its checker */
     enum qnt_isa isa;
-    checker *check;
+    ck_checker *check;
     qnt_any_fn *ref, *fn;
     const struct qnt_gemm *gemm;
 };
 
-#define QNT_OP(op) checker check_##op;
+#define QNT_OP(op) ck_checker check_##op;
 #define QNT_K(op, isa)
-#define QNT_GEMM(op) checker check_##op;
+#define QNT_GEMM(op) ck_checker check_##op;
 #define QNT_GK(op, tile, isa)
 #include "simd/kernels.def"
 #undef QNT_OP
@@ -55,14 +54,6 @@ static struct {
     qnt_isa_set found, usable, asked;
 } opt = {.seed = 1};
 
-static uint64_t op_seed(const char *op)
-{
-    uint64_t h = 14695981039346656037u ^ opt.seed;
-    for (; *op; op++)
-        h = (h ^ (uint8_t)*op) * 1099511628211u;
-    return h;
-}
-
 static size_t first_variant(const char *op)
 {
     size_t i = 0;
@@ -71,42 +62,24 @@ static size_t first_variant(const char *op)
     return i;
 }
 
-struct call {
-    struct ck c;
-    checker *check;
-};
-
-static void call_checker(void *arg)
-{
-    struct call *call = arg;
-    call->check(&call->c);
-}
-
 /* One variant: the cases, then, with --bench, the measurements. */
 static void check(struct run *r)
 {
-    static struct call call; /* outlives the jumps */
+    static struct ck c; /* outlives the jumps */
     const struct entry *e = r->e;
-    memset(&call, 0, sizeof call);
-    call.check = e->check;
-    call.c = (struct ck){.op = e->op,
-                         .variant = e->variant,
-                         .isa = e->isa,
-                         .ref = e->ref,
-                         .fn = e->fn,
-                         .gemm = e->gemm,
-                         .gemm_ref = entries[first_variant(e->op)].gemm,
-                         .seed = opt.seed,
-                         .quick = opt.quick,
-                         .bench = opt.bench,
-                         .range = 4.0f,
-                         .unit = 1.0f,
-                         .rng = op_seed(e->op)};
+    c = (struct ck){.op = e->op,
+                    .variant = e->variant,
+                    .isa = e->isa,
+                    .ref = e->ref,
+                    .fn = e->fn,
+                    .gemm = e->gemm,
+                    .gemm_ref = entries[first_variant(e->op)].gemm,
+                    .seed = opt.seed,
+                    .quick = opt.quick,
+                    .bench = opt.bench};
     ck_bench_into(&r->bench, 0.03);
-    ck_slots_forget(&call.c);
-    bool whole = ck_guarded(&call.c, call_checker, &call);
-    r->cases = call.c.cases;
-    r->outcome = whole && !call.c.errors ? PASSED : FAILED;
+    r->outcome = ck_run(&c, e->check) ? PASSED : FAILED;
+    r->cases = c.cases;
 }
 
 /* Figures are told as multiples of the reference's, so it is measured even when not asked for. */

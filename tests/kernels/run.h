@@ -13,6 +13,11 @@ struct ck_state {
 const char *ck_state_calibrate(qnt_isa_set found);
 void ck_state_clean(void); /* clears the upper halves */
 void ck_state_read(struct ck_state *s);
+void ck_state_set(uint64_t control);
+/* What a wrong kernel does; false where it cannot be done or seen. */
+bool ck_state_dirty(void);           /* leaves upper halves in use */
+bool ck_state_flush_denormals(void); /* changes the control register */
+void ck_state_illegal(void);         /* an illegal instruction */
 
 /* ---- guard.c: slots ---- */
 void ck_slots_forget(struct ck *c);
@@ -24,6 +29,10 @@ void ck_slots_compare(struct ck *c, bool with_kept);
 /* Says where an address lies relative to the slots ("3 bytes past slot 1"). */
 void ck_slots_locate(const void *address, char *text, size_t size);
 void ck_slots_free(void);
+
+/* ---- ck.c ---- */
+/* Checks one variant; c is filled but for the random state. False: it failed, c->first says how. */
+bool ck_run(struct ck *c, ck_checker *check);
 
 /* ---- fault.c ---- */
 enum ck_leave { CK_LEAVE_FAULT = 1, CK_LEAVE_FAILED };

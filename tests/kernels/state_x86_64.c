@@ -2,7 +2,7 @@
  * in use or do not know the instruction, so what can be trusted is tried out at the start. */
 #include "run.h"
 
-enum { FLAGS = 0x3f, YMM = 1 << 2, ZMM = 1 << 6 }; /* sticky flags of MXCSR; state components */
+enum { FLAGS = 0x3f, FTZ = 0x8000, YMM = 1 << 2, ZMM = 1 << 6 }; /* sticky flags of MXCSR; state components */
 static uint32_t trusted;
 static bool has_ymm;
 
@@ -50,4 +50,31 @@ const char *ck_state_calibrate(qnt_isa_set found)
            : trusted == YMM       ? "YMM"
            : trusted == ZMM       ? "ZMM"
                                   : "not reported here";
+}
+
+void ck_state_set(uint64_t control)
+{
+    uint32_t mxcsr = (uint32_t)control;
+    __asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
+}
+
+bool ck_state_dirty(void)
+{
+    if (!(trusted & YMM))
+        return false;
+    __asm__ volatile("vpcmpeqd %%ymm1, %%ymm1, %%ymm1" ::: "xmm1");
+    return true;
+}
+
+bool ck_state_flush_denormals(void)
+{
+    struct ck_state s;
+    ck_state_read(&s);
+    ck_state_set(s.control | FTZ);
+    return true;
+}
+
+void ck_state_illegal(void)
+{
+    __asm__ volatile("ud2");
 }

@@ -1,0 +1,274 @@
+/* The harness itself: kernels broken on purpose must fail, each with the right words. Every plain op is broken in every
+ * general way (bounds, inputs, lanes, state, faults); its arithmetic is broken in the ways that real variants get
+ * wrong. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "mutants.h"
+#include "run.h"
+#include "simd/cpu.h"
+
+enum kind {
+    CLEAN,
+    READ_PAST,
+    READ_BEFORE,
+    WRITE_PAST,
+    WRITE_BEFORE,
+    WRITE_GAP,
+    CHANGE_INPUT,
+    DROP_LAST,
+    DROP_LANE,
+    FLIP_BIT,
+    KEEP_UPPER,
+    CHANGE_CONTROL,
+    ILLEGAL,
+    DIVIDE,
+    KINDS
+};
+static const struct {
+    const char *name, *words; /* words: NULL: must pass; else what the report must contain, "a|b" for either */
+} kinds[KINDS] = {
+    [CLEAN] = {"clean", NULL},
+    [READ_PAST] = {"reads a byte past the input", "SIGSEGV"},
+    [READ_BEFORE] = {"reads a byte before the input", "SIGSEGV"},
+    [WRITE_PAST] = {"writes past the output", "SIGSEGV|wrote outside"},
+    [WRITE_BEFORE] = {"writes before the output", "SIGSEGV|wrote outside"},
+    [WRITE_GAP] = {"writes between rows", "wrote outside|SIGSEGV"},
+    [CHANGE_INPUT] = {"changes the input", "wrote to input"},
+    [DROP_LAST] = {"drops the last element", "expected"},
+    [DROP_LANE] = {"drops lane 13", "expected"},
+    [FLIP_BIT] = {"last place of element 7", "expected"},
+    [KEEP_UPPER] = {"no vzeroupper", "upper"},
+    [CHANGE_CONTROL] = {"flushes denormals", "control register"},
+    [ILLEGAL] = {"illegal instruction", "SIGILL"},
+    [DIVIDE] = {"arithmetic fault", "SIGFPE"},
+};
+static enum kind kind;
+
+struct span {
+    const void *src;
+    size_t src_bytes;
+    void *dst;
+    size_t size, rows, cols, ld; /* of dst: element bytes; elements */
+};
+static uint8_t kept_last[4], kept_lane[4];
+
+static uint8_t *last(const struct span *s)
+{
+    return (uint8_t *)s->dst + ((s->rows - 1) * s->ld + s->cols - 1) * s->size;
+}
+
+static uint8_t *lane(const struct span *s, size_t i)
+{
+    return (uint8_t *)s->dst + i * s->size;
+}
+
+static void before(const struct span *s)
+{
+    const volatile char *src = s->src;
+    bool any = s->rows && s->cols;
+    if (kind == READ_PAST)
+        (void)src[s->src_bytes];
+    if (kind == READ_BEFORE)
+        (void)src[-1];
+    if (kind == ILLEGAL)
+        ck_state_illegal();
+    if (kind == DIVIDE)
+        raise(SIGFPE);
+    if (any && kind == DROP_LAST)
+        memcpy(kept_last, last(s), s->size);
+    if (any && s->cols > 13 && kind == DROP_LANE)
+        memcpy(kept_lane, lane(s, 13), s->size);
+}
+
+static void after(const struct span *s)
+{
+    bool any = s->rows && s->cols;
+    if (any && kind == WRITE_PAST)
+        last(s)[s->size] ^= 1;
+    if (any && kind == WRITE_BEFORE)
+        ((uint8_t *)s->dst)[-1] ^= 1;
+    if (any && kind == WRITE_GAP)
+        lane(s, s->cols)[0] ^= (uint8_t)(s->rows > 1 && s->ld > s->cols);
+    if (s->src_bytes && kind == CHANGE_INPUT)
+        ((uint8_t *)(uintptr_t)s->src)[s->src_bytes - 1] ^= 1;
+    if (any && kind == DROP_LAST)
+        memcpy(last(s), kept_last, s->size);
+    if (any && s->cols > 13 && kind == DROP_LANE)
+        memcpy(lane(s, 13), kept_lane, s->size);
+    if (any && s->cols > 7 && kind == FLIP_BIT)
+        lane(s, 7)[0] ^= 1;
+    if (kind == KEEP_UPPER)
+        ck_state_dirty();
+    if (kind == CHANGE_CONTROL)
+        ck_state_flush_denormals();
+}
+
+/* src, src_bytes, dst, size, rows, cols, ld */
+#define MUTANT(op, params, args, ...)                                                                                  \
+    static void mutant_##op params                                                                                     \
+    {                                                                                                                  \
+        const struct span s = {__VA_ARGS__};                                                                           \
+        before(&s);                                                                                                    \
+        qnt_##op##_ref args;                                                                                           \
+        after(&s);                                                                                                     \
+    }
+#define MUTANT_SUM(op, params, args, ...)                                                                              \
+    static int32_t mutant_##op params                                                                                  \
+    {                                                                                                                  \
+        int32_t sum[3] = {0}; /* with room around it for a write that does not apply here */                           \
+        const struct span s = {__VA_ARGS__, sum + 1, 4, n > 0, n > 0, n > 0};                                          \
+        before(&s);                                                                                                    \
+        sum[1] = qnt_##op##_ref args;                                                                                  \
+        after(&s);                                                                                                     \
+        return sum[1];                                                                                                 \
+    }
+
+MUTANT(quantize_f32_s8, (const float *src, int8_t *dst, size_t n, const struct qnt_quant *q), (src, dst, n, q), src,
+       n * 4, dst, 1, 1, n, n)
+MUTANT(quantize_f32_u8, (const float *src, uint8_t *dst, size_t n, const struct qnt_quant *q), (src, dst, n, q), src,
+       n * 4, dst, 1, 1, n, n)
+MUTANT(quantize_pc_f32_s8, (const float *src, int8_t *dst, size_t rows, size_t channels, const struct qnt_quant *q),
+       (src, dst, rows, channels, q), src, rows *channels * 4, dst, 1, rows, channels, channels)
+MUTANT(dequantize_s8_f32, (const int8_t *src, float *dst, size_t n, const struct qnt_quant *q), (src, dst, n, q), src,
+       n, dst, 4, 1, n, n)
+MUTANT(dequantize_u8_f32, (const uint8_t *src, float *dst, size_t n, const struct qnt_quant *q), (src, dst, n, q), src,
+       n, dst, 4, 1, n, n)
+MUTANT(dequantize_pc_s8_f32, (const int8_t *src, float *dst, size_t rows, size_t channels, const struct qnt_quant *q),
+       (src, dst, rows, channels, q), src, rows *channels, dst, 4, rows, channels, channels)
+MUTANT(requantize_s32_s8,
+       (const int32_t *src, size_t lds, int8_t *dst, size_t ldd, size_t rows, size_t cols, const struct qnt_requant *r),
+       (src, lds, dst, ldd, rows, cols, r), src, rows &&cols ? ((rows - 1) * lds + cols) * 4 : 0, dst, 1, rows, cols,
+       ldd)
+MUTANT_SUM(dot_s8, (const int8_t *a, const int8_t *b, size_t n), (a, b, n), b, n)
+MUTANT_SUM(dot_u8s8, (const uint8_t *a, const int8_t *b, size_t n), (a, b, n), a, n)
+MUTANT_SUM(sum_s8, (const int8_t *a, size_t n), (a, n), a, n)
+
+static size_t reach(const struct qnt_window *w)
+{
+    return w->pixels && w->channels
+               ? (w->pixels - 1) * w->step + (w->kh - 1) * w->row + (w->kw - 1) * w->col + w->channels
+               : 0;
+}
+MUTANT(maxpool_s8, (const int8_t *src, int8_t *dst, size_t ldd, const struct qnt_window *w), (src, dst, ldd, w), src,
+       reach(w), dst, 1, w->pixels, w->channels, ldd)
+MUTANT(maxpool_f32, (const float *src, float *dst, size_t ldd, const struct qnt_window *w), (src, dst, ldd, w), src,
+       reach(w) * 4, dst, 4, w->pixels, w->channels, ldd)
+MUTANT(avgpool_s8,
+       (const int8_t *src, int8_t *dst, size_t ldd, const struct qnt_window *w, int32_t in_zero,
+        const struct qnt_requant *r),
+       (src, dst, ldd, w, in_zero, r), src, reach(w), dst, 1, w->pixels, w->channels, ldd)
+MUTANT(avgpool_f32, (const float *src, float *dst, size_t ldd, const struct qnt_window *w), (src, dst, ldd, w), src,
+       reach(w) * 4, dst, 4, w->pixels, w->channels, ldd)
+MUTANT(clamp_s8, (const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi), (src, dst, n, lo, hi), src, n, dst,
+       1, 1, n, n)
+MUTANT(clamp_f32, (const float *src, float *dst, size_t n, float lo, float hi), (src, dst, n, lo, hi), src, n * 4, dst,
+       4, 1, n, n)
+MUTANT(exp_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
+MUTANT(tanh_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
+MUTANT(sigmoid_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
+MUTANT(softmax_f32, (const float *src, float *dst, size_t rows, size_t cols), (src, dst, rows, cols), src,
+       rows *cols * 4, dst, 4, rows, cols, cols)
+
+static const struct op {
+    const char *name;
+    ck_checker *check;
+    qnt_any_fn *ref, *mutant;
+} ops[] = {
+#define QNT_OP(op) {#op, check_##op, (qnt_any_fn *)qnt_##op##_ref, (qnt_any_fn *)mutant_##op},
+#define QNT_K(op, isa)
+#define QNT_GEMM(op)
+#define QNT_GK(op, tile, isa)
+#include "simd/kernels.def"
+#undef QNT_OP
+#undef QNT_K
+#undef QNT_GEMM
+#undef QNT_GK
+};
+enum { OPS = sizeof ops / sizeof *ops };
+
+static unsigned passed, failed, skipped;
+
+static bool contains(const char *text, const char *words)
+{
+    const char *bar = strchr(words, '|');
+    char first[32];
+    if (!bar)
+        return strstr(text, words) != NULL;
+    snprintf(first, sizeof first, "%.*s", (int)(bar - words), words);
+    return strstr(text, first) || strstr(text, bar + 1);
+}
+
+/* Runs the op's checker on fn; the outcome must be the expected one. */
+static void expect(const struct op *op, qnt_any_fn *fn, const char *what, const char *words)
+{
+    static struct ck c; /* outlives the jumps */
+    const char *quick = getenv("CHECKKERN_QUICK");
+    c = (struct ck){.op = op->name,
+                    .variant = "mutant",
+                    .ref = op->ref,
+                    .fn = fn,
+                    .seed = 1,
+                    .silent = true,
+                    .quick = quick && *quick && strcmp(quick, "0")};
+    bool clean = ck_run(&c, op->check);
+    if (clean != !words || (words && !contains(c.first, words))) {
+        printf("FAIL %s, %s: %s; expected: %s\n", op->name, what, clean ? "passes" : c.first, words ? words : "passes");
+        failed++;
+    } else {
+        passed++;
+    }
+}
+
+static const struct op *find(const char *name)
+{
+    for (size_t i = 0; i < OPS; i++)
+        if (!strcmp(ops[i].name, name))
+            return &ops[i];
+    printf("no op %s\n", name);
+    exit(EXIT_FAILURE);
+}
+
+static bool applies(const struct op *op, enum kind k)
+{
+    bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3);
+    bool strided = strstr(op->name, "pool") || strstr(op->name, "requantize");
+    if (sum && (k == WRITE_PAST || k == WRITE_BEFORE || k == DROP_LANE || k == FLIP_BIT))
+        return false;
+    return k != WRITE_GAP || strided;
+}
+
+static void calibrate(void *arg)
+{
+    struct qnt_cpu_words words;
+    (void)arg;
+    qnt_cpu_read(&words);
+    ck_state_calibrate(qnt_cpu_found(&words));
+}
+
+int main(void)
+{
+    ck_faults_install();
+    ck_guarded(NULL, calibrate, NULL);
+    bool upper = ck_state_dirty();
+    ck_state_clean();
+    for (size_t i = 0; i < OPS; i++)
+        for (int k = 0; k < KINDS; k++) {
+            if (!applies(&ops[i], (enum kind)k))
+                continue;
+            if (k == KEEP_UPPER && !upper) {
+                skipped++;
+                continue;
+            }
+            kind = (enum kind)k;
+            expect(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
+        }
+    for (const struct mutant *m = mutants; m->op; m++)
+        expect(find(m->op), m->fn, m->what, "expected");
+    ck_slots_free();
+    if (skipped)
+        printf("skipped: %u mutants that leave upper vector halves in use, not reported here\n", skipped);
+    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
