@@ -1,0 +1,42 @@
+#ifndef GRAPH_QNT_FILE_H
+#define GRAPH_QNT_FILE_H
+/* Inside the reader and writer of .qnt files (the format: qnt_format.h). */
+#include "lib/graph/graph.h"
+#include "lib/graph/qnt_format.h"
+
+static inline uint64_t qnt_file_align(uint64_t n)
+{
+    return (n + QNT_FILE_ALIGN - 1) / QNT_FILE_ALIGN * QNT_FILE_ALIGN;
+}
+
+/* A model's description as records: what a file holds but the constants' bytes. The reader makes it from a file, the
+ * writer from a model; both check it by the same rules, so nothing is written that could not be read again. */
+struct qnt_image {
+    const qnt_ctx *ctx;
+    struct qnt_file_model model;
+    struct qnt_file_tensor *tensor;
+    struct qnt_file_node *node;
+    char *names;
+    float *scale;
+    size_t n_tensors, n_nodes, names_bytes, n_scales, data_bytes;
+};
+/* Refuses with QNT_ERR_FORMAT (an op that is not in the table: QNT_ERR_UNSUPPORTED) and a text "section: thing:
+ * expected, found". Only then are offsets, ids, counts and sizes safe to use. The data is not looked at. */
+qnt_status qnt_image_check(const struct qnt_image *f);
+void qnt_image_release(struct qnt_image *f);
+static inline const char *qnt_image_name(const struct qnt_image *f, uint32_t offset)
+{
+    return f->names + offset;
+}
+
+/* Bytes of `count` (<= 2^40) elements in a file: k-bit codes packed, the last byte filled up. Other types: bits is 8
+ * or 32. */
+static inline uint64_t qnt_stored_bytes(uint32_t bits, uint64_t count)
+{
+    return (count * bits + 7) / 8;
+}
+/* 2 <= bits <= 7. pack returns the index of the first code that needs more bits, or n. unpack returns false when the
+ * spare bits of the last byte are set. */
+size_t qnt_codes_pack(const int8_t *src, size_t n, uint32_t bits, uint8_t *dst);
+bool qnt_codes_unpack(const uint8_t *src, size_t n, uint32_t bits, int8_t *dst);
+#endif
