@@ -15,10 +15,15 @@ QNT_INLINE struct qnt_requant_avx2 qnt_requant_load_avx2(const struct qnt_requan
                                      _mm256_set1_epi32(r->zero)};
 }
 
-QNT_INLINE __m256i qnt_requant_step_avx2(__m256i acc, __m256 scale, const struct qnt_requant_avx2 *p)
+/* The code without zero: it may be added after narrowing. */
+QNT_INLINE __m256i qnt_requant_round_avx2(__m256i acc, __m256 scale, const struct qnt_requant_avx2 *p)
 {
     __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), scale);
-    v = _mm256_min_ps(_mm256_max_ps(v, p->lo), p->hi);
-    return _mm256_add_epi32(_mm256_cvtps_epi32(v), p->zero);
+    return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(v, p->lo), p->hi));
+}
+
+QNT_INLINE __m256i qnt_requant_step_avx2(__m256i acc, __m256 scale, const struct qnt_requant_avx2 *p)
+{
+    return _mm256_add_epi32(qnt_requant_round_avx2(acc, scale, p), p->zero);
 }
 #endif

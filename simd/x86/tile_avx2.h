@@ -1,0 +1,115 @@
+#ifndef X86_TILE_AVX2_H
+#define X86_TILE_AVX2_H
+/* The end of an 8-bit tile of MR x 16: row i has its sums in acc[2 i] (columns 0..7) and acc[2 i + 1] (8..15). Columns
+ * past t->n are masked off, rows past t->m skipped. */
+#include <string.h>
+#include "x86/requant_avx2.h"
+
+QNT_INLINE __m256i qnt_tail8_avx2(uint32_t n, int v)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n - 8 * v), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* What the sums of a column start from: the bias, or 0 when a later k block adds it. */
+QNT_INLINE __m256i qnt_tile_bias_avx2(const struct qnt_tile *t, int v)
+{
+    return _mm256_maskload_epi32(t->e->bias + t->col + 8 * v, qnt_tail8_avx2(t->last ? t->n : 0, v));
+}
+
+QNT_INLINE void qnt_store_bytes_avx2(int8_t *c, __m128i b, uint32_t n)
+{
+    if (n >= 16) {
+        _mm_storeu_si128((__m128i *)c, b);
+        return;
+    }
+    if (n & 8) {
+        _mm_storel_epi64((__m128i *)c, b);
+        b = _mm_srli_si128(b, 8);
+        c += 8;
+    }
+    if (n & 4) {
+        _mm_storeu_si32(c, b);
+        b = _mm_srli_si128(b, 4);
+        c += 4;
+    }
+    int32_t last = _mm_cvtsi128_si32(b);
+    for (n &= 3; n; n--, last >>= 8)
+        *c++ = (int8_t)last;
+}
+
+QNT_INLINE void qnt_tile_store_s8_avx2(const struct qnt_tile *t, const __m256i *acc, const __m256i *mask, const int MR)
+{
+    const struct qnt_requant *r = &t->e->rq;
+    const struct qnt_requant_avx2 p = qnt_requant_load_avx2(r);
+    const __m256i zero = _mm256_set1_epi16((int16_t)r->zero), flip = _mm256_set1_epi8((char)r->out_xor);
+    __m256 scale[2];
+    QNT_UNROLL
+    for (int v = 0; v < 2; v++)
+        scale[v] =
+            r->per_channel ? _mm256_maskload_ps(r->scale + t->col + 8 * v, mask[v]) : _mm256_set1_ps(r->scale[0]);
+    int8_t *c = t->c;
+    QNT_UNROLL
+    for (int i = 0; i < MR; i += 2, c += 2 * t->ldc) { /* two rows fill a vector of bytes */
+        const int odd = i + 1 < MR ? i + 1 : i;
+        if ((uint32_t)i >= t->m)
+            break;
+        __m256i h0 = _mm256_packs_epi32(qnt_requant_round_avx2(acc[2 * i], scale[0], &p),
+                                        qnt_requant_round_avx2(acc[2 * i + 1], scale[1], &p));
+        __m256i h1 = odd == i ? h0
+                              : _mm256_packs_epi32(qnt_requant_round_avx2(acc[2 * odd], scale[0], &p),
+                                                   qnt_requant_round_avx2(acc[2 * odd + 1], scale[1], &p));
+        __m256i b = _mm256_packs_epi16(_mm256_add_epi16(h0, zero), _mm256_add_epi16(h1, zero));
+        b = _mm256_xor_si256(_mm256_permutevar8x32_epi32(b, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)), flip);
+        qnt_store_bytes_avx2(c, _mm256_castsi256_si128(b), t->n);
+        if (odd != i && (uint32_t)odd < t->m)
+            qnt_store_bytes_avx2(c + t->ldc, _mm256_extracti128_si256(b, 1), t->n);
+    }
+}
+
+QNT_INLINE void qnt_tile_store_avx2(const struct qnt_tile *t, __m256i *acc, const int MR)
+{
+    const struct qnt_epilogue *e = t->e;
+    const __m256i mask[2] = {qnt_tail8_avx2(t->n, 0), qnt_tail8_avx2(t->n, 1)};
+    if (!t->first) {
+        const int32_t *c = t->c;
+        QNT_UNROLL
+        for (int i = 0; i < MR; i++, c += t->ldc) {
+            if ((uint32_t)i >= t->m)
+                break;
+            QNT_UNROLL
+            for (int v = 0; v < 2; v++)
+                acc[2 * i + v] = _mm256_add_epi32(acc[2 * i + v], _mm256_maskload_epi32(c + 8 * v, mask[v]));
+        }
+    }
+    if (t->last && e->has_row_term) {
+        QNT_UNROLL
+        for (int v = 0; v < 2; v++) {
+            __m256i zero = _mm256_maskload_epi32(e->w_zero + t->col + 8 * v, mask[v]);
+            QNT_UNROLL
+            for (int i = 0; i < MR; i++) {
+                if ((uint32_t)i >= t->m)
+                    break;
+                __m256i term = _mm256_mullo_epi32(zero, _mm256_set1_epi32(e->row_term[t->row + (uint32_t)i]));
+                acc[2 * i + v] = _mm256_sub_epi32(acc[2 * i + v], term);
+            }
+        }
+    }
+    if (e->kind == QNT_EPI_S8) {
+        qnt_tile_store_s8_avx2(t, acc, mask, MR);
+        return;
+    }
+    int32_t *c = t->c;
+    QNT_UNROLL
+    for (int i = 0; i < MR; i++, c += t->ldc) {
+        if ((uint32_t)i >= t->m)
+            break;
+        QNT_UNROLL
+        for (int v = 0; v < 2; v++) {
+            if (t->n >= 16) /* masked stores are slow on some cores */
+                _mm256_storeu_si256((__m256i *)(c + 8 * v), acc[2 * i + v]);
+            else
+                _mm256_maskstore_epi32(c + 8 * v, mask[v], acc[2 * i + v]);
+        }
+    }
+}
+#endif
