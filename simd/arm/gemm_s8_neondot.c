@@ -1,0 +1,165 @@
+/* 8-bit tiles on SDOT: four products of s8 x s8 into each s32.
+ *
+ * A panel [k/4][MR][4], W panel [k/4][NR][4]. One step of k: NV = NR / 4 vectors of W, MR / 4 of A whose lanes (four
+ * bytes of one row) multiply them. Registers: MR * NV sums + NV + MR / 4:
+ *
+ *   8x12  24 + 3 + 2   the general one
+ *   8x8   16 + 2 + 2   channels by 8 and 16
+ *   4x16  16 + 4 + 1   few rows
+ *   1x16  4 x 2 + ...  one row: even and odd steps have sums of their own to hide the latency */
+#include <arm_neon.h>
+#include "arm/tile_neon.h"
+#include "pack_rows.h"
+
+QNT_INLINE int32x4_t dot_lane(int32x4_t acc, int8x16_t w, int8x16_t a, const int lane)
+{
+    switch (lane) {
+    case 0:
+        return vdotq_laneq_s32(acc, w, a, 0);
+    case 1:
+        return vdotq_laneq_s32(acc, w, a, 1);
+    case 2:
+        return vdotq_laneq_s32(acc, w, a, 2);
+    default:
+        return vdotq_laneq_s32(acc, w, a, 3);
+    }
+}
+
+QNT_INLINE int8x16_t load_a(const int8_t *p, const int MR)
+{
+    int32_t one;
+    if (MR >= 4)
+        return vld1q_s8(p);
+    memcpy(&one, p, sizeof one);
+    return vreinterpretq_s8_s32(vdupq_n_s32(one));
+}
+
+/* One step into the set of sums `acc`. */
+QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int MR, const int NV)
+{
+    int8x16_t av[2], wv[4];
+    QNT_UNROLL
+    for (int i = 0; i < (MR + 3) / 4; i++)
+        av[i] = load_a(a + 16 * i, MR);
+    QNT_UNROLL
+    for (int v = 0; v < NV; v++)
+        wv[v] = vld1q_s8(w + 16 * v);
+    QNT_UNROLL
+    for (int i = 0; i < MR; i++) {
+        QNT_UNROLL
+        for (int v = 0; v < NV; v++)
+            acc[i * NV + v] = dot_lane(acc[i * NV + v], wv[v], av[i / 4], i % 4);
+    }
+}
+
+QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
+                     const int KU, void store(const struct qnt_tile *, const int32x4_t *))
+{
+    const int8_t *pa = a, *pw = w;
+    int32x4_t acc[24], bias[4], out[24];
+    QNT_UNROLL
+    for (int v = 0; v < NV; v++)
+        bias[v] = qnt_tile_bias_neon(t, v);
+    QNT_UNROLL
+    for (int i = 0; i < MR * NV * KU; i++)
+        acc[i] = i < MR * NV ? bias[i % NV] : vdupq_n_s32(0);
+    for (; k >= 4 * (size_t)KU; k -= 4 * (size_t)KU) {
+        QNT_UNROLL
+        for (int u = 0; u < KU; u++, pa += 4 * MR, pw += 16 * NV)
+            step(acc + u * MR * NV, pa, pw, MR, NV);
+    }
+    if (KU == 2 && k)
+        step(acc, pa, pw, MR, NV);
+    QNT_UNROLL
+    for (int i = 0; i < MR * NV; i++)
+        out[i] = KU == 2 ? vaddq_s32(acc[i], acc[MR * NV + i]) : acc[i];
+    store(t, out);
+}
+
+/* Four rows, 16 bytes of k: their 4 x 4 dwords transposed. */
+QNT_INLINE void pack_block(const struct qnt_rows *r, size_t j, int8x16_t flip, int8_t *out, size_t steps, const int R)
+{
+    int32x4_t x[4], y[4];
+    QNT_UNROLL
+    for (int i = 0; i < 4; i++)
+        x[i] = vreinterpretq_s32_s8(veorq_s8(vld1q_s8((const int8_t *)r->row[i] + r->at + j), flip));
+    int32x4_t ab0 = vtrn1q_s32(x[0], x[1]), ab1 = vtrn2q_s32(x[0], x[1]);
+    int32x4_t cd0 = vtrn1q_s32(x[2], x[3]), cd1 = vtrn2q_s32(x[2], x[3]);
+    y[0] = vreinterpretq_s32_s64(vtrn1q_s64(vreinterpretq_s64_s32(ab0), vreinterpretq_s64_s32(cd0)));
+    y[1] = vreinterpretq_s32_s64(vtrn1q_s64(vreinterpretq_s64_s32(ab1), vreinterpretq_s64_s32(cd1)));
+    y[2] = vreinterpretq_s32_s64(vtrn2q_s64(vreinterpretq_s64_s32(ab0), vreinterpretq_s64_s32(cd0)));
+    y[3] = vreinterpretq_s32_s64(vtrn2q_s64(vreinterpretq_s64_s32(ab1), vreinterpretq_s64_s32(cd1)));
+    QNT_UNROLL
+    for (size_t g = 0; g < 4; g++)
+        if (g < steps)
+            vst1q_s8(out + 4 * g * (size_t)R, vreinterpretq_s8_s32(y[g]));
+}
+
+QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                     void *panel, const int R)
+{
+    struct qnt_rows r;
+    for (size_t row0 = 0; row0 < (size_t)R; row0 += 4) {
+        int8_t *out = (int8_t *)panel + 4 * row0;
+        qnt_rows_init(&r, rows, tap_k, k0, k, used, row0, 4);
+        while (qnt_rows_next(&r, 16)) {
+            for (size_t j = 0; j < r.bytes; j += 16, out += 16 * R) {
+                size_t bytes = r.bytes - j < 16 ? r.bytes - j : 16;
+                pack_block(&r, j, qnt_flip_neon(in_xor, bytes), out, (bytes + 3) / 4, R);
+            }
+        }
+    }
+}
+
+static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                    void *panel)
+{
+    int8_t *out = panel;
+    struct qnt_rows r;
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, 0, 1);
+    while (qnt_rows_next(&r, 16)) {
+        for (size_t j = 0; j < r.bytes; j += 16, out += 16) {
+            size_t bytes = r.bytes - j < 16 ? r.bytes - j : 16;
+            int8x16_t x = vld1q_s8((const int8_t *)r.row[0] + r.at + j);
+            qnt_store_bytes_neon(out, veorq_s8(x, qnt_flip_neon(in_xor, bytes)), (uint32_t)(bytes + 3) / 4 * 4);
+        }
+    }
+}
+
+#define PACK(R)                                                                                                        \
+    static void pack##R(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,       \
+                        void *panel)                                                                                   \
+    {                                                                                                                  \
+        pack(rows, tap_k, k0, k, used, in_xor, panel, R);                                                              \
+    }
+PACK(4)
+PACK(8)
+PACK(12)
+PACK(16)
+
+#define TILE(MR, NR, KU, packa, store, step, start)                                                                    \
+    static void run_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+    {                                                                                                                  \
+        tile(k, a, w, t, MR, NR / 4, KU, store);                                                                       \
+    }                                                                                                                  \
+    const struct qnt_gemm qnt_gemm_s8_##MR##x##NR##_neondot = {                                                        \
+        .name = #MR "x" #NR,                                                                                           \
+        .run = run_##MR##x##NR,                                                                                        \
+        .pack_a = packa,                                                                                               \
+        .pack_w = pack##NR,                                                                                            \
+        .mr = MR,                                                                                                      \
+        .nr = NR,                                                                                                      \
+        .kr = 4,                                                                                                       \
+        .a_size = 1,                                                                                                   \
+        .w_size = 1,                                                                                                   \
+        .w_bias = 0,                                                                                                   \
+        .cost_step = step,                                                                                             \
+        .cost_tile = start,                                                                                            \
+    };
+QNT_TILE_STORE_NEON(2)
+QNT_TILE_STORE_NEON(3)
+QNT_TILE_STORE_NEON(4)
+TILE(1, 16, 2, pack_a1, store4, 32, 300)
+TILE(4, 16, 1, pack4, store4, 128, 600)
+TILE(8, 8, 1, pack8, store2, 128, 600)
+TILE(8, 12, 1, pack8, store3, 192, 900)
