@@ -54,6 +54,12 @@ int opt_fail(const struct opt_tool *tool, qnt_status status)
     }
 }
 
+/* Told by --help and the man page alike. */
+static const char exit_status[] =
+    "0 success, 1 failure, 2 wrong usage, 3 unsupported, 5 out of resources, 130 interrupted.";
+static const char environment[] =
+    "QNT_ISA names the instruction set levels that may be used, such as ref or avx2; qinfo lists them.";
+
 static void print_option(const struct opt *o)
 {
     char left[64], letter[8] = "    ";
@@ -65,13 +71,26 @@ static void print_option(const struct opt *o)
 
 static void print_help(const struct opt_tool *tool)
 {
-    printf("Usage: %s [OPTION...] %s\n%s %s.\n\nOptions:\n", tool->name, tool->operands, tool->name, tool->summary);
+    printf("Usage: %s [OPTION...]%s%s\n%s %s.\n\nOptions:\n", tool->name, *tool->operands ? " " : "", tool->operands,
+           tool->name, tool->summary);
     for (const struct opt *o = tool->options; o->name; o++)
         print_option(o);
     for (const struct opt *o = builtin; o->name; o++)
         if (o->help)
             print_option(o);
-    printf("\nExit status: 0 success, 1 failure, 2 wrong usage, 3 unsupported, 5 out of resources, 130 interrupted.\n");
+    printf("\nEnvironment: %s\nExit status: %s\n", environment, exit_status);
+}
+
+/* Text for troff: a hyphen is a minus, which can be copied to a command line. */
+static void man_text(const char *text)
+{
+    if (*text == '.' || *text == '\'')
+        fputs("\\&", stdout);
+    for (; *text; text++)
+        if (*text == '-' || *text == '\\')
+            fputs(*text == '-' ? "\\-" : "\\e", stdout);
+        else
+            putchar(*text);
 }
 
 static void print_man_option(const struct opt *o)
@@ -79,10 +98,14 @@ static void print_man_option(const struct opt *o)
     printf(".TP\n");
     if (o->letter)
         printf("\\fB\\-%c\\fR, ", o->letter);
-    printf("\\fB\\-\\-%s\\fR", o->name);
+    printf("\\fB\\-\\-");
+    man_text(o->name);
+    printf("\\fR");
     if (o->arg)
         printf(" \\fI%s\\fR", o->arg);
-    printf("\n%s\n", o->help);
+    printf("\n");
+    man_text(o->help);
+    printf("\n");
 }
 
 static void print_man(const struct opt_tool *tool)
@@ -95,8 +118,11 @@ static void print_man(const struct opt_tool *tool)
     for (const struct opt *o = builtin; o->name; o++)
         if (o->help)
             print_man_option(o);
-    printf(
-        ".SH EXIT STATUS\n0 success, 1 failure, 2 wrong usage, 3 unsupported, 5 out of resources, 130 interrupted.\n");
+    printf(".SH ENVIRONMENT\n");
+    man_text(environment);
+    printf("\n.SH EXIT STATUS\n");
+    man_text(exit_status);
+    printf("\n");
 }
 
 static int is(const struct opt *o, const char *name)
