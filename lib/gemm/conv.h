@@ -22,12 +22,13 @@ struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_
  * No im2col: images are copied once into a padded plane and the tiles read it in place. A fully connected layer is the
  * case h = w = kh = kw = 1. Each output is one chain of fma in the order told, whatever the variant and the split. */
 struct qnt_conv_f32_work; /* sizes, variants, packed weights */
-/* QNT_ERR_RANGE when a size overflows. Packs nothing yet. */
-qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, struct qnt_conv_f32_work **out);
+enum { QNT_CONV_FORWARD = 1, QNT_CONV_GRADIENTS = 2 };
+/* uses: the sum of what will be called. QNT_ERR_RANGE when a size overflows. Packs nothing yet. */
+qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, unsigned uses,
+                               struct qnt_conv_f32_work **out);
 void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w); /* per thread, any of the calls below */
-/* Packs w[oc][kh][kw][c / groups] for the forward product and for the gradient of the input. Call after every change of
- * w, which must outlive the calls below. */
+/* Packs w[oc][kh][kw][c / groups] for `uses`. Call after every change of w, which must outlive the calls below. */
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights);
 /* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]; bias may be NULL. Order of k: ky, kx, c, from the bias on. */
 void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,

@@ -55,7 +55,13 @@ static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list
     w->bias = qnt_gemm_choose(list, 1, g->oc, pixels);
 }
 
-static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w)
+/* 1 x 1 filters lie as grad_input reads them: [oc][c]. */
+static bool turned_is_natural(const struct qnt_conv_f32_work *w)
+{
+    return w->k == w->geom.c && w->geom.groups == 1 && w->cg % w->input->nr == 0;
+}
+
+static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses)
 {
     const struct qnt_conv_geom *g = &w->geom;
     size_t pixels = g->oh * g->ow, fewest = pixels < g->h * g->w ? pixels : g->h * g->w, weights;
@@ -64,18 +70,28 @@ static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w)
         return qnt_fail(QNT_ERR_RANGE, "convolution: %zu filters of %zu x %zu x %zu are too large", g->oc, g->kh, g->kw,
                         w->cg);
     w->chunk = (ROWS + fewest - 1) / fewest;
+    bool backward = uses & QNT_CONV_GRADIENTS, copy_dy = backward && w->lanes_oc && w->og % w->weights->nr;
+    size_t plane = backward && w->dy.image > w->x.image ? w->dy.image : w->x.image;
+    w->plane_floats = qnt_round_up(w->chunk * plane + SLACK, 16);
+    w->dy_floats = copy_dy ? qnt_round_up(w->chunk * pixels * qnt_round_up(w->og, w->weights->nr), 16) : 0;
+    w->dw_floats = backward && w->lanes_oc ? w->k * w->og : 0;
     w->packed_group = qnt_gemm_packed_bytes(w->forward, w->og, w->k) / sizeof(float);
     w->turned_group = qnt_gemm_packed_bytes(w->input, w->cg, g->kh * g->kw * w->og) / sizeof(float);
-    w->plane_floats = qnt_round_up(w->chunk * (w->x.image > w->dy.image ? w->x.image : w->dy.image) + SLACK, 16);
-    bool copy_dy = w->lanes_oc && w->og % w->weights->nr;
-    w->dy_floats = copy_dy ? qnt_round_up(w->chunk * pixels * qnt_round_up(w->og, w->weights->nr), 16) : 0;
-    w->dw_floats = w->lanes_oc ? w->k * w->og : 0;
-    w->packed = qnt_alloc_array(ctx, w->packed_group * g->groups, sizeof(float), "packed convolution weights");
-    w->turned = qnt_alloc_array(ctx, w->turned_group * g->groups, sizeof(float), "packed convolution weights");
-    return w->packed && w->turned ? QNT_OK : QNT_ERR_NOMEM;
+    if (uses & QNT_CONV_FORWARD) {
+        w->packed = qnt_alloc_array(ctx, w->packed_group * g->groups, sizeof(float), "packed convolution weights");
+        if (!w->packed)
+            return QNT_ERR_NOMEM;
+    }
+    if (backward && !turned_is_natural(w)) {
+        w->turned = qnt_alloc_array(ctx, w->turned_group * g->groups, sizeof(float), "turned convolution weights");
+        if (!w->turned)
+            return QNT_ERR_NOMEM;
+    }
+    return QNT_OK;
 }
 
-qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, struct qnt_conv_f32_work **out)
+qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, unsigned uses,
+                               struct qnt_conv_f32_work **out)
 {
     *out = NULL;
     if (bad_geometry(geom))
@@ -93,7 +109,7 @@ qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *g
     qnt_status status = make_planes(w);
     if (!status) {
         choose(w, &ctx->dsp.gemm_f32);
-        status = make_buffers(ctx, w);
+        status = make_buffers(ctx, w, uses);
     }
     if (status) {
         qnt_conv_f32_free(ctx, w);
@@ -134,24 +150,29 @@ void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights)
         struct qnt_operand rows = qnt_operand_rows(group, w->k, w->k, sizeof(float));
         struct qnt_operand lines = {
             .lines = turned_lines, .taps = 1, .base = group, .elem = sizeof(float), .detail = w};
-        qnt_gemm_pack_w(w->forward, &rows, w->og, w->k, w->packed + i * w->packed_group);
-        qnt_gemm_pack_w(w->input, &lines, w->cg, w->geom.kh * w->geom.kw * w->og, w->turned + i * w->turned_group);
+        if (w->packed)
+            qnt_gemm_pack_w(w->forward, &rows, w->og, w->k, w->packed + i * w->packed_group);
+        if (w->turned)
+            qnt_gemm_pack_w(w->input, &lines, w->cg, w->geom.kh * w->geom.kw * w->og, w->turned + i * w->turned_group);
     }
+    w->values = weights;
 }
 
-/* The convolution of a plane with packed weights: rows are pixels of the result, which `step` apart read the plane. */
+/* The convolution of a plane: rows are pixels of the result, `step` apart in the plane. nest->k[2].t tells how W lies:
+ * nr for packed panels, n for rows of n columns. */
 static void convolve(const struct qnt_conv_f32_work *w, struct qnt_nest *nest, const struct qnt_plane *p, size_t step_h,
                      size_t step_w, const size_t rows[3], size_t pixel, size_t image)
 {
     const struct qnt_conv_geom *g = &w->geom;
-    ptrdiff_t line = (ptrdiff_t)(p->pw * p->c), c = (ptrdiff_t)p->c, nr = nest->g->nr, taps = (ptrdiff_t)g->kw * c;
+    ptrdiff_t line = (ptrdiff_t)(p->pw * p->c), c = (ptrdiff_t)p->c, taps = (ptrdiff_t)g->kw * c, nr = nest->g->nr;
+    ptrdiff_t w_k = nest->k[2].t;
     nest->row[0] = (struct qnt_level){rows[0], (ptrdiff_t)p->image, (ptrdiff_t)image};
     nest->row[1] = (struct qnt_level){rows[1], (ptrdiff_t)step_h * line, (ptrdiff_t)(rows[2] * pixel)};
     nest->row[2] = (struct qnt_level){rows[2], (ptrdiff_t)step_w * c, (ptrdiff_t)pixel};
-    nest->k[0] = (struct qnt_level){g->kh, (ptrdiff_t)g->dil_h * line, taps * nr};
-    nest->k[1] = (struct qnt_level){g->kw, (ptrdiff_t)g->dil_w * c, c * nr};
-    nest->k[2] = (struct qnt_level){p->c, 1, nr};
-    nest->w_panel = (ptrdiff_t)g->kh * taps * nr;
+    nest->k[0] = (struct qnt_level){g->kh, (ptrdiff_t)g->dil_h * line, taps * w_k};
+    nest->k[1] = (struct qnt_level){g->kw, (ptrdiff_t)g->dil_w * c, c * w_k};
+    nest->k[2] = (struct qnt_level){p->c, 1, w_k};
+    nest->w_panel = w_k == nr ? (ptrdiff_t)g->kh * taps * nr : nr;
     qnt_nest_run(nest);
 }
 
@@ -167,6 +188,7 @@ static void forward_lines(const struct qnt_conv_f32_work *w, const float *x, con
         struct qnt_nest nest = {.g = w->forward, .a = x + r0 * g->w * g->c, .w = w->packed + i * w->packed_group};
         nest.c = y + y0 * g->ow * g->oc + i * w->og;
         nest.n = w->og;
+        nest.k[2].t = w->forward->nr;
         nest.e = &own;
         if (!w->x.in_place) {
             for (size_t n = 0; n < images; n++)
@@ -208,7 +230,12 @@ void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy,
     for (size_t n = 0, count; n < images; n += count) {
         count = images - n < w->chunk ? images - n : w->chunk;
         for (size_t i = 0; i < g->groups; i++) {
-            struct qnt_nest nest = {.g = w->input, .a = dy + n * out, .w = w->turned + i * w->turned_group};
+            struct qnt_nest nest = {.g = w->input, .a = dy + n * out, .w = w->values};
+            nest.k[2].t = (ptrdiff_t)w->cg;
+            if (w->turned) {
+                nest.w = w->turned + i * w->turned_group;
+                nest.k[2].t = w->input->nr;
+            }
             nest.c = dx + n * in + i * w->cg;
             nest.n = w->cg;
             nest.e = &plain;

@@ -17,8 +17,9 @@ struct qnt_conv_f32_work {
     size_t run;             /* contiguous elements of a row of taps: kw * cg, or cg when dilated */
     struct qnt_plane x, dy; /* what forward and grad_weights, and what grad_input read */
     const struct qnt_gemm *forward, *input, *weights, *bias;
-    bool lanes_oc;                             /* grad_weights: lanes over output channels */
-    float *packed, *turned;                    /* W panels: forward, grad_input */
+    bool lanes_oc;          /* grad_weights: lanes over output channels */
+    float *packed, *turned; /* W panels: forward, grad_input; NULL where not used */
+    const float *values;    /* grad_input's W when there is no `turned`: they lie in full panels as they are */
     size_t packed_group, turned_group;         /* floats for each group */
     size_t plane_floats, dy_floats, dw_floats; /* parts of the scratch */
 };

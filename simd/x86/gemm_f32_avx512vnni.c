@@ -48,19 +48,33 @@ QNT_INLINE void start(const int M, const struct qnt_tile *t, int v, __m512 *x)
     }
 }
 
+/* Masked stores are several times slower than plain ones on some machines, bounds that are infinite need no
+ * instruction. */
 QNT_INLINE void finish(const int M, const struct qnt_tile *t, int v, __m512 *x)
 {
     const __mmask16 k = lanes(t->n, v);
     float *c = (float *)t->c + v * LANES;
-    if (t->last) {
-        const __m512 lo = _mm512_set1_ps(t->e->lo), hi = _mm512_set1_ps(t->e->hi);
+    if (t->last && t->e->lo > -__builtin_inff()) {
+        const __m512 lo = _mm512_set1_ps(t->e->lo);
         QNT_UNROLL
         for (int i = 0; i < M; i++)
-            x[i] = _mm512_min_ps(hi, _mm512_max_ps(lo, x[i])); /* NaN passes: the second operand is taken */
+            x[i] = _mm512_max_ps(lo, x[i]); /* NaN passes: the second operand is taken */
     }
-    QNT_UNROLL
-    for (int i = 0; i < M; i++)
-        _mm512_mask_storeu_ps(c + (size_t)i * t->ldc, k, x[i]);
+    if (t->last && t->e->hi < __builtin_inff()) {
+        const __m512 hi = _mm512_set1_ps(t->e->hi);
+        QNT_UNROLL
+        for (int i = 0; i < M; i++)
+            x[i] = _mm512_min_ps(hi, x[i]);
+    }
+    if (k == 0xffff) {
+        QNT_UNROLL
+        for (int i = 0; i < M; i++)
+            _mm512_storeu_ps(c + (size_t)i * t->ldc, x[i]);
+    } else {
+        QNT_UNROLL
+        for (int i = 0; i < M; i++)
+            _mm512_mask_storeu_ps(c + (size_t)i * t->ldc, k, x[i]);
+    }
 }
 
 QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o, const struct qnt_tile *t)
@@ -87,8 +101,8 @@ QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o,
     TILE(1, v)                                                                                                         \
     TILE(2, v)                                                                                                         \
     TILE(3, v)                                                                                                         \
-    TILE(4, v) TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v) TILE(13, v)  \
-        TILE(14, v)
+    TILE(4, v)                                                                                                         \
+    TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v) TILE(13, v) TILE(14, v)
 TILES_14(1)
 TILES_14(2)
 TILE(16, 1)
@@ -125,19 +139,58 @@ static void run_28x16(const struct qnt_f32_operands *o, const struct qnt_tile *t
     }
 }
 
-/* A panel of floats is one of bytes with four bytes to a step. */
+/* 16 rows of 16 floats to 16 columns, one every `step` floats: a whole cache line of each row at a time. */
+QNT_INLINE void transpose(const void *const *rows, size_t at, float *to, const int step)
+{
+    __m512 r[16], s[16];
+    QNT_UNROLL
+    for (int i = 0; i < 16; i++)
+        r[i] = _mm512_loadu_ps((const float *)rows[i] + at);
+    QNT_UNROLL
+    for (int i = 0; i < 16; i += 4) { /* within lanes: s[i + c] lane l holds column 4l + c of rows i .. i + 3 */
+        const __m512 ab0 = _mm512_unpacklo_ps(r[i], r[i + 1]), ab1 = _mm512_unpackhi_ps(r[i], r[i + 1]);
+        const __m512 cd0 = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), cd1 = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
+        s[i] = _mm512_shuffle_ps(ab0, cd0, 0x44);
+        s[i + 1] = _mm512_shuffle_ps(ab0, cd0, 0xee);
+        s[i + 2] = _mm512_shuffle_ps(ab1, cd1, 0x44);
+        s[i + 3] = _mm512_shuffle_ps(ab1, cd1, 0xee);
+    }
+    QNT_UNROLL
+    for (int c = 0; c < 4; c++) { /* lanes: 4 x 4 blocks of rows */
+        const __m512 a = _mm512_shuffle_f32x4(s[c], s[4 + c], 0x44), b = _mm512_shuffle_f32x4(s[c], s[4 + c], 0xee);
+        const __m512 d = _mm512_shuffle_f32x4(s[8 + c], s[12 + c], 0x44),
+                     e = _mm512_shuffle_f32x4(s[8 + c], s[12 + c], 0xee);
+        _mm512_storeu_ps(to + c * step, _mm512_shuffle_f32x4(a, d, 0x88));
+        _mm512_storeu_ps(to + (4 + c) * step, _mm512_shuffle_f32x4(a, d, 0xdd));
+        _mm512_storeu_ps(to + (8 + c) * step, _mm512_shuffle_f32x4(b, e, 0x88));
+        _mm512_storeu_ps(to + (12 + c) * step, _mm512_shuffle_f32x4(b, e, 0xdd));
+    }
+}
+
+/* The rest as a panel of bytes, four to a step. */
+QNT_INLINE void pack_rows(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, float *to,
+                          const int NR)
+{
+    size_t p = 0;
+    for (; used == (size_t)NR && k0 + k <= tap_k && p + 16 <= k; p += 16)
+        for (int i = 0; i < NR; i += 16)
+            transpose(rows + i, k0 + p, to + p * NR + i, NR);
+    if (p < k)
+        qnt_pack_rows_avx512vnni(rows, 4 * tap_k, 4 * (k0 + p), 4 * (k - p), used, 0, to + p * NR, NR);
+}
+
 static void pack_rows_32(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                          void *panel)
 {
     (void)in_xor;
-    qnt_pack_rows_avx512vnni(rows, 4 * tap_k, 4 * k0, 4 * k, used, 0, panel, 32);
+    pack_rows(rows, tap_k, k0, k, used, panel, 32);
 }
 
 static void pack_rows_16(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                          void *panel)
 {
     (void)in_xor;
-    qnt_pack_rows_avx512vnni(rows, 4 * tap_k, 4 * k0, 4 * k, used, 0, panel, 16);
+    pack_rows(rows, tap_k, k0, k, used, panel, 16);
 }
 
 QNT_INLINE void pack_cols(const int V, const void *const *lines, size_t k, size_t used, float *to)

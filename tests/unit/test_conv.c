@@ -158,7 +158,7 @@ static void make(struct f32_case *f, const struct qnt_conv_geom *g)
 {
     f->g = g;
     f->s = sizes_of(g);
-    ck_assert_int_eq(qnt_conv_f32_create(ctx, g, &f->work), QNT_OK);
+    ck_assert_int_eq(qnt_conv_f32_create(ctx, g, QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, &f->work), QNT_OK);
     f->x = floats(IMAGES * f->s.in);
     f->w = floats(g->oc * f->s.k);
     f->bias = floats(g->oc);
@@ -293,10 +293,10 @@ START_TEST(bad_geometry_is_refused)
     struct qnt_conv_f32_work *w;
     struct qnt_conv_geom g = geoms[0];
     g.groups = 2;
-    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, &w), QNT_ERR_ARG);
+    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, QNT_CONV_FORWARD, &w), QNT_ERR_ARG);
     g = geoms[0];
     g.h = g.w = g.oh = g.ow = (size_t)1 << 30;
-    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, &w), QNT_ERR_RANGE);
+    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, QNT_CONV_FORWARD, &w), QNT_ERR_RANGE);
     ck_assert_ptr_null(w);
 }
 END_TEST
