@@ -1,46 +1,263 @@
-/* 8-bit tiles: panels from the variant's own packing, sums against a plain double loop. */
+/* 8-bit tiles: what pack and run make of rows, taps and k blocks, against a plain double loop and the scalar epilogue.
+ */
 #include <string.h>
 #include "ck.h"
+#include "simd/ref/scalar.h"
+
+enum { A, W, PACKED_A, PACKED_W, C, BIAS, SCALE, W_ZERO, ROW_TERM, MOST = 256, TAPS = 160 };
+
+/* One product. A is [taps][m][tap_k], so that the taps of a row lie apart; W is [n][k]. */
+struct product {
+    size_t m, n, taps, tap_k;
+    size_t block; /* of k, a multiple of kr; 0: the whole */
+    enum ck_fill fill_a, fill_w;
+    enum ck_place place;
+    uint8_t a_xor, w_xor; /* 0x80: the source holds u8 codes */
+    bool s8, row_term, per_channel;
+    uint32_t row, col; /* where the tile lies in the epilogue's arrays */
+};
+
+static struct product draw(struct ck *c, size_t m, size_t n, size_t taps, size_t tap_k)
+{
+    uint64_t r = ck_rand(c);
+    return (struct product){.m = m,
+                            .n = n,
+                            .taps = taps,
+                            .tap_k = tap_k,
+                            .place = (enum ck_place)(r % CK_PLACES),
+                            .a_xor = r >> 8 & 1 ? 0x80 : 0,
+                            .w_xor = r >> 9 & 1 ? 0x80 : 0,
+                            .s8 = r >> 10 & 1,
+                            .row_term = r >> 11 & 1,
+                            .per_channel = r >> 12 & 1,
+                            .row = r >> 16 & 7,
+                            .col = r >> 20 & 7};
+}
+
+static size_t depth(const struct product *p)
+{
+    return p->taps * p->tap_k;
+}
+
+static size_t padded(const struct ck *c, size_t k)
+{
+    return (k + c->gemm->kr - 1) / c->gemm->kr * c->gemm->kr;
+}
+
+static int code(const int8_t *p, uint8_t in_xor)
+{
+    return (int8_t)((uint8_t)*p ^ in_xor);
+}
+
+static int32_t dot(const struct product *p, const int8_t *a, const int8_t *w, size_t i, size_t j)
+{
+    uint32_t sum = 0; /* wraps like the sums of a tile do */
+    for (size_t t = 0; t < p->taps; t++)
+        for (size_t l = 0; l < p->tap_k; l++)
+            sum += (uint32_t)(code(a + (t * p->m + i) * p->tap_k + l, p->a_xor) *
+                              code(w + j * depth(p) + t * p->tap_k + l, p->w_xor));
+    return (int32_t)sum;
+}
+
+/* The epilogue's arrays, each between guards, and its numbers. */
+static struct qnt_epilogue epilogue(struct ck *c, const struct product *p, const int8_t *w, int32_t *bias)
+{
+    float *scale = ck_in(c, SCALE, CK_F32, p->per_channel ? p->col + p->n : 1, CK_NOISE, p->place);
+    int32_t *tile_bias = ck_in(c, BIAS, CK_S32, p->col + p->n, CK_NOISE, p->place);
+    int32_t *w_zero = ck_in(c, W_ZERO, CK_S32, p->col + p->n, CK_NOISE, p->place);
+    int32_t *row_term = ck_in(c, ROW_TERM, CK_S32, p->row + p->m, CK_NOISE, p->place);
+    for (size_t j = 0; j < p->n; j++) {
+        uint32_t sum = 0;
+        for (size_t l = 0; l < depth(p); l++)
+            sum += (uint32_t)code(w + j * depth(p) + l, p->w_xor);
+        bias[j] = (int32_t)ck_below(c, 20001) - 10000;
+        tile_bias[p->col + j] = (int32_t)((uint32_t)bias[j] - c->gemm->w_bias * sum);
+        w_zero[p->col + j] = (int32_t)ck_below(c, 256) - 128;
+        if (j == 0 || p->per_channel)
+            scale[p->per_channel ? p->col + j : 0] = ck_uniform(c, 0.0f, 64.0f / (float)(depth(p) + 1));
+    }
+    for (size_t i = 0; i < p->m; i++)
+        row_term[p->row + i] = (int32_t)ck_below(c, 20001) - 10000;
+    const struct qnt_requant rq = {.zero = (int32_t)ck_below(c, 256) - 128,
+                                   .lo = (int32_t)ck_below(c, 100) - 128,
+                                   .hi = 127 - (int32_t)ck_below(c, 100),
+                                   .out_xor = ck_below(c, 2) ? 0x80 : 0,
+                                   .per_channel = p->per_channel,
+                                   .scale = scale};
+    return (struct qnt_epilogue){.kind = p->s8 ? QNT_EPI_S8 : QNT_EPI_S32,
+                                 .has_row_term = p->row_term,
+                                 .bias = tile_bias,
+                                 .rq = rq,
+                                 .row_term = row_term,
+                                 .w_zero = w_zero};
+}
+
+static void compare(struct ck *c, const struct product *p, const struct qnt_epilogue *e, const int8_t *a,
+                    const int8_t *w, const int32_t *bias, const void *out, size_t ldc)
+{
+    int32_t want[MOST];
+    int8_t want8[MOST];
+    for (size_t i = 0; i < p->m; i++) {
+        for (size_t j = 0; j < p->n; j++) {
+            uint32_t v = (uint32_t)dot(p, a, w, i, j) + (uint32_t)bias[j];
+            if (p->row_term)
+                v -= (uint32_t)e->w_zero[p->col + j] * (uint32_t)e->row_term[p->row + i];
+            want[j] = (int32_t)v;
+            want8[j] = qnt_requantize_one((int32_t)v, e->rq.scale[p->per_channel ? p->col + j : 0], &e->rq);
+        }
+        bool same = p->s8 ? ck_same(c, CK_S8, "row of the tile", want8, (const int8_t *)out + i * ldc, p->n)
+                          : ck_same(c, CK_S32, "row of the tile", want, (const int32_t *)out + i * ldc, p->n);
+        if (!same)
+            return;
+    }
+}
+
+/* Packs block by block as the driver does: W once, A for each block of k. */
+static void run(struct ck *c, const struct product *p)
+{
+    const struct qnt_gemm *d = c->gemm;
+    const size_t k = depth(p), kp = padded(c, k), block = p->block && !p->s8 ? p->block : kp ? kp : 1, ldc = p->n + 3;
+    const void *a_rows[TAPS * MOST / 8], *w_rows[MOST];
+    int32_t bias[MOST];
+    ck_case(c, "m=%zu n=%zu taps=%zu x %zu block=%zu %s%s%s%s%s fill=%s,%s place=%s", p->m, p->n, p->taps, p->tap_k,
+            block, p->s8 ? "s8" : "s32", p->a_xor ? " a:u8" : "", p->w_xor ? " w:u8" : "", p->row_term ? " rows" : "",
+            p->per_channel ? " channels" : "", ck_fill_name(p->fill_a), ck_fill_name(p->fill_w),
+            ck_place_name(p->place));
+    const int8_t *a = ck_in(c, A, CK_S8, p->m * k, p->fill_a, p->place);
+    const int8_t *w = ck_in(c, W, CK_S8, p->n * k, p->fill_w, p->place);
+    for (size_t r = 0; r < p->taps * p->m; r++)
+        a_rows[r] = a + r * p->tap_k;
+    for (size_t j = 0; j < p->n; j++)
+        w_rows[j] = w + j * k;
+    void *packed_w = ck_out(c, PACKED_W, CK_U8, kp * d->nr * d->w_size, p->place);
+    CK_CALL(c, d->pack_w(w_rows, k, 0, k, p->n, p->w_xor, packed_w));
+    ck_seal(c, PACKED_W);
+    const struct qnt_epilogue e = epilogue(c, p, w, bias);
+    struct qnt_tile t = {ck_out_2d(c, C, p->s8 ? CK_S8 : CK_S32, p->m, p->n, ldc, p->place),
+                         ldc,
+                         (uint32_t)p->m,
+                         (uint32_t)p->n,
+                         p->row,
+                         p->col,
+                         1,
+                         0,
+                         &e};
+    for (size_t k0 = 0; t.first || k0 < k; k0 += block, t.first = 0) {
+        size_t part = k - k0 < block ? k - k0 : block, pp = padded(c, part);
+        const char *w_part = (const char *)packed_w + k0 * d->nr * d->w_size;
+        void *packed_a = ck_out(c, PACKED_A, CK_U8, pp * d->mr * d->a_size, p->place);
+        CK_CALL(c, d->pack_a(a_rows, p->tap_k, k0, part, p->m, p->a_xor, packed_a));
+        ck_seal(c, PACKED_A);
+        t.last = k0 + part >= k;
+        CK_CALL(c, d->run(pp, packed_a, w_part, &t));
+    }
+    compare(c, p, &e, a, w, bias, t.c, ldc);
+}
+
+/* Every number of rows and columns, shallow. */
+static void sizes(struct ck *c)
+{
+    static const size_t depths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
+    const size_t count = sizeof depths / sizeof *depths, step = c->quick ? 3 : 1;
+    for (size_t m = 1; m <= c->gemm->mr; m += m == 1 ? 1 : step)
+        for (size_t n = 1; n <= c->gemm->nr; n += n == 1 ? 1 : step) {
+            struct product p = draw(c, m, n, 1, depths[ck_below(c, count)]);
+            p.fill_a = p.fill_w = CK_NOISE;
+            run(c, &p);
+        }
+}
+
+/* The full tile and one short of it, all pairs of fills: extremes are where a sum saturates. */
+static void fills(struct ck *c)
+{
+    static const size_t depths[] = {1, 4, 16, 29, 64, 67, 144, 300};
+    for (size_t i = 0; i < sizeof depths / sizeof *depths; i++)
+        for (int f = 0; f < CK_INT_FILLS * CK_INT_FILLS; f++) {
+            size_t less = c->gemm->mr > 1 ? ck_below(c, 2) : 0;
+            struct product p = draw(c, c->gemm->mr - less, c->gemm->nr - less, 1, depths[i]);
+            p.fill_a = (enum ck_fill)(f / CK_INT_FILLS);
+            p.fill_w = (enum ck_fill)(f % CK_INT_FILLS);
+            if (!c->quick || f % 3 == 0)
+                run(c, &p);
+        }
+}
+
+/* Taps of all small sizes, whole and in blocks of k that begin anywhere in a tap. */
+static void taps(struct ck *c)
+{
+    static const size_t counts[] = {1, 2, 3, 4, 5, 9, 25, 49};
+    for (size_t tap_k = 1; tap_k <= 80; tap_k += c->quick && tap_k > 20 ? 7 : 1)
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            struct product p = draw(c, 1 + ck_below(c, c->gemm->mr), 1 + ck_below(c, c->gemm->nr), counts[i], tap_k);
+            if (tap_k * counts[i] > 800)
+                continue;
+            p.fill_a = p.fill_w = CK_NOISE;
+            run(c, &p);
+            p.s8 = false;
+            p.block = c->gemm->kr * (1 + ck_below(c, 12));
+            run(c, &p);
+        }
+}
+
+/* Sums near the end of s32, where an offset representation of the codes runs past it and must come back. */
+static void deep(struct ck *c)
+{
+    static const enum ck_fill extremes[] = {CK_MIN, CK_MAX};
+    for (int f = 0; f < 4; f++) {
+        struct product p = draw(c, 1, c->gemm->nr < 2 ? 1 : 2, 1, 131000);
+        p.a_xor = p.w_xor = 0;
+        p.row_term = false;
+        p.fill_a = extremes[f / 2];
+        p.fill_w = extremes[f % 2];
+        run(c, &p);
+    }
+}
+
+static void bench_pack(struct ck *c, const char *label, size_t taps, size_t tap_k)
+{
+    const struct qnt_gemm *d = c->gemm;
+    const size_t k = taps * tap_k;
+    const void *rows[TAPS * MOST / 8];
+    ck_case(c, "bench");
+    const int8_t *a = ck_in(c, A, CK_S8, d->mr * k, CK_NOISE, CK_INSIDE);
+    void *panel = ck_out(c, PACKED_A, CK_U8, padded(c, k) * d->mr * d->a_size, CK_START);
+    for (size_t t = 0; t < taps; t++)
+        for (size_t i = 0; i < d->mr; i++)
+            rows[t * d->mr + i] = a + i * k + t * tap_k;
+    CK_BENCH(c, label, CK_BYTES, (double)(d->mr * k), d->pack_a(rows, tap_k, 0, k, d->mr, 0, panel));
+}
+
+/* A tile whose panels stay in the first cache. */
+static void bench_run(struct ck *c, const char *label, size_t k)
+{
+    const struct qnt_gemm *d = c->gemm;
+    const size_t kp = padded(c, k);
+    ck_case(c, "bench");
+    const void *a = ck_in(c, A, CK_S8, kp * d->mr * d->a_size, CK_NOISE, CK_START);
+    const void *w = ck_in(c, W, CK_S8, kp * d->nr * d->w_size, CK_NOISE, CK_START);
+    const int32_t *bias = ck_in(c, BIAS, CK_S32, d->nr, CK_ZERO, CK_START);
+    float *scale = ck_in(c, SCALE, CK_F32, d->nr, CK_ZERO, CK_START);
+    void *out = ck_out(c, C, CK_S8, d->mr * d->nr, CK_START);
+    for (size_t j = 0; j < d->nr; j++)
+        scale[j] = 0.001f;
+    const struct qnt_epilogue e = {
+        .kind = QNT_EPI_S8, .bias = bias, .rq = {.lo = -128, .hi = 127, .per_channel = 1, .scale = scale}};
+    const struct qnt_tile t = {out, d->nr, d->mr, d->nr, 0, 0, 1, 1, &e};
+    CK_BENCH(c, label, CK_MACS, (double)(d->mr * d->nr * k), d->run(kp, a, w, &t));
+}
 
 void check_gemm_s8(struct ck *c);
 void check_gemm_s8(struct ck *c)
 {
-    enum { DEPTHS = 6 };
-    static const size_t depths[DEPTHS] = {1, 4, 5, 64, 67, 300};
-    const struct qnt_gemm *d = c->gemm;
     ck_plain(c);
-    for (size_t i = 0; i < DEPTHS * CK_INT_FILLS * CK_PLACES; i++) {
-        size_t k = depths[i % DEPTHS], kp = (k + d->kr - 1) / d->kr * d->kr;
-        enum ck_fill fill = (enum ck_fill)(i / DEPTHS % CK_INT_FILLS);
-        enum ck_place place = (enum ck_place)(i / DEPTHS / CK_INT_FILLS);
-        uint32_t m = 1 + (uint32_t)ck_below(c, d->mr), n = 1 + (uint32_t)ck_below(c, d->nr);
-        const void *rows[256];
-        ck_case(c, "m=%u n=%u k=%zu fill=%s place=%s", m, n, k, ck_fill_name(fill), ck_place_name(place));
-        const int8_t *a = ck_in_2d(c, 0, CK_S8, m, k, k, fill, place), *w = ck_in_2d(c, 1, CK_S8, n, k, k, fill, place);
-        void *pa = ck_out(c, 2, CK_U8, kp * d->mr * d->a_size, place),
-             *pw = ck_out(c, 3, CK_U8, kp * d->nr * d->w_size, place);
-        for (size_t r = 0; r < m; r++)
-            rows[r] = a + r * k;
-        CK_CALL(c, d->pack_a(rows, k, 0, k, m, 0, pa));
-        for (size_t r = 0; r < n; r++)
-            rows[r] = w + r * k;
-        CK_CALL(c, d->pack_w(rows, k, 0, k, n, 0, pw));
-        ck_seal(c, 2);
-        ck_seal(c, 3);
-        int32_t *out = ck_out_2d(c, 4, CK_S32, m, n, n + 3, place), bias[256], want[256];
-        for (size_t j = 0; j < n; j++) {
-            bias[j] = 0;
-            for (size_t l = 0; l < k; l++)
-                bias[j] -= d->w_bias * w[j * k + l];
-        }
-        const struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = bias};
-        CK_CALL(c, d->run(kp, pa, pw, &(struct qnt_tile){out, n + 3, m, n, 0, 0, 1, 1, &e}));
-        for (size_t r = 0; r < m; r++) {
-            memset(want, 0, sizeof want);
-            for (size_t j = 0; j < n; j++)
-                for (size_t l = 0; l < k; l++)
-                    want[j] += a[r * k + l] * w[j * k + l];
-            ck_same(c, CK_S32, "row of the tile", want, out + r * (n + 3), n);
-        }
-    }
+    sizes(c);
+    fills(c);
+    taps(c);
+    deep(c);
+    bench_run(c, "k=512", 512);
+    bench_run(c, "k=144", 144);
+    bench_run(c, "k=27", 27);
+    bench_pack(c, "pack A, taps 9x16", 9, 16);
+    bench_pack(c, "pack A, taps 3x9", 3, 9);
+    bench_pack(c, "pack A, taps 9x3", 9, 3);
 }
