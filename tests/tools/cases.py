@@ -1,6 +1,7 @@
 """A test script of the command-line tools: functions named test_*, run in order, each in a fresh folder.
 
-The scripts get the folder of the programs as their argument. QNT_RUN holds words to put before a program (an emulator).
+The scripts get the folder of the programs as their argument. QNT_RUN holds words to put before a program (an
+emulator); in a cross build meson knows them.
 """
 import contextlib
 import inspect
@@ -14,7 +15,7 @@ import tempfile
 import traceback
 
 PROGRAMS = os.path.abspath(sys.argv[1])
-WRAPPER = shlex.split(os.environ.get("QNT_RUN", ""))
+WRAPPER = shlex.split(os.environ.get("QNT_RUN", os.environ.get("MESON_EXE_WRAPPER", "")))
 
 
 class Skip(Exception):
