@@ -1,0 +1,3 @@
+#include <math.h>
+#include "arm/v_neon.h"
+#include "tmpl/math_tmpl.h"

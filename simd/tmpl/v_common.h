@@ -1,0 +1,64 @@
+#ifndef TMPL_V_COMMON_H
+#define TMPL_V_COMMON_H
+/* The vector vocabulary: what v_<isa>.h gives and the templates of this folder use. An elementwise kernel is written
+ * once in it; a kernel file includes v_<isa>.h, then templates, which define V_FN(op) = qnt_<op>_<isa>.
+ *
+ * Types: vf VL floats, vi VL s32, vh 2 VL s16, vb 4 VL s8. They are compiler vectors: + - * / & | ^ << >> and casts of
+ * bits are the language's own, and a scalar operand is spread.
+ * Loads and stores take n, the number of elements wanted: n >= the full width (a constant in main loops, so the test
+ * folds) moves a whole vector; less touches only n elements, and a load gives 0 in the other lanes.
+ *
+ *   vf_set(x)  vf_load(p, n)  vf_store(p, v, n)  vf_of(vi)      vf_fma(a, b, c) = a * b + c, rounded once
+ *   vf_max(a, b) = a > b ? a : b    vf_min(a, b) = a < b ? a : b     vf_if_lt(a, b, x, y) = a < b ? x : y
+ *   vf_first(n, a, b): lanes below n from a, others from b    vf_or_nan(x, y): y, but 0x7fc00000 where x is NaN
+ *   vi_near(v): rne, |v| < 2^31     vi_round(v): rne, saturating, no NaN     vi_quant(v): the same, NaN gives 0
+ *   vi_load4(v, p, is_u8): 4 VL bytes to v[0..3]       vi_widen(v, h): 2 VL s16 to v[0..1]
+ *   vb_load(p, n)  vb_store(p, v, n)  vb_max  vb_min    vb_pack(v, zero): v[0..3] + zero to s8, saturating
+ *   vh_add_s8(h, p, n): h + p[0..n), n <= 2 VL */
+#include <string.h>
+#include "kernels.h"
+
+/* Elements left when `done` of n are. */
+QNT_INLINE size_t v_left(size_t n, size_t done)
+{
+    return n > done ? n - done : 0;
+}
+
+/* n < 8 bytes, zero above. */
+QNT_INLINE uint64_t v_load_bytes(const void *p, size_t n)
+{
+    const uint8_t *b = p;
+    uint32_t lo32, hi32;
+    uint16_t lo16, hi16;
+    if (n >= 4) { /* the two words overlap in equal bytes */
+        memcpy(&lo32, b, 4);
+        memcpy(&hi32, b + n - 4, 4);
+        return lo32 | (uint64_t)hi32 << (8 * (n - 4));
+    }
+    if (n >= 2) {
+        memcpy(&lo16, b, 2);
+        memcpy(&hi16, b + n - 2, 2);
+        return lo16 | (uint64_t)hi16 << (8 * (n - 2));
+    }
+    return n ? b[0] : 0;
+}
+
+QNT_INLINE void v_store_bytes(void *p, uint64_t v, size_t n)
+{
+    uint8_t *b = p;
+    if (n & 4) {
+        uint32_t w = (uint32_t)v;
+        memcpy(b, &w, 4);
+        b += 4;
+        v >>= 32;
+    }
+    if (n & 2) {
+        uint16_t w = (uint16_t)v;
+        memcpy(b, &w, 2);
+        b += 2;
+        v >>= 16;
+    }
+    if (n & 1)
+        *b = (uint8_t)v;
+}
+#endif

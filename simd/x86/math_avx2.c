@@ -1,0 +1,3 @@
+#include <math.h>
+#include "x86/v_avx2.h"
+#include "tmpl/math_tmpl.h"

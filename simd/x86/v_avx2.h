@@ -1,0 +1,179 @@
+#ifndef X86_V_AVX2_H
+#define X86_V_AVX2_H
+/* The vector vocabulary (tmpl/v_common.h) in AVX2 and FMA: 8 lanes. */
+#include <immintrin.h>
+#include "tmpl/v_common.h"
+
+#define V_FN(op) qnt_##op##_avx2
+enum { VL = 8 };
+typedef __m256 vf;
+typedef int32_t vi __attribute__((vector_size(32)));
+typedef int16_t vh __attribute__((vector_size(32)));
+typedef int8_t vb __attribute__((vector_size(32)));
+
+QNT_INLINE vf vf_set(float x)
+{
+    return _mm256_set1_ps(x);
+}
+
+QNT_INLINE __m256i v_mask(size_t n) /* n < 8 */
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+QNT_INLINE vf vf_load(const float *p, size_t n)
+{
+    return n >= VL ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, v_mask(n));
+}
+
+QNT_INLINE void vf_store(float *p, vf v, size_t n)
+{
+    if (n >= VL) {
+        _mm256_storeu_ps(p, v);
+        return;
+    }
+    __m128 x = _mm256_castps256_ps128(v); /* vmaskmovps stores are slow on AMD */
+    if (n & 4) {
+        _mm_storeu_ps(p, x);
+        x = _mm256_extractf128_ps(v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, x);
+        x = _mm_movehl_ps(x, x);
+        p += 2;
+    }
+    if (n & 1)
+        _mm_store_ss(p, x);
+}
+
+QNT_INLINE vf vf_first(size_t n, vf a, vf b)
+{
+    return n >= VL ? a : _mm256_blendv_ps(b, a, _mm256_castsi256_ps(v_mask(n)));
+}
+
+QNT_INLINE vf vf_max(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+QNT_INLINE vf vf_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+QNT_INLINE vf vf_if_lt(vf a, vf b, vf x, vf y)
+{
+    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+
+QNT_INLINE vf vf_or_nan(vf x, vf y)
+{
+    return _mm256_blendv_ps(y, _mm256_set1_ps(__builtin_nanf("")), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+
+QNT_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+QNT_INLINE vf vf_of(vi v)
+{
+    return _mm256_cvtepi32_ps((__m256i)v);
+}
+
+QNT_INLINE vi vi_near(vf v)
+{
+    return (vi)_mm256_cvtps_epi32(v);
+}
+
+/* Below -2^31 the conversion gives -2^31, which is the saturated value; above 2^31 it would too, hence the min. */
+QNT_INLINE vi vi_round(vf v)
+{
+    return vi_near(_mm256_min_ps(v, _mm256_set1_ps(2147483520.0f)));
+}
+
+QNT_INLINE vi vi_quant(vf v)
+{
+    return vi_round(v) & (vi)_mm256_cmp_ps(v, v, _CMP_ORD_Q);
+}
+
+QNT_INLINE void vi_load4(vi v[4], const void *p, const int is_u8)
+{
+    const int8_t *b = p;
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++) {
+        __m128i x = _mm_loadl_epi64((const __m128i *)(b + 8 * k));
+        v[k] = is_u8 ? (vi)_mm256_cvtepu8_epi32(x) : (vi)_mm256_cvtepi8_epi32(x);
+    }
+}
+
+QNT_INLINE void vi_widen(vi v[2], vh h)
+{
+    v[0] = (vi)_mm256_cvtepi16_epi32(_mm256_castsi256_si128((__m256i)h));
+    v[1] = (vi)_mm256_cvtepi16_epi32(_mm256_extracti128_si256((__m256i)h, 1));
+}
+
+QNT_INLINE __m128i v_load16(const int8_t *p, size_t n)
+{
+    if (n >= 16)
+        return _mm_loadu_si128((const __m128i *)p);
+    if (n >= 8)
+        return _mm_insert_epi64(_mm_loadl_epi64((const __m128i *)p), (long long)v_load_bytes(p + 8, n - 8), 1);
+    return _mm_cvtsi64_si128((long long)v_load_bytes(p, n));
+}
+
+QNT_INLINE vb vb_load(const int8_t *p, size_t n)
+{
+    if (n >= 32)
+        return (vb)_mm256_loadu_si256((const __m256i *)p);
+    if (n > 16)
+        return (vb)_mm256_set_m128i(v_load16(p + 16, n - 16), v_load16(p, 16));
+    return (vb)_mm256_zextsi128_si256(v_load16(p, n));
+}
+
+QNT_INLINE void vb_store(int8_t *p, vb v, size_t n)
+{
+    if (n >= 32) {
+        _mm256_storeu_si256((__m256i *)p, (__m256i)v);
+        return;
+    }
+    __m128i x = _mm256_castsi256_si128((__m256i)v);
+    if (n & 16) {
+        _mm_storeu_si128((__m128i *)p, x);
+        x = _mm256_extracti128_si256((__m256i)v, 1);
+        p += 16;
+    }
+    if (n & 8) {
+        _mm_storel_epi64((__m128i *)p, x);
+        x = _mm_unpackhi_epi64(x, x);
+        p += 8;
+    }
+    if (n & 7)
+        v_store_bytes(p, (uint64_t)_mm_cvtsi128_si64(x), n & 7);
+}
+
+QNT_INLINE vb vb_max(vb a, vb b)
+{
+    return (vb)_mm256_max_epi8((__m256i)a, (__m256i)b);
+}
+
+QNT_INLINE vb vb_min(vb a, vb b)
+{
+    return (vb)_mm256_min_epi8((__m256i)a, (__m256i)b);
+}
+
+/* The packs work within 128-bit halves: the dwords come out as a0 b0 c0 d0 a1 b1 c1 d1. */
+QNT_INLINE vb vb_pack(const vi v[4], int32_t zero)
+{
+    const __m256i z = _mm256_set1_epi16((short)zero);
+    __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)v[0], (__m256i)v[1]), z);
+    __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)v[2], (__m256i)v[3]), z);
+    return (vb)_mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+QNT_INLINE vh vh_add_s8(vh h, const int8_t *p, size_t n)
+{
+    return h + (vh)_mm256_cvtepi8_epi16(v_load16(p, n));
+}
+#endif
