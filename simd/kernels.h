@@ -87,6 +87,21 @@ typedef void qnt_sigmoid_f32_fn(const float *src, float *dst, size_t n);
  * (8, 4, 2, 1: s[i] += s[i + half]); dst = e / sum. rows x cols, dense. */
 typedef void qnt_softmax_f32_fn(const float *src, float *dst, size_t rows, size_t cols);
 
+/* ---- training ------------------------------------------------------------------------------------------------- */
+/* Gradient of maxpool where windows do not overlap: x, pass and dx are read and written at the taps of w (as maxpool's
+ * src), y and dy at [p * ldy + c]. The first tap with x == y, in order i, j, gets dy if lo < y < hi and its pass (NULL:
+ * all ones) is not 0; every other tap gets 0. */
+typedef void qnt_maxpool_grad_f32_fn(const float *x, const float *y, const float *dy, const uint8_t *pass, float *dx,
+                                     size_t ldy, const struct qnt_window *w, float lo, float hi);
+/* Sums [rows][cols], row stride ld of acc and pass: pass = lo[c] <= acc <= hi[c]; min[c] and max[c] (both NULL: not
+ * wanted) are lowered and raised to the sums of the column. */
+typedef void qnt_watch_s32_fn(const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo,
+                              const int32_t *hi, uint8_t *pass, int32_t *min, int32_t *max);
+/* What codes q = rne(x), x = w * inv_scale clamped to +-limit (NaN: -limit; limit <= 127), have in common with w:
+ * sums[0] = sum of w * q, sums[1] = sum of q * q. 16 interleaved partial sums, folded as softmax's; a NaN sum gives
+ * 0x7fc00000. */
+typedef void qnt_code_sums_f32_fn(const float *w, size_t n, float inv_scale, float limit, float *sums);
+
 /* ---- tiles of matrix products ----------------------------------------------------------------------------------
  * C[m][n] = A[m][k] * W[n][k] computed by mr x nr tiles over packed panels; one driver (lib/gemm) for every type.
  *

@@ -13,7 +13,8 @@ struct io {
     float scale[C];
     struct qnt_quant q[C];
     struct qnt_requant rq;
-    struct qnt_window win;
+    struct qnt_window win, tile;
+    int32_t lo[C], hi[C];
     union {
         float f[N];
         int8_t s[N];
@@ -48,6 +49,9 @@ BODY(exp_f32, fn(x->f, x->out[k].f, N))
 BODY(tanh_f32, fn(x->f, x->out[k].f, N))
 BODY(sigmoid_f32, fn(x->f, x->out[k].f, N))
 BODY(softmax_f32, fn(x->f, x->out[k].f, ROWS, C))
+BODY(maxpool_grad_f32, struct qnt_window w = x->tile; fn(x->f, x->f, x->f + C, NULL, x->out[k].f, C, &w, -1.0f, 3.0f))
+BODY(watch_s32, fn(x->acc, C, ROWS, C, x->lo, x->hi, x->out[k].u, NULL, NULL))
+BODY(code_sums_f32, fn(x->f, N, 20.0f, 7.0f, x->out[k].f))
 
 static void (*const bodies[])(qnt_any_fn *, struct io *, int) = {
 #define QNT_OP(op) self_##op,
@@ -77,6 +81,11 @@ static void fill(struct io *x)
     }
     x->rq = (struct qnt_requant){.zero = 5, .lo = -128, .hi = 127, .per_channel = 1, .scale = x->scale};
     x->win = (struct qnt_window){2, 2, 3 * C, C, C, 2, C};
+    x->tile = (struct qnt_window){1, 3, 0, C, 3 * C, 2, C};
+    for (int c = 0; c < C; c++) {
+        x->lo[c] = -1000 * c;
+        x->hi[c] = 70000;
+    }
 }
 
 qnt_status qnt_ctx_selftest(const qnt_ctx *ctx, size_t *checked)

@@ -7,7 +7,7 @@ struct mutant {
     const char *op, *what;
     qnt_any_fn *fn;
 };
-extern const struct mutant mutants[];
+extern const struct mutant mutants[], train_mutants[];
 
 #define QNT_OP(op) ck_checker check_##op;
 #define QNT_K(op, isa)

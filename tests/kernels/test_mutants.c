@@ -171,6 +171,19 @@ MUTANT(sigmoid_f32, (const float *src, float *dst, size_t n), (src, dst, n), src
 MUTANT(softmax_f32, (const float *src, float *dst, size_t rows, size_t cols), (src, dst, rows, cols), src,
        rows *cols * 4, dst, 4, rows, cols, cols)
 
+MUTANT(maxpool_grad_f32,
+       (const float *x, const float *y, const float *dy, const uint8_t *pass, float *dx, size_t ldy,
+        const struct qnt_window *w, float lo, float hi),
+       (x, y, dy, pass, dx, ldy, w, lo, hi), x, reach(w) * 4, dx, 4, (reach(w) > 0) + (reach(w) > w->channels),
+       w->channels, reach(w) - w->channels)
+MUTANT(watch_s32,
+       (const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo, const int32_t *hi, uint8_t *pass,
+        int32_t *min, int32_t *max),
+       (acc, ld, rows, cols, lo, hi, pass, min, max), acc, rows &&cols ? ((rows - 1) * ld + cols) * 4 : 0, pass, 1, rows,
+       cols, ld)
+MUTANT(code_sums_f32, (const float *w, size_t n, float inv_scale, float limit, float *sums),
+       (w, n, inv_scale, limit, sums), w, n * 4, sums, 4, 1, 2, 2)
+
 static const struct op {
     const char *name;
     ck_checker *check;
@@ -233,8 +246,11 @@ static const struct op *find(const char *name)
 static bool applies(const struct op *op, enum kind k)
 {
     bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3);
-    bool strided = strstr(op->name, "pool") || strstr(op->name, "requantize");
+    bool strided = (strstr(op->name, "pool") && !strstr(op->name, "grad")) || strstr(op->name, "requantize") ||
+                   strstr(op->name, "watch");
     if (sum && (k == WRITE_PAST || k == WRITE_BEFORE || k == DROP_LANE || k == FLIP_BIT))
+        return false;
+    if (strstr(op->name, "sums") && (k == DROP_LANE || k == FLIP_BIT)) /* of two results */
         return false;
     return k != WRITE_GAP || strided;
 }
@@ -265,6 +281,8 @@ int main(void)
             expect(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
         }
     for (const struct mutant *m = mutants; m->op; m++)
+        expect(find(m->op), m->fn, m->what, "expected");
+    for (const struct mutant *m = train_mutants; m->op; m++)
         expect(find(m->op), m->fn, m->what, "expected");
     ck_slots_free();
     if (skipped)

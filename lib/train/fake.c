@@ -1,0 +1,116 @@
+/* Scales and codes. Sums run over LANES interleaved partial sums, so that compilers may use vectors without changing
+ * bits. */
+#include <math.h>
+#include <stdbool.h>
+#include "lib/train/fake.h"
+
+enum { LANES = 16, MAX_CLIPS = 16 };
+static const float coarse = 0.8f, fine = 0.9f, tiny_scale = 1e-6f;
+
+/* Half to even for |x| <= 2^22. */
+static inline float rne(float x)
+{
+    return (x + 12582912.0f) - 12582912.0f;
+}
+
+/* NaN gives -limit. */
+static inline float clamp(float x, float limit)
+{
+    x = x > -limit ? x : -limit;
+    return x < limit ? x : limit;
+}
+
+void qnt_range_scale(struct qnt_range r, float *scale, int32_t *zero)
+{
+    float s = (r.hi - r.lo) / 255.0f;
+    *scale = s > tiny_scale ? s : tiny_scale;
+    float z = rne(-128.0f - r.lo / *scale);
+    *zero = (int32_t)(z > -128.0f ? (z < 127.0f ? z : 127.0f) : -128.0f); /* NaN: -128 */
+}
+
+struct qnt_range qnt_range_blend(struct qnt_range a, struct qnt_range b, float weight)
+{
+    return (struct qnt_range){a.lo + weight * (b.lo - a.lo), a.hi + weight * (b.hi - a.hi)};
+}
+
+static void magnitudes(const float *w, size_t n, float *largest, float *sum)
+{
+    float max[LANES] = {0.0f}, s[LANES] = {0.0f};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            float a = fabsf(w[i + l]);
+            max[l] = a > max[l] ? a : max[l];
+            s[l] += a;
+        }
+    for (size_t l = 0; i + l < n; l++) {
+        float a = fabsf(w[i + l]);
+        max[l] = a > max[l] ? a : max[l];
+        s[l] += a;
+    }
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) {
+            max[l] = max[l + half] > max[l] ? max[l + half] : max[l];
+            s[l] += s[l + half];
+        }
+    *largest = max[0];
+    *sum = s[0];
+}
+
+/* The squared error that codes q leave with the scale that fits them best, sum(wq) / sum(qq), is sum(ww) - gain. */
+struct fit {
+    float scale, gain;
+};
+
+static struct fit fit_codes(const struct qnt_dsp *dsp, const float *w, size_t n, float limit, float clip)
+{
+    float sums[2];
+    dsp->code_sums_f32(w, n, 1.0f / clip, limit, sums);
+    if (!(sums[0] > 0.0f && sums[1] > 0.0f))
+        return (struct fit){clip, 0.0f};
+    return (struct fit){sums[0] / sums[1], sums[0] / sums[1] * sums[0]};
+}
+
+static bool try_clip(const struct qnt_dsp *dsp, const float *w, size_t n, float limit, float tried, float *clip,
+                     struct fit *best)
+{
+    struct fit f = fit_codes(dsp, w, n, limit, tried);
+    if (!(f.gain > best->gain))
+        return false;
+    *best = f;
+    *clip = tried;
+    return true;
+}
+
+float qnt_weight_scale(const struct qnt_dsp *dsp, const float *w, size_t n, uint32_t bits, float floor)
+{
+    /* Best clip over the mean magnitude, by width, for a normal distribution. */
+    static const float guess[9] = {0.0f, 0.0f, 1.5f, 0.79f, 0.44f, 0.226f, 0.12f, 0.06f, 0.0f};
+    float limit = (float)((1 << (bits - 1)) - 1), largest, sum;
+    magnitudes(w, n, &largest, &sum);
+    float widest = largest / limit, clip = guess[bits] * sum / (float)n;
+    if (!(widest > floor) || bits == 8)
+        return widest > floor ? widest : floor;
+    clip = clip < widest && clip > 0.0f ? clip : widest;
+    struct fit best = fit_codes(dsp, w, n, limit, clip);
+    bool down = try_clip(dsp, w, n, limit, clip * coarse, &clip, &best);
+    for (int i = 0; i < MAX_CLIPS; i++)
+        if (!try_clip(dsp, w, n, limit, fminf(down ? clip * coarse : clip / coarse, widest), &clip, &best))
+            break;
+    if (!try_clip(dsp, w, n, limit, fminf(clip * fine, widest), &clip, &best))
+        try_clip(dsp, w, n, limit, fminf(clip / fine, widest), &clip, &best);
+    return best.scale > floor ? best.scale : floor;
+}
+
+void qnt_weight_codes(const float *w, size_t n, uint32_t bits, float scale, int8_t *codes)
+{
+    float limit = (float)((1 << (bits - 1)) - 1), inv = 1.0f / scale;
+    for (size_t i = 0; i < n; i++)
+        codes[i] = (int8_t)rne(clamp(w[i] * inv, limit));
+}
+
+int32_t qnt_bias_code(float b, float scale)
+{
+    double q = (double)b / (double)scale, limit = 1073741824.0;
+    return (int32_t)rint(q > -limit ? (q < limit ? q : limit) : -limit);
+}
