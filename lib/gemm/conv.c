@@ -1,42 +1,48 @@
 /* Implicit im2col: the addresses of a row's taps instead of a copy of them. */
 #include "conv.h"
 
-struct pixel {
-    size_t image, y, x;
-};
-
-static struct pixel pixel_at(size_t r, size_t h, size_t w)
+/* How many steps of `stride` from `from` stay below `to`. */
+static size_t steps_below(ptrdiff_t from, ptrdiff_t to, ptrdiff_t stride)
 {
-    return (struct pixel){r / (h * w), r / w % h, r % w};
+    if (from >= to)
+        return 0;
+    return (size_t)(stride == 1 ? to - from : (to - from + stride - 1) / stride);
 }
 
-static void pixel_next(struct pixel *p, size_t h, size_t w)
+/* Addresses of one tap for n neighbouring output pixels: line + x * pixel, x + stride ..., where that lies in the
+ * image. line NULL: nowhere. */
+static void tap_run(const void **to, size_t n, const char *line, ptrdiff_t x, ptrdiff_t stride, ptrdiff_t w,
+                    size_t pixel, const void *zero_row)
 {
-    if (++p->x < w)
-        return;
-    p->x = 0;
-    if (++p->y < h)
-        return;
-    p->y = 0;
-    p->image++;
+    size_t first = line ? steps_below(x, 0, stride) : n, end = line ? steps_below(x, w, stride) : n, i = 0;
+    first = first < n ? first : n;
+    end = end < n ? end : n;
+    for (; i < first; i++)
+        to[i] = zero_row;
+    const uintptr_t at = (uintptr_t)line + (uintptr_t)x * pixel, step = (uintptr_t)stride * pixel;
+    for (; i < end; i++)
+        to[i] = (const void *)(at + i * step);
+    for (; i < n; i++)
+        to[i] = zero_row;
 }
 
+/* Taps outside, pixels of one line inside: the inner loop has no conditions. */
 static void im2col_rows(const struct qnt_operand *o, size_t m0, size_t used, const void **ptr)
 {
     const struct qnt_conv_src *s = o->detail;
     const struct qnt_conv_geom *g = s->geom;
+    const size_t pixel = g->c * o->elem;
     const char *base = (const char *)o->base + s->group * (g->c / g->groups) * o->elem;
-    struct pixel p = pixel_at(m0, g->oh, g->ow);
-    for (size_t i = 0; i < used; i++, pixel_next(&p, g->oh, g->ow)) {
+    for (size_t i = 0, n; i < used; i += n) {
+        size_t r = m0 + i, line = r / g->ow, ox = r % g->ow, image = line / g->oh, oy = line % g->oh;
         const void **to = ptr + i;
+        n = g->ow - ox < used - i ? g->ow - ox : used - i;
         for (size_t ky = 0; ky < g->kh; ky++) {
-            size_t y = p.y * g->stride_h + ky * g->dil_h - g->pad_top; /* wraps to a large number above the image */
-            bool in = y < g->h;
-            const char *line = base + (p.image * g->h + (in ? y : 0)) * g->w * g->c * o->elem;
-            for (size_t kx = 0; kx < g->kw; kx++, to += used) {
-                size_t x = p.x * g->stride_w + kx * g->dil_w - g->pad_left;
-                *to = in && x < g->w ? line + x * g->c * o->elem : s->zero_row;
-            }
+            size_t y = oy * g->stride_h + ky * g->dil_h - g->pad_top; /* wraps to a large number above the image */
+            const char *from = y < g->h ? base + (image * g->h + y) * g->w * pixel : NULL;
+            for (size_t kx = 0; kx < g->kw; kx++, to += used)
+                tap_run(to, n, from, (ptrdiff_t)(ox * g->stride_w + kx * g->dil_w) - (ptrdiff_t)g->pad_left,
+                        (ptrdiff_t)g->stride_w, (ptrdiff_t)g->w, pixel, s->zero_row);
         }
     }
 }
