@@ -106,7 +106,8 @@ typedef void qnt_code_sums_f32_fn(const float *w, size_t n, float inv_scale, flo
  * C[m][n] = A[m][k] * W[n][k] computed by mr x nr tiles over packed panels; one driver (lib/gemm) for every type.
  *
  * Packed A panel: [k/kr][mr][kr] elements of a_size bytes; packed W panel: [k/kr][nr][kr] of w_size bytes, preceded by
- * nothing. k is padded to a multiple of kr with zeros that add nothing; rows past the matrix's edge are zero as well.
+ * nothing. k is padded to a multiple of kr with zeros that add nothing; rows past the matrix's edge are zero or
+ * repeat the last one: their results are not stored.
  * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
  * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
  * w_bias * (sum of the W row) from the bias, so kernels need no correction. Kernels run full tiles and store m x n. */
@@ -136,7 +137,8 @@ typedef void qnt_gemm_fn(size_t k, const void *a, const void *w, const struct qn
  * (i, p) of A is a[i * a_row + p * a_k] and (p, j) of W is w[p * w_k + j]; the next run starts at a + a_jump, w + w_jump.
  * Either a_k == 1 (rows of A are contiguous) or a_row == 1 (its columns are). Strides count floats; 0 is allowed.
  * Reads t->m rows of A and nr columns of W. Each output is one chain of fma in order of k, starting from the bias (or, in
- * later k blocks, from c); lanes run over outputs only, so the bits do not depend on tile or split. */
+ * later k blocks, from c); lanes run over outputs only, so the bits do not depend on tile or split. Which NaN a chain
+ * gives is not told. */
 struct qnt_f32_operands {
     const float *a, *w;
     ptrdiff_t a_row, a_k, w_k;
