@@ -27,44 +27,54 @@ static void flatten(struct qnt_level l[3], bool keep_inner)
         l[--at] = (struct qnt_level){1, 0, 0};
 }
 
-/* Rows [i, i + m) of the inner row loop, one panel of W. */
-static void tile(const struct qnt_nest *p, struct qnt_f32_operands *o, struct qnt_tile *t, size_t i, size_t m, size_t j)
+/* One group of inner rows: where its operands and results start. */
+struct group {
+    struct qnt_f32_operands at;
+    float *c;
+    size_t per; /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two */
+};
+
+/* The tile of rows i.. and the columns j.. with their panel w. */
+static void tile(const struct qnt_nest *p, const struct group *g, struct qnt_f32_operands *o, struct qnt_tile *t,
+                 size_t i, size_t j, const float *w)
 {
-    struct qnt_f32_operands at = *o;
-    at.a += (ptrdiff_t)i * p->row[2].s;
-    at.w += (ptrdiff_t)(j / p->g->nr) * p->w_panel;
-    struct qnt_tile to = *t;
-    to.c = (float *)t->c + (ptrdiff_t)i * p->row[2].t + (ptrdiff_t)j;
-    to.m = (uint32_t)m;
-    to.n = (uint32_t)(p->n - j < p->g->nr ? p->n - j : p->g->nr);
-    to.col = (uint32_t)j;
-    p->g->run_f32(&at, &to);
+    size_t rows = p->row[2].n, nr = p->g->nr;
+    o->a = g->at.a + (ptrdiff_t)i * p->row[2].s;
+    o->w = w;
+    t->c = g->c + (ptrdiff_t)i * p->row[2].t + (ptrdiff_t)j;
+    t->m = (uint32_t)(rows - i < g->per ? rows - i : g->per);
+    t->n = (uint32_t)(p->n - j < nr ? p->n - j : nr);
+    t->col = (uint32_t)j;
+    p->g->run_f32(o, t);
 }
 
-/* The inner row loop in even shares, so that no tile is left with a row or two. */
-static void rows_of(const struct qnt_nest *p, struct qnt_f32_operands *o, struct qnt_tile *t)
+static void inner_rows(const struct qnt_nest *p, const struct group *g, struct qnt_tile *t)
 {
-    size_t m = p->row[2].n, tiles = (m + p->g->mr - 1) / p->g->mr, per = tiles ? (m + tiles - 1) / tiles : 0;
+    struct qnt_f32_operands o = g->at;
+    const float *w = g->at.w;
+    size_t rows = p->row[2].n, nr = p->g->nr;
     if (p->rows_first) {
-        for (size_t i = 0; i < m; i += per)
-            for (size_t j = 0; j < p->n; j += p->g->nr)
-                tile(p, o, t, i, m - i < per ? m - i : per, j);
+        for (size_t i = 0; i < rows; i += g->per, w = g->at.w)
+            for (size_t j = 0; j < p->n; j += nr, w += p->w_panel)
+                tile(p, g, &o, t, i, j, w);
         return;
     }
-    for (size_t j = 0; j < p->n; j += p->g->nr)
-        for (size_t i = 0; i < m; i += per)
-            tile(p, o, t, i, m - i < per ? m - i : per, j);
+    for (size_t j = 0; j < p->n; j += nr, w += p->w_panel)
+        for (size_t i = 0; i < rows; i += g->per)
+            tile(p, g, &o, t, i, j, w);
 }
 
 /* One stretch of k, for all rows. */
 static void stretch(const struct qnt_nest *p, const struct qnt_f32_operands *from, struct qnt_tile *t)
 {
-    struct qnt_f32_operands o = *from;
+    struct group g = {.at = *from};
+    size_t rows = p->row[2].n, tiles = (rows + p->g->mr - 1) / p->g->mr;
+    g.per = tiles ? (rows + tiles - 1) / tiles : 0;
     for (size_t i0 = 0; i0 < p->row[0].n; i0++)
         for (size_t i1 = 0; i1 < p->row[1].n; i1++) {
-            o.a = from->a + (ptrdiff_t)i0 * p->row[0].s + (ptrdiff_t)i1 * p->row[1].s;
-            t->c = p->c + (ptrdiff_t)i0 * p->row[0].t + (ptrdiff_t)i1 * p->row[1].t;
-            rows_of(p, &o, t);
+            g.at.a = from->a + (ptrdiff_t)i0 * p->row[0].s + (ptrdiff_t)i1 * p->row[1].s;
+            g.c = p->c + (ptrdiff_t)i0 * p->row[0].t + (ptrdiff_t)i1 * p->row[1].t;
+            inner_rows(p, &g, t);
         }
 }
 

@@ -224,7 +224,7 @@ const struct qnt_gemm qnt_gemm_f32_14x32_avx512vnni = {
     .a_size = 4,
     .w_size = 4,
     .cost_step = 112,
-    .cost_tile = 240,
+    .cost_tile = 200,
 };
 const struct qnt_gemm qnt_gemm_f32_28x16_avx512vnni = {
     .name = "28x16",
@@ -236,6 +236,6 @@ const struct qnt_gemm qnt_gemm_f32_28x16_avx512vnni = {
     .kr = 1,
     .a_size = 4,
     .w_size = 4,
-    .cost_step = 116,
-    .cost_tile = 240,
+    .cost_step = 112,
+    .cost_tile = 200,
 };
