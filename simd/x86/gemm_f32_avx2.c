@@ -34,6 +34,7 @@ QNT_INLINE void start(const int M, const struct qnt_tile *t, vec *x, vec *y)
         for (int i = 0; i < M; i++) {
             x[i] = x0;
             y[i] = y0;
+            _mm_prefetch((const char *)(c + (size_t)i * t->ldc), _MM_HINT_T0); /* for the stores at the end */
         }
     } else {
         QNT_UNROLL

@@ -31,7 +31,7 @@ QNT_INLINE __mmask16 lanes(uint32_t n, int v)
     return left >= LANES ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
 }
 
-/* One vector column: where its sums start. */
+/* One vector column: where its sums start. Stores at the end find their lines on the way. */
 QNT_INLINE void start(const int M, const struct qnt_tile *t, int v, __m512 *x)
 {
     const __mmask16 k = lanes(t->n, v);
@@ -39,8 +39,10 @@ QNT_INLINE void start(const int M, const struct qnt_tile *t, int v, __m512 *x)
     if (t->first) {
         const __m512 from = bias ? _mm512_maskz_loadu_ps(k, bias + t->col + v * LANES) : _mm512_setzero_ps();
         QNT_UNROLL
-        for (int i = 0; i < M; i++)
+        for (int i = 0; i < M; i++) {
             x[i] = from;
+            _mm_prefetch((const char *)(c + (size_t)i * t->ldc), _MM_HINT_T0);
+        }
     } else {
         QNT_UNROLL
         for (int i = 0; i < M; i++)
