@@ -3,7 +3,7 @@
 /* The model as data: tensors and nodes. Made by the builder, the importers and the quantizer; read by plan and train.
  * Nodes are in execution order (each node's inputs are produced before it). Activations are NHWC; dim leaves the batch out. */
 #include <qnt/model.h>
-#include "lib/core/core.h"
+#include "lib/graph/names.h"
 
 struct qnt_op_def;
 
@@ -20,7 +20,8 @@ struct qnt_tensor {
     int32_t zero;    /* activations; 0 for weights */
     void *data;      /* constants: elements of `type`, k-bit codes unpacked to s8 */
 };
-enum { QNT_MAX_INPUTS = 6 };
+enum { QNT_MAX_INPUTS = 6, QNT_MAX_ATTRIBUTE = 1 << 20 /* kernel, stride, dilation, pad, groups */ };
+#define QNT_MAX_ELEMENTS ((size_t)1 << 40)
 struct qnt_node {
     char *name;
     const struct qnt_op_def *op;
@@ -36,6 +37,7 @@ struct qnt_model {
     size_t n_tensors, cap_tensors;
     struct qnt_node *node;
     size_t n_nodes, cap_nodes;
+    struct qnt_names tensor_names, node_names;
     int input, output; /* tensor ids, -1 before they are set */
     float mean[4], deviation[4];
     void *map; /* the mapped file, or NULL */
@@ -48,8 +50,12 @@ size_t qnt_dtype_size(qnt_dtype type);
 /* In-memory count for a tensor already validated. */
 size_t qnt_tensor_count(const struct qnt_tensor *t);
 const char *qnt_dtype_name(qnt_dtype type);
+/* "32 x 32 x 3" for error texts, into text[QNT_SHAPE_TEXT]. */
+enum { QNT_SHAPE_TEXT = QNT_MAX_RANK * 24 };
+const char *qnt_shape_text(const struct qnt_tensor *t, char *text);
 
-/* Appends and returns the id in *id; name is copied. The tensor's other fields are taken as they are (scale: copied). */
+/* Appends and returns the id in *id; name is copied. The tensor's other fields are taken as they are (scale: copied;
+ * data: with owns_data, the model's from success on). */
 qnt_status qnt_model_append_tensor(struct qnt_model *m, const struct qnt_tensor *t, int *id);
 /* Appends a node whose inputs exist, runs its infer, and appends its output tensor (named out_name, or as the node).
  * out_q: NULL, or a tensor giving type, bits, scale and zero of the output (quantized graphs). */
@@ -57,6 +63,10 @@ qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *o
                                  const qnt_node_attr *attr, const int *in, size_t n_in, const char *out_name,
                                  const struct qnt_tensor *out_q, int *id);
 qnt_status qnt_model_clone(const struct qnt_model *m, struct qnt_model **out);
+/* The same, but constants' data stays m's, which must outlive the copy. */
+qnt_status qnt_model_alias(const struct qnt_model *m, struct qnt_model **out);
+/* Multiply-accumulates of a node for one image; saturates. */
+uint64_t qnt_node_macs(const struct qnt_model *m, const struct qnt_node *n);
 /* Index of a tensor by name, -1 when absent. */
 int qnt_model_find(const struct qnt_model *m, const char *name);
 void qnt_model_ref(struct qnt_model *m);

@@ -1,0 +1,53 @@
+/* Sizes and names of tensors. */
+#include <stdio.h>
+#include "lib/graph/graph.h"
+
+qnt_status qnt_tensor_elements(const struct qnt_tensor *t, size_t *out)
+{
+    size_t n = 1;
+    for (uint32_t d = 0; d < t->rank; d++)
+        if (qnt_mul_overflows(n, t->dim[d], &n) || n > QNT_MAX_ELEMENTS) {
+            char shape[QNT_SHAPE_TEXT];
+            return qnt_fail(QNT_ERR_RANGE, "tensor '%s' of shape %s has more than 2^40 elements", t->name,
+                            qnt_shape_text(t, shape));
+        }
+    *out = n;
+    return QNT_OK;
+}
+
+size_t qnt_dtype_size(qnt_dtype type)
+{
+    return type == QNT_F32 || type == QNT_S32 ? 4 : 1;
+}
+
+size_t qnt_tensor_count(const struct qnt_tensor *t)
+{
+    size_t n = 1;
+    for (uint32_t d = 0; d < t->rank; d++)
+        n *= t->dim[d];
+    return n;
+}
+
+const char *qnt_dtype_name(qnt_dtype type)
+{
+    switch (type) {
+    case QNT_F32:
+        return "f32";
+    case QNT_S8:
+        return "s8";
+    case QNT_U8:
+        return "u8";
+    case QNT_S32:
+        return "s32";
+    }
+    return "unknown";
+}
+
+const char *qnt_shape_text(const struct qnt_tensor *t, char *text)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t d = 0; d < t->rank && d < QNT_MAX_RANK; d++)
+        used += (size_t)snprintf(text + used, QNT_SHAPE_TEXT - used, d ? " x %zu" : "%zu", t->dim[d]);
+    return text;
+}

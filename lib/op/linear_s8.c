@@ -1,0 +1,186 @@
+/* s8 convolutions: exact s32 sums of (x - zero) * w + bias, then y = clamp(rne(sum * factor[c]) + zero).
+ * The input's zero point is folded into the bias; padding taps read codes of the zero point, so they add nothing.
+ * One product per group: rows are output pixels of the whole batch. */
+#include <string.h>
+#include "step.h"
+#include "infer.h"
+#include "linear.h"
+#include "requant.h"
+
+enum { MAX_SUM = 1 << 16 /* longest sum the kernels promise to be exact for */ };
+
+struct state {
+    struct qnt_conv_geom geom;
+    const struct qnt_gemm *g;
+    qnt_requantize_s32_s8_fn *requantize;
+    size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
+    uint8_t *packed;
+    int32_t *bias; /* by output channel, zero points folded in */
+    float *factor; /* by output channel */
+    int8_t *zero_row;
+    struct qnt_requant rq;
+};
+
+static qnt_status check_sizes(const struct qnt_step *s, const struct state *st, size_t max_batch)
+{
+    const struct qnt_conv_geom *g = &st->geom;
+    const size_t most = (size_t)1 << 31;
+    const size_t all[] = {g->h, g->w, g->oh, g->ow, g->oc, st->k};
+    size_t rows;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] >= most)
+            return qnt_fail(QNT_ERR_RANGE, "node '%s': a size of %zu, expected less than 2^31", s->node->name, all[i]);
+    if (qnt_mul_overflows(g->oh * g->ow, max_batch, &rows) || rows >= most)
+        return qnt_fail(QNT_ERR_RANGE, "node '%s': %zu images of %zu x %zu outputs, expected less than 2^31 pixels",
+                        s->node->name, max_batch, g->oh, g->ow);
+    if (st->k > MAX_SUM)
+        return qnt_fail(QNT_ERR_RANGE, "node '%s': sums of %zu products, at most %d are exact", s->node->name, st->k,
+                        MAX_SUM);
+    return QNT_OK;
+}
+
+static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
+{
+    struct state *st = qnt_alloc(ctx, sizeof *st, s->node->name);
+    if (!(s->state = st))
+        return QNT_ERR_NOMEM;
+    struct qnt_conv_geom *g = &st->geom;
+    *g = qnt_linear_geometry(s);
+    st->cg = g->c / g->groups;
+    st->og = g->oc / g->groups;
+    st->k = g->kh * g->kw * st->cg;
+    qnt_status status = check_sizes(s, st, max_batch);
+    if (status)
+        return status;
+    st->g = qnt_gemm_choose(&ctx->dsp.gemm_s8, max_batch * g->oh * g->ow, st->og, st->k);
+    st->requantize = ctx->dsp.requantize_s32_s8;
+    st->packed_group = qnt_round_up(qnt_gemm_packed_bytes(st->g, st->og, st->k), 64);
+    if (!(st->packed = qnt_alloc_array(ctx, g->groups, st->packed_group, s->node->name)) ||
+        !(st->bias = qnt_alloc_array(ctx, g->oc, sizeof *st->bias, s->node->name)) ||
+        !(st->factor = qnt_alloc_array(ctx, g->oc, sizeof *st->factor, s->node->name)) ||
+        !(st->zero_row = qnt_alloc(ctx, st->cg, s->node->name)))
+        return QNT_ERR_NOMEM;
+    st->rq.scale = st->factor;
+    st->rq.per_channel = 1;
+    s->scratch_bytes = qnt_gemm_scratch_bytes(st->g, st->k, g->kh * g->kw);
+    s->variant = qnt_variant_of_tile(st->g);
+    return QNT_OK;
+}
+
+/* |sum| <= k * max|x - zero| * max|w| + |bias| must stay below 2^31. Where that is too coarse, each channel's own
+ * weights decide. */
+static qnt_status check_range(const struct qnt_step *s, const struct state *st)
+{
+    const struct qnt_tensor *x = s->in[0], *w = s->in[1];
+    const int32_t *bias = s->node->n_in > 2 ? s->in[2]->data : NULL;
+    int64_t reach = x->zero < 0 ? 127 - x->zero : x->zero + 128, coarse = (int64_t)st->k * reach << (w->bits - 1);
+    for (size_t c = 0; c < st->geom.oc; c++) {
+        int64_t b = bias ? bias[c] : 0, sum = coarse, limit = INT64_C(1) << 31;
+        b = b < 0 ? -b : b;
+        if (sum + b < limit)
+            continue;
+        const int8_t *row = (const int8_t *)w->data + c * st->k;
+        sum = 0;
+        for (size_t i = 0; i < st->k; i++)
+            sum += reach * (row[i] < 0 ? -row[i] : row[i]);
+        if (sum + b >= limit)
+            return qnt_fail(
+                QNT_ERR_RANGE,
+                "node '%s': channel %zu: sums of %zu products reach %lld with a bias of %lld, expected less "
+                "than 2^31",
+                s->node->name, c, st->k, (long long)(sum + b), (long long)b);
+    }
+    return QNT_OK;
+}
+
+/* A bias that states its scales must be in units of the sums. */
+static qnt_status check_bias_scales(const struct qnt_step *s, const struct state *st)
+{
+    const struct qnt_tensor *x = s->in[0], *w = s->in[1], *b = s->in[2];
+    for (size_t c = 0; s->node->n_in > 2 && b->scales && c < st->geom.oc; c++) {
+        float found = b->scale[b->scales == 1 ? 0 : c], unit = x->scale[0] * w->scale[w->scales == 1 ? 0 : c];
+        if (found != unit)
+            return qnt_fail(QNT_ERR_TYPE,
+                            "node '%s': channel %zu: bias '%s' has scale %.9g, expected input times weights, "
+                            "%.9g",
+                            s->node->name, c, b->name, (double)found, (double)unit);
+    }
+    return QNT_OK;
+}
+
+static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
+{
+    const int8_t *w = s->in[1]->data;
+    const int32_t *bias = s->node->n_in > 2 ? s->in[2]->data : NULL;
+    for (size_t i = 0; i < st->geom.groups; i++) {
+        struct qnt_operand rows = qnt_operand_rows(w + i * st->og * st->k, st->k, st->k, 1);
+        qnt_gemm_pack_w(st->g, &rows, st->og, st->k, st->packed + i * st->packed_group);
+    }
+    qnt_gemm_fold_bias(ctx, st->g, w, st->geom.oc, st->k, s->in[0]->zero, bias, st->bias);
+    memset(st->zero_row, s->in[0]->zero, st->cg);
+}
+
+qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
+{
+    qnt_status status = s->state ? QNT_OK : create(ctx, s, max_batch);
+    struct state *st = s->state;
+    if (status || (status = qnt_check_quant(s->node, s->in[0])) || (status = qnt_check_quant(s->node, s->out)) ||
+        (status = check_range(s, st)) || (status = check_bias_scales(s, st)) ||
+        (status = qnt_requant_factors(s, st->geom.oc, st->factor)))
+        return status;
+    pack(ctx, s, st);
+    qnt_requant_bounds(s, &st->rq);
+    return QNT_OK;
+}
+
+/* Rows [r0, r1) of all groups into c (s8 or s32 by kind), ldc = all output channels. */
+static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t kind, void *c, size_t r0, size_t r1)
+{
+    const struct state *st = s->state;
+    const struct qnt_conv_geom *g = &st->geom;
+    size_t size = kind == QNT_EPI_S8 ? 1 : sizeof(int32_t);
+    for (size_t i = 0; i < g->groups; i++) {
+        struct qnt_conv_src src = {.geom = g, .zero_row = st->zero_row, .group = i};
+        struct qnt_epilogue e = {.kind = kind, .bias = st->bias + i * st->og, .rq = st->rq};
+        e.rq.scale += i * st->og;
+        struct qnt_gemm_call call = {.g = st->g,
+                                     .a = qnt_operand_im2col(qnt_step_in(s, x), &src, 1),
+                                     .packed_w = st->packed + i * st->packed_group,
+                                     .m = x->batch * g->oh * g->ow,
+                                     .n = st->og,
+                                     .k = st->k,
+                                     .c = (uint8_t *)c + i * st->og * size,
+                                     .ldc = g->oc,
+                                     .e = &e};
+        qnt_gemm_run(&call, r0, r1, x->scratch);
+    }
+}
+
+void qnt_linear_s8_run(const struct qnt_step *s, const struct qnt_exec *x)
+{
+    const struct state *st = s->state;
+    size_t r0, r1;
+    qnt_share(x->batch * st->geom.oh * st->geom.ow, x->part, x->parts, &r0, &r1);
+    multiply(s, x, QNT_EPI_S8, qnt_step_out(s, x), r0, r1);
+}
+
+void qnt_linear_s8_run_acc(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc)
+{
+    const struct state *st = s->state;
+    size_t r0, r1, oc = st->geom.oc;
+    qnt_share(x->batch * st->geom.oh * st->geom.ow, x->part, x->parts, &r0, &r1);
+    multiply(s, x, QNT_EPI_S32, acc, r0, r1);
+    st->requantize(acc + r0 * oc, oc, (int8_t *)qnt_step_out(s, x) + r0 * oc, oc, r1 - r0, oc, &st->rq);
+}
+
+void qnt_linear_s8_release(const qnt_ctx *ctx, struct qnt_step *s)
+{
+    struct state *st = s->state;
+    if (!st)
+        return;
+    qnt_release(ctx, st->packed);
+    qnt_release(ctx, st->bias);
+    qnt_release(ctx, st->factor);
+    qnt_release(ctx, st->zero_row);
+    qnt_release(ctx, st);
+}

@@ -1,0 +1,18 @@
+/* avgpool (x [h][w][c]) -> [oh][ow][c]: mean of the window's pixels inside the image. s8: a scale of its own. */
+#include "infer.h"
+#include "pool.h"
+
+static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
+{
+    qnt_status status = qnt_infer_same_type(m, n, out);
+    return status ? status : qnt_infer_pool(m, n, out);
+}
+
+static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
+{
+    (void)max_batch;
+    return qnt_pool_prepare(ctx, s, QNT_POOL_AVERAGE);
+}
+
+const struct qnt_op_def qnt_op_avgpool = {
+    .name = "avgpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run};

@@ -1,0 +1,33 @@
+#include <math.h>
+#include "requant.h"
+#include "simd/ref/scalar.h"
+
+qnt_status qnt_requant_factors(const struct qnt_step *s, size_t channels, float *factor)
+{
+    const struct qnt_tensor *x = s->in[0], *w = s->in[1], *y = s->out;
+    for (size_t c = 0; c < channels; c++) {
+        float sw = w->scale[w->scales == 1 ? 0 : c];
+        factor[c] = x->scale[0] * sw / y->scale[0];
+        if (!(factor[c] >= 0.0f) || !isfinite(factor[c]))
+            return qnt_fail(
+                QNT_ERR_RANGE,
+                "node '%s': channel %zu: scales %g (input) * %g (weights) / %g (output) give %g, expected a "
+                "finite number >= 0",
+                s->node->name, c, (double)x->scale[0], (double)sw, (double)y->scale[0], (double)factor[c]);
+    }
+    return QNT_OK;
+}
+
+int8_t qnt_bound_code(float bound, const struct qnt_tensor *t)
+{
+    return (int8_t)qnt_quantize_one(bound, t->scale[0], t->zero, -128, 127);
+}
+
+void qnt_requant_bounds(const struct qnt_step *s, struct qnt_requant *rq)
+{
+    rq->mode = QNT_REQUANT_FLOAT;
+    rq->zero = s->out->zero;
+    rq->out_xor = 0;
+    rq->lo = qnt_bound_code(s->clamp_lo, s->out);
+    rq->hi = qnt_bound_code(s->clamp_hi, s->out);
+}

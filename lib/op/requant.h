@@ -1,0 +1,13 @@
+#ifndef OP_REQUANT_H
+#define OP_REQUANT_H
+/* From exact sums to s8 codes: the one place where factors and bounds are computed. */
+#include "op.h"
+
+/* factor[c] = (sx * sw[c]) / sy, in float32 and in this order; one for all channels repeats. QNT_ERR_RANGE naming the
+ * node when it is not finite. */
+qnt_status qnt_requant_factors(const struct qnt_step *s, size_t channels, float *factor);
+/* Output zero point, and the step's real clamp bounds as codes of the output. */
+void qnt_requant_bounds(const struct qnt_step *s, struct qnt_requant *rq);
+/* The code of a real bound: rne(bound / scale) + zero, saturated. */
+int8_t qnt_bound_code(float bound, const struct qnt_tensor *t);
+#endif
