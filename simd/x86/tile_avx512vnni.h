@@ -32,7 +32,10 @@ QNT_INLINE void qnt_tile_store_s8_avx512vnni(const struct qnt_tile *t, __m512i *
         for (int v = 0; v < NV; v++) {
             __m512i q = qnt_requant_round_avx512vnni(acc[i * NV + v], scale[v], &p);
             __m128i b = _mm_add_epi8(_mm512_cvtepi32_epi8(q), zero);
-            _mm_mask_storeu_epi8(c + 16 * v, mask[v], b);
+            if (mask[v] == 0xffff)
+                _mm_storeu_si128((__m128i *)(void *)(c + 16 * v), b);
+            else
+                _mm_mask_storeu_epi8(c + 16 * v, mask[v], b);
         }
     }
 }
