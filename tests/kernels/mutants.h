@@ -11,7 +11,7 @@ extern const struct mutant mutants[], train_mutants[];
 
 #define QNT_OP(op) ck_checker check_##op;
 #define QNT_K(op, isa)
-#define QNT_GEMM(op)
+#define QNT_GEMM(op) ck_checker check_##op;
 #define QNT_GK(op, tile, isa)
 #include "simd/kernels.def"
 #undef QNT_OP

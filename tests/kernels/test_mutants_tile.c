@@ -1,0 +1,358 @@
+/* The checkers of the tiles: descriptors broken on purpose must fail. Each mistake is made around the reference's tile.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "mutants.h"
+#include "run.h"
+#include "simd/cpu.h"
+
+static const struct qnt_gemm *real;
+
+/* ---- bounds, lanes, state: around any tile ---- */
+enum kind {
+    CLEAN,
+    READ_PAST_W,
+    READ_BEFORE_A,
+    WRITE_COLUMN,
+    WRITE_ROW,
+    CHANGE_W,
+    DROP_LAST,
+    FLIP_BIT,
+    KEEP_UPPER,
+    CHANGE_CONTROL,
+    ILLEGAL,
+    KINDS
+};
+static const char *const kinds[KINDS][2] = {
+    [CLEAN] = {"clean", NULL},
+    [READ_PAST_W] = {"reads past W", "SIGSEGV"},
+    [READ_BEFORE_A] = {"reads before A", "SIGSEGV"},
+    [WRITE_COLUMN] = {"stores a column more", "outside"},
+    [WRITE_ROW] = {"stores a row more", "SIGSEGV|outside"},
+    [CHANGE_W] = {"changes W", "wrote to input"},
+    [DROP_LAST] = {"does not store the last element", ""},
+    [FLIP_BIT] = {"last place of the first element", ""},
+    [KEEP_UPPER] = {"no vzeroupper", "upper"},
+    [CHANGE_CONTROL] = {"flushes denormals", "control register"},
+    [ILLEGAL] = {"illegal instruction", "SIGILL"},
+};
+static enum kind kind;
+
+static size_t out_size(const struct qnt_tile *t)
+{
+    return t->e->kind == QNT_EPI_S8 ? 1 : 4;
+}
+
+static uint8_t *out(const struct qnt_tile *t, size_t row, size_t col)
+{
+    return (uint8_t *)t->c + (row * t->ldc + col) * out_size(t);
+}
+
+static void before(const void *a, const void *w, size_t w_bytes, const struct qnt_tile *t, uint8_t kept[4])
+{
+    if (kind == READ_PAST_W)
+        (void)((const volatile uint8_t *)w)[w_bytes];
+    if (kind == READ_BEFORE_A)
+        (void)((const volatile uint8_t *)a)[-1];
+    if (kind == ILLEGAL)
+        ck_state_illegal();
+    memcpy(kept, out(t, t->m - 1, t->n - 1), out_size(t));
+}
+
+static void after(const void *w, const struct qnt_tile *t, const uint8_t kept[4])
+{
+    if (kind == WRITE_COLUMN && t->ldc > t->n)
+        *out(t, 0, t->n) ^= t->m > 1;
+    if (kind == WRITE_ROW)
+        *out(t, t->m, 0) ^= 1;
+    if (kind == CHANGE_W)
+        *(uint8_t *)(uintptr_t)w ^= 1;
+    if (kind == DROP_LAST)
+        memcpy(out(t, t->m - 1, t->n - 1), kept, out_size(t));
+    if (kind == FLIP_BIT)
+        *out(t, 0, 0) ^= 1;
+    if (kind == KEEP_UPPER)
+        ck_state_dirty();
+    if (kind == CHANGE_CONTROL)
+        ck_state_flush_denormals();
+}
+
+static void run_s8(size_t k, const void *a, const void *w, const struct qnt_tile *t)
+{
+    uint8_t kept[4];
+    before(a, w, k * real->nr * real->w_size, t, kept);
+    real->run(k, a, w, t);
+    after(w, t, kept);
+}
+
+static void run_f32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    uint8_t kept[4];
+    size_t past = o->run ? (o->run - 1) * (size_t)o->w_k + real->nr : 0;
+    before(o->a, o->w, (past + (o->runs - 1) * (size_t)o->w_jump) * 4, t, kept);
+    real->run_f32(o, t);
+    after(o->w, t, kept);
+}
+
+/* ---- what the tile is told and does not heed ---- */
+enum ignored {
+    BIAS_COLUMN,
+    FIRST,
+    LAST,
+    ROW_TERM,
+    ROW_TERM_ROW,
+    W_ZERO_COLUMN,
+    SCALE_COLUMN,
+    OUT_XOR,
+    CLAMP,
+    ZERO,
+    RUNS,
+    COLUMNS_OF_A,
+    FUSION,
+    IGNORED
+};
+static const char *const ignored_names[IGNORED] = {
+    [BIAS_COLUMN] = "bias from column 0",
+    [FIRST] = "every k block is the first",
+    [LAST] = "every k block is the last",
+    [ROW_TERM] = "no row term",
+    [ROW_TERM_ROW] = "row term from row 0",
+    [W_ZERO_COLUMN] = "w_zero from column 0",
+    [SCALE_COLUMN] = "scale from column 0",
+    [OUT_XOR] = "no out_xor",
+    [CLAMP] = "no clamp",
+    [ZERO] = "no output zero point",
+    [RUNS] = "one run of k",
+    [COLUMNS_OF_A] = "A by rows only",
+    [FUSION] = "multiplies, then adds",
+};
+static enum ignored ignored;
+
+static void forget(struct qnt_tile *t, struct qnt_epilogue *e)
+{
+    t->e = e;
+    switch (ignored) {
+    case BIAS_COLUMN:
+        e->bias = e->bias ? e->bias - t->col : NULL;
+        e->bias_f32 = e->bias_f32 ? e->bias_f32 - t->col : NULL;
+        break;
+    case FIRST:
+        t->first = 1;
+        break;
+    case LAST:
+        t->last = 1;
+        break;
+    case ROW_TERM:
+        e->has_row_term = 0;
+        break;
+    case ROW_TERM_ROW:
+        e->row_term = e->has_row_term ? e->row_term - t->row : NULL;
+        break;
+    case W_ZERO_COLUMN:
+        e->w_zero = e->has_row_term ? e->w_zero - t->col : NULL;
+        break;
+    case SCALE_COLUMN:
+        e->rq.scale = e->rq.per_channel ? e->rq.scale - t->col : e->rq.scale;
+        break;
+    case OUT_XOR:
+        e->rq.out_xor = 0;
+        break;
+    case CLAMP:
+        e->rq.lo = -128;
+        e->rq.hi = 127;
+        e->lo = -INFINITY;
+        e->hi = INFINITY;
+        break;
+    case ZERO:
+        e->rq.zero = 0;
+        break;
+    default:
+        break;
+    }
+}
+
+static void forgetful_s8(size_t k, const void *a, const void *w, const struct qnt_tile *t)
+{
+    struct qnt_tile tile = *t;
+    struct qnt_epilogue e = *t->e;
+    forget(&tile, &e);
+    real->run(k, a, w, &tile);
+}
+
+static void forgetful_f32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    struct qnt_tile tile = *t;
+    struct qnt_epilogue e = *t->e;
+    struct qnt_f32_operands operands = *o;
+    forget(&tile, &e);
+    if (ignored == RUNS) {
+        operands.run *= operands.runs;
+        operands.runs = 1;
+    }
+    if (ignored == COLUMNS_OF_A && o->a_k != 1) {
+        operands.a_row = o->a_k;
+        operands.a_k = 1;
+    }
+    real->run_f32(&operands, &tile);
+}
+
+static void unfused(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    real->run_f32(o, t);
+    const float *a = o->a, *w = o->w;
+    float *c = t->c, x = !t->first ? NAN : t->e->bias_f32 ? t->e->bias_f32[t->col] : 0.0f;
+    for (size_t r = 0; r < o->runs; r++, a += o->a_jump, w += o->w_jump)
+        for (ptrdiff_t p = 0; p < (ptrdiff_t)o->run; p++)
+            x += a[p * o->a_k] * w[p * o->w_k];
+    if (x > t->e->lo && x < t->e->hi) /* a value in doubt keeps the right one */
+        c[0] = x;
+}
+
+/* ---- packing ---- */
+enum packing { NO_XOR, FROM_START, FIRST_TAP, PACKS_MORE, READS_MORE, PACKINGS };
+static const char *const packings[PACKINGS] = {
+    [NO_XOR] = "in_xor ignored",       [FROM_START] = "k0 ignored",
+    [FIRST_TAP] = "taps ignored",      [PACKS_MORE] = "packs a group too many",
+    [READS_MORE] = "reads past a row",
+};
+static enum packing packing;
+
+static void pack(qnt_pack_rows_fn *right, const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,
+                 uint8_t in_xor, void *panel, size_t group)
+{
+    size_t last = k ? (k0 + k - 1) / tap_k : 0, size = real->w_size == 4 ? 4 : 1;
+    const void *same[4096];
+    if (!k) {
+        right(rows, tap_k, k0, k, used, in_xor, panel);
+        return;
+    }
+    if (packing == READS_MORE && (k0 + k) % tap_k == 0)
+        (void)((const volatile uint8_t *)rows[last * used + used - 1])[tap_k * size];
+    if (packing == FIRST_TAP) {
+        for (size_t i = 0; i < (last + 1) * used; i++)
+            same[i] = rows[i % used];
+        rows = same;
+    }
+    right(rows, tap_k, packing == FROM_START ? 0 : k0, k, used, packing == NO_XOR ? 0 : in_xor, panel);
+    if (packing == PACKS_MORE)
+        ((uint8_t *)panel)[(k + real->kr - 1) / real->kr * group] ^= 1;
+}
+
+static void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
+{
+    pack(real->pack_a, rows, tap_k, k0, k, used, in_xor, panel, (size_t)real->mr * real->kr * real->a_size);
+}
+
+static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
+{
+    pack(real->pack_w, rows, tap_k, k0, k, used, in_xor, panel, (size_t)real->nr * real->kr * real->w_size);
+}
+
+static void pack_w_cols(const void *const *lines, size_t k, size_t used, void *panel)
+{
+    real->pack_w_cols(lines, k, used, panel);
+    *(uint8_t *)panel ^= k > 0;
+}
+
+/* ---- */
+static unsigned passed, failed, skipped;
+
+static bool contains(const char *text, const char *words)
+{
+    const char *bar = strchr(words, '|');
+    char first[32];
+    if (!bar)
+        return strstr(text, words) != NULL;
+    snprintf(first, sizeof first, "%.*s", (int)(bar - words), words);
+    return strstr(text, first) || strstr(text, bar + 1);
+}
+
+static void expect(const char *op, ck_checker *check, const struct qnt_gemm *g, const char *what, const char *words)
+{
+    static struct ck c; /* outlives the jumps */
+    const char *quick = getenv("CHECKKERN_QUICK");
+    c = (struct ck){.op = op,
+                    .variant = "mutant",
+                    .gemm_ref = real,
+                    .gemm = g,
+                    .seed = 1,
+                    .silent = true,
+                    .quick = quick && *quick && strcmp(quick, "0")};
+    bool clean = ck_run(&c, check);
+    if (clean != !words || (words && !contains(c.first, words))) {
+        printf("FAIL %s, %s: %s; expected: %s\n", op, what, clean ? "passes" : c.first, words ? words : "passes");
+        failed++;
+    } else {
+        passed++;
+    }
+}
+
+static void check_op(const char *op, ck_checker *check, bool upper)
+{
+    struct qnt_gemm g = *real;
+    g.run = real->run ? run_s8 : NULL;
+    g.run_f32 = real->run_f32 ? run_f32 : NULL;
+    for (int k = 0; k < KINDS; k++) {
+        kind = (enum kind)k;
+        if (kind == KEEP_UPPER && !upper)
+            skipped++;
+        else
+            expect(op, check, &g, kinds[k][0], kinds[k][1]);
+    }
+    g.run = real->run ? forgetful_s8 : NULL;
+    for (int i = 0; i < IGNORED; i++) {
+        bool f32 = i <= LAST || i == CLAMP || i > ZERO, s8 = i <= ZERO;
+        ignored = (enum ignored)i;
+        g.run_f32 = !real->run_f32 ? NULL : i == FUSION ? unfused : forgetful_f32;
+        if (real->run_f32 ? f32 : s8)
+            expect(op, check, &g, ignored_names[i], "");
+    }
+    for (int p = 0; p < PACKINGS; p++) {
+        packing = (enum packing)p;
+        g = *real;
+        g.pack_w = pack_w;
+        /* The driver packs an 8-bit W from whole rows, and f32 has no codes. */
+        if (real->run_f32 ? p != NO_XOR : p != FROM_START && p != FIRST_TAP)
+            expect(op, check, &g, packings[p], p == PACKS_MORE ? "SIGSEGV|outside" : p == READS_MORE ? "SIGSEGV" : "");
+        g = *real;
+        g.pack_a = real->pack_a ? pack_a : NULL;
+        if (real->pack_a)
+            expect(op, check, &g, packings[p], p == PACKS_MORE ? "SIGSEGV|outside" : p == READS_MORE ? "SIGSEGV" : "");
+    }
+    g = *real;
+    g.pack_w_cols = pack_w_cols;
+    if (real->pack_w_cols)
+        expect(op, check, &g, "packs columns wrongly", "");
+}
+
+static void calibrate(void *arg)
+{
+    struct qnt_cpu_words words;
+    (void)arg;
+    qnt_cpu_read(&words);
+    ck_state_calibrate(qnt_cpu_found(&words));
+}
+
+int main(void)
+{
+    ck_faults_install();
+    ck_guarded(NULL, calibrate, NULL);
+    bool upper = ck_state_dirty();
+    ck_state_clean();
+    struct qnt_dsp dsp;
+    qnt_dsp_init(&dsp, QNT_ISA_FLAG(ref));
+#define QNT_OP(op)
+#define QNT_K(op, isa)
+#define QNT_GEMM(op)                                                                                                   \
+    real = dsp.op.v[0];                                                                                                \
+    check_op(#op, check_##op, upper);
+#define QNT_GK(op, tile, isa)
+#include "simd/kernels.def"
+    ck_slots_free();
+    if (skipped)
+        printf("skipped: %u mutants that leave upper vector halves in use, not reported here\n", skipped);
+    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
