@@ -16,8 +16,8 @@ typedef struct qnt_session_config {
     size_t size;        /**< sizeof(qnt_session_config) */
     uint32_t max_batch; /**< images per run at most; 0: 1 */
     uint32_t threads;   /**< 0 or 1: the caller's thread alone; n: the caller and n - 1 pinned workers, parked between calls */
-    const uint32_t *cpus; /**< CPU numbers to pin the workers to, n_cpus of them; NULL: one per usable physical core. The
-                               caller's thread is pinned during nothing: pin it yourself. */
+    const uint32_t *cpus; /**< CPU numbers, n_cpus of them: worker i is pinned to cpus[i]; cpus[0] is the caller's, which
+                               is never pinned: do it yourself. NULL: one per usable physical core. */
     uint32_t n_cpus;
     int quantized_io;   /**< 1: input and output are the quantized bytes (s8), without the graph's quantize and dequantize;
                              QNT_ERR_TYPE when the model has none */

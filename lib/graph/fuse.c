@@ -1,0 +1,164 @@
+/* Rewrites: fewer steps, the same results. A node is merged into the producer of its input when nobody else reads that
+ * tensor. Bytes stay the same but for a folded batch norm, whose factors go into the weights. */
+#include <math.h>
+#include <string.h>
+#include "lib/op/batchnorm.h"
+#include "lib/op/bounds.h"
+#include "rewrite.h"
+
+/* By tensor id. */
+struct reader {
+    size_t count; /* readers, the model's output included */
+    int node;     /* the last one */
+};
+
+static struct reader *find_readers(const struct qnt_model *m, const struct qnt_rewrite *r)
+{
+    struct reader *reader = qnt_alloc_array(m->ctx, m->n_tensors, sizeof *reader, "readers of tensors");
+    if (!reader)
+        return NULL;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        for (uint32_t k = 0; k < m->node[i].n_in && !r[i].gone; k++) {
+            reader[m->node[i].in[k]].count++;
+            reader[m->node[i].in[k]].node = (int)i;
+        }
+    if (m->output >= 0)
+        reader[m->output].count++;
+    return reader;
+}
+
+static float bounded(float x, float lo, float hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+/* The bounds of node n after those in r. s8: only where the codes do not change their meaning. */
+static bool fuse_bounds(const struct qnt_model *m, const struct qnt_node *into, const struct qnt_node *n,
+                        struct qnt_rewrite *r)
+{
+    const struct qnt_tensor *x = &m->tensor[into->out], *y = &m->tensor[n->out];
+    float lo, hi;
+    if (!qnt_bounds_of(n, &lo, &hi) || x->type != y->type)
+        return false;
+    if (x->type == QNT_S8 && (x->scale[0] != y->scale[0] || x->zero != y->zero))
+        return false;
+    r->lo = bounded(r->lo, lo, hi);
+    r->hi = bounded(r->hi, lo, hi);
+    return true;
+}
+
+/* A constant of the same shape with its own data. */
+static qnt_status own_data(struct qnt_model *m, struct qnt_tensor *t)
+{
+    if (t->owns_data)
+        return QNT_OK;
+    size_t bytes = qnt_tensor_count(t) * qnt_dtype_size(t->type);
+    void *copy = qnt_alloc(m->ctx, bytes, t->name);
+    if (!copy)
+        return QNT_ERR_NOMEM;
+    memcpy(copy, t->data, bytes);
+    t->data = copy;
+    t->owns_data = true;
+    return QNT_OK;
+}
+
+/* w' = w * scale, b' = b * scale + shift, in double, rounded once. Without a bias, batch norm's beta becomes one. */
+static qnt_status fold_batchnorm(struct qnt_model *m, struct qnt_node *into, const struct qnt_node *n,
+                                 const struct reader *reader, bool *folded)
+{
+    bool has_bias = into->n_in > 2;
+    int bias = has_bias ? into->in[2] : n->in[2];
+    struct qnt_tensor *w = &m->tensor[into->in[1]], *b = &m->tensor[bias];
+    const struct qnt_tensor *in[5];
+    if (w->type != QNT_F32 || reader[into->in[1]].count != 1 || reader[bias].count != 1)
+        return QNT_OK;
+    for (uint32_t i = 0; i < 5; i++)
+        in[i] = &m->tensor[n->in[i]];
+    size_t channels = w->dim[0], row = qnt_tensor_count(w) / channels;
+    qnt_status status = own_data(m, w);
+    if (status || (status = own_data(m, b)))
+        return status;
+    for (size_t c = 0; c < channels; c++) {
+        double scale, shift;
+        float *to = (float *)w->data + c * row, *offset = (float *)b->data + c;
+        if ((status = qnt_batchnorm_factors(n, in, c, &scale, &shift)))
+            return status;
+        for (size_t i = 0; i < row; i++)
+            to[i] = (float)((double)to[i] * scale);
+        *offset = (float)(has_bias ? (double)*offset * scale + shift : shift);
+    }
+    into->in[2] = bias;
+    into->n_in = 3;
+    *folded = true;
+    return QNT_OK;
+}
+
+qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r)
+{
+    struct reader *reader = find_readers(m, r);
+    qnt_status status = reader ? QNT_OK : QNT_ERR_NOMEM;
+    for (size_t i = 0; i < m->n_nodes && !status; i++) {
+        struct qnt_node *into = &m->node[i];
+        if (r[i].gone || (into->op != &qnt_op_conv2d && into->op != &qnt_op_fully_connected))
+            continue;
+        while (reader[into->out].count == 1 && into->out != m->output) {
+            int next = reader[into->out].node;
+            const struct qnt_node *n = &m->node[next];
+            bool merged = false;
+            if (n->op == &qnt_op_batchnorm && r[i].lo == -INFINITY && r[i].hi == INFINITY)
+                status = fold_batchnorm(m, into, n, reader, &merged);
+            else
+                merged = fuse_bounds(m, into, n, &r[i]);
+            if (status || !merged)
+                break;
+            into->out = n->out;
+            r[next].gone = true;
+        }
+    }
+    qnt_release(m->ctx, reader);
+    return status;
+}
+
+qnt_status qnt_rewrite_io(struct qnt_model *m, struct qnt_rewrite *r)
+{
+    struct reader *reader = find_readers(m, r);
+    if (!reader)
+        return QNT_ERR_NOMEM;
+    struct reader in = reader[m->input];
+    bool alone = reader[m->output].count == 1; /* nobody but the caller reads the output */
+    qnt_release(m->ctx, reader);
+    const struct qnt_tensor *x = &m->tensor[m->input], *y = &m->tensor[m->output];
+    if (x->type == QNT_F32) {
+        if (in.count != 1 || m->input == m->output || m->node[in.node].op != &qnt_op_quantize)
+            return qnt_fail(QNT_ERR_TYPE, "quantized_io: input '%s' is f32 and not read by one quantize alone",
+                            x->name);
+        r[in.node].gone = true;
+        m->input = m->node[in.node].out;
+    }
+    if (y->type != QNT_F32)
+        return QNT_OK;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (m->node[i].out == m->output && m->node[i].op == &qnt_op_dequantize) {
+            m->output = m->node[i].in[0];
+            r[i].gone = alone;
+            return QNT_OK;
+        }
+    return qnt_fail(QNT_ERR_TYPE, "quantized_io: output '%s' is f32 and not made by a dequantize", y->name);
+}
+
+qnt_status qnt_rewrite_sweep(const struct qnt_model *m, struct qnt_rewrite *r)
+{
+    bool *needed = qnt_alloc_array(m->ctx, m->n_tensors, sizeof *needed, "needed tensors");
+    if (!needed)
+        return QNT_ERR_NOMEM;
+    needed[m->output] = true;
+    for (size_t i = m->n_nodes; i-- > 0;) {
+        const struct qnt_node *n = &m->node[i];
+        if (!needed[n->out])
+            r[i].gone = true;
+        for (uint32_t k = 0; k < n->n_in && !r[i].gone; k++)
+            needed[n->in[k]] = true;
+    }
+    qnt_release(m->ctx, needed);
+    return QNT_OK;
+}

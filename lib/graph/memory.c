@@ -1,0 +1,137 @@
+/* One arena by lifetime: the largest tensor first, each into the smallest gap that is free during its whole life. */
+#include "rewrite.h"
+
+enum { LINE = 64 };
+
+/* Steps during which a tensor's bytes must stay; the input is there before step 0, the output after the last. */
+struct life {
+    int root; /* the tensor whose memory this is: itself, or what a flatten aliases */
+    bool used, placed;
+    size_t from, to, bytes;
+};
+
+static qnt_status tensor_bytes(const struct qnt_plan *p, int id, size_t *bytes)
+{
+    const struct qnt_tensor *t = &p->model->tensor[id];
+    size_t elements;
+    qnt_status status = qnt_tensor_elements(t, &elements);
+    if (status)
+        return status;
+    if (qnt_mul_overflows(elements * qnt_dtype_size(t->type), p->max_batch, bytes) || *bytes > SIZE_MAX / 4)
+        return qnt_fail(QNT_ERR_RANGE, "tensor '%s': %zu images of %zu elements are too large", t->name, p->max_batch,
+                        elements);
+    *bytes = qnt_round_up(*bytes, LINE);
+    return QNT_OK;
+}
+
+static void touch(struct life *life, int id, size_t step)
+{
+    struct life *l = &life[life[id].root];
+    if (!l->used || step < l->from)
+        l->from = step;
+    if (!l->used || step > l->to)
+        l->to = step;
+    l->used = true;
+}
+
+/* Step i's place in time is i + 1. */
+static qnt_status find_lives(const struct qnt_plan *p, struct life *life)
+{
+    for (size_t i = 0; i < p->model->n_tensors; i++)
+        life[i].root = (int)i;
+    touch(life, p->input, 0);
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const struct qnt_step *s = &p->step[i];
+        if (!s->op->run)
+            life[s->node->out].root = life[s->node->in[0]].root;
+        for (uint32_t k = 0; k < s->node->n_in; k++)
+            if (!p->model->tensor[s->node->in[k]].constant)
+                touch(life, s->node->in[k], i + 1);
+        touch(life, s->node->out, i + 1);
+    }
+    touch(life, p->output, p->n_steps + 1);
+    for (size_t i = 0; i < p->model->n_tensors; i++) {
+        qnt_status status = life[i].used ? tensor_bytes(p, (int)i, &life[i].bytes) : QNT_OK;
+        if (status)
+            return status;
+    }
+    return QNT_OK;
+}
+
+static bool meet(const struct life *a, const struct life *b)
+{
+    return a->from <= b->to && b->from <= a->to;
+}
+
+/* Tensors that have their place, by offset. */
+struct placed {
+    int *id;
+    size_t n;
+};
+
+static size_t best_fit(const struct qnt_plan *p, const struct life *life, const struct life *l, bool share,
+                       const struct placed *placed)
+{
+    size_t at = 0, best = SIZE_MAX, least = SIZE_MAX;
+    for (size_t i = 0; i < placed->n; i++) {
+        const struct life *o = &life[placed->id[i]];
+        size_t offset = p->offset[placed->id[i]];
+        if (share && !meet(l, o))
+            continue;
+        if (offset > at && offset - at >= l->bytes && offset - at < least) {
+            best = at;
+            least = offset - at;
+        }
+        at = offset + o->bytes > at ? offset + o->bytes : at;
+    }
+    return best == SIZE_MAX ? at : best;
+}
+
+static void insert(const struct qnt_plan *p, struct placed *placed, int id)
+{
+    size_t i = placed->n++;
+    for (; i > 0 && p->offset[placed->id[i - 1]] > p->offset[id]; i--)
+        placed->id[i] = placed->id[i - 1];
+    placed->id[i] = id;
+}
+
+static qnt_status place(struct qnt_plan *p, struct life *life, bool share, struct placed *placed)
+{
+    size_t n = p->model->n_tensors;
+    for (;;) {
+        int largest = -1;
+        for (size_t i = 0; i < n; i++)
+            if (life[i].used && !life[i].placed && (largest < 0 || life[i].bytes > life[largest].bytes))
+                largest = (int)i;
+        if (largest < 0)
+            break;
+        struct life *l = &life[largest];
+        size_t at = best_fit(p, life, l, share, placed);
+        if (at > SIZE_MAX / 4)
+            return qnt_fail(QNT_ERR_RANGE, "the tensors of %zu images are too large together", p->max_batch);
+        p->offset[largest] = at;
+        l->placed = true;
+        insert(p, placed, largest);
+        p->arena_bytes = at + l->bytes > p->arena_bytes ? at + l->bytes : p->arena_bytes;
+    }
+    for (size_t i = 0; i < n; i++)
+        p->offset[i] = p->offset[life[i].root];
+    return QNT_OK;
+}
+
+qnt_status qnt_plan_place(struct qnt_plan *p, bool share)
+{
+    size_t n = p->model->n_tensors;
+    struct placed placed = {.id = qnt_alloc_array(p->ctx, n, sizeof *placed.id, "placed tensors")};
+    struct life *life = qnt_alloc_array(p->ctx, n, sizeof *life, "lifetimes");
+    qnt_status status = QNT_ERR_NOMEM;
+    if (placed.id && life && (p->offset = qnt_alloc_array(p->ctx, n, sizeof *p->offset, "offsets"))) {
+        for (size_t i = 0; i < n; i++)
+            p->offset[i] = SIZE_MAX;
+        if (!(status = find_lives(p, life)))
+            status = place(p, life, share, &placed);
+    }
+    qnt_release(p->ctx, placed.id);
+    qnt_release(p->ctx, life);
+    return status;
+}

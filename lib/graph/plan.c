@@ -1,0 +1,142 @@
+/* Model -> plan. The rewritten graph is a copy whose constants' data are the source's, but for those that change. */
+#include <math.h>
+#include "lib/op/bounds.h"
+#include "rewrite.h"
+#include "simd/fpenv.h"
+
+static qnt_status check_source(const struct qnt_model *m, size_t max_batch)
+{
+    if (m->input < 0 || m->output < 0)
+        return qnt_fail(QNT_ERR_STATE, "the model has no %s yet", m->input < 0 ? "input" : "output");
+    if (max_batch < 1)
+        return qnt_fail(QNT_ERR_ARG, "max_batch is 0, expected at least 1");
+    return QNT_OK;
+}
+
+/* Moves the nodes that stay together, with their bounds. */
+static void compact(struct qnt_model *m, struct qnt_rewrite *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        if (r[i].gone) {
+            qnt_release(m->ctx, m->node[i].name);
+            continue;
+        }
+        m->node[n] = m->node[i];
+        r[n++] = r[i];
+    }
+    m->n_nodes = n;
+    qnt_names_free(m->ctx, &m->node_names); /* nobody asks a plan for nodes by name */
+}
+
+static qnt_status rewrite(struct qnt_model *m, const struct qnt_plan_options *o, struct qnt_rewrite *r)
+{
+    qnt_status status = QNT_OK;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (!qnt_bounds_of(&m->node[i], &r[i].lo, &r[i].hi)) {
+            r[i].lo = -INFINITY;
+            r[i].hi = INFINITY;
+        }
+    if (o->quantized_io)
+        status = qnt_rewrite_io(m, r);
+    if (!status && !o->keep_graph && !(status = qnt_rewrite_sweep(m, r)))
+        status = qnt_rewrite_fuse(m, r);
+    if (!status)
+        compact(m, r);
+    return status;
+}
+
+static void make_steps(struct qnt_plan *p, const struct qnt_rewrite *r)
+{
+    struct qnt_model *m = p->model;
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        const struct qnt_node *n = &m->node[i];
+        struct qnt_step *s = &p->step[i];
+        *s = (struct qnt_step){.node = n,
+                               .op = n->op,
+                               .out = &m->tensor[n->out],
+                               .clamp_lo = r[i].lo,
+                               .clamp_hi = r[i].hi,
+                               .variant = "",
+                               .macs = qnt_node_macs(m, n)};
+        for (uint32_t k = 0; k < n->n_in; k++)
+            s->in[k] = &m->tensor[n->in[k]];
+    }
+    p->n_steps = m->n_nodes;
+}
+
+static qnt_status prepare(struct qnt_plan *p)
+{
+    for (size_t i = 0; i < p->n_steps; i++) {
+        struct qnt_step *s = &p->step[i];
+        for (uint32_t k = 0; k < s->node->n_in; k++)
+            s->in_offset[k] = p->offset[s->node->in[k]];
+        s->out_offset = p->offset[s->node->out];
+        qnt_status status = s->op->prepare ? s->op->prepare(p->ctx, s, p->max_batch) : QNT_OK;
+        if (status)
+            return status;
+        if (s->scratch_bytes > p->scratch_bytes)
+            p->scratch_bytes = s->scratch_bytes;
+    }
+    return QNT_OK;
+}
+
+static qnt_status build(struct qnt_plan *p, const struct qnt_plan_options *o)
+{
+    qnt_status status = qnt_model_alias(p->source, &p->model);
+    if (status)
+        return status;
+    struct qnt_rewrite *r = qnt_alloc_array(p->ctx, p->model->n_nodes, sizeof *r, "rewriting");
+    if (!r || !(p->step = qnt_alloc_array(p->ctx, p->model->n_nodes, sizeof *p->step, "steps")))
+        status = QNT_ERR_NOMEM;
+    if (!status && !(status = rewrite(p->model, o, r))) {
+        p->input = p->model->input;
+        p->output = p->model->output;
+        make_steps(p, r);
+        if (!(status = qnt_plan_place(p, !o->keep_tensors)))
+            status = prepare(p);
+    }
+    qnt_release(p->ctx, r);
+    return status;
+}
+
+qnt_status qnt_plan_create(struct qnt_model *source, const struct qnt_plan_options *o, struct qnt_plan **out)
+{
+    qnt_status status = check_source(source, o->max_batch);
+    if (status)
+        return status;
+    struct qnt_plan *p = qnt_alloc(source->ctx, sizeof *p, "a plan");
+    if (!p)
+        return QNT_ERR_NOMEM;
+    p->ctx = source->ctx;
+    p->max_batch = o->max_batch;
+    p->source = source;
+    qnt_model_ref(source);
+    qnt_fpenv saved = qnt_fpenv_enter();
+    status = build(p, o);
+    qnt_fpenv_leave(saved);
+    if (status) {
+        qnt_plan_free(p);
+        return status;
+    }
+    *out = p;
+    return QNT_OK;
+}
+
+void qnt_plan_free(struct qnt_plan *p)
+{
+    if (!p)
+        return;
+    const qnt_ctx *ctx = p->ctx;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        if (p->step[i].op->release)
+            p->step[i].op->release(ctx, &p->step[i]);
+        else
+            qnt_release(ctx, p->step[i].state);
+    }
+    qnt_release(ctx, p->step);
+    qnt_release(ctx, p->offset);
+    qnt_model_free(p->model);
+    qnt_model_free(p->source);
+    qnt_release(ctx, p);
+}

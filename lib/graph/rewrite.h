@@ -1,0 +1,19 @@
+#ifndef GRAPH_REWRITE_H
+#define GRAPH_REWRITE_H
+/* Inside the plan: what happens to the graph before steps are made of it. */
+#include "plan.h"
+
+/* A node's fate, by node index. */
+struct qnt_rewrite {
+    bool gone;    /* merged into another node, stripped or never read */
+    float lo, hi; /* real bounds on the output: the op's own (relu, clamp) or fused */
+};
+/* fuse.c. quantized_io: takes off the quantize behind the input and the dequantize before the output. */
+qnt_status qnt_rewrite_io(struct qnt_model *m, struct qnt_rewrite *r);
+/* Batch norm into the weights before it, relu and clamp into conv2d and fully_connected. */
+qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r);
+/* Marks what the output does not need. */
+qnt_status qnt_rewrite_sweep(const struct qnt_model *m, struct qnt_rewrite *r);
+/* memory.c: offset[] by tensor id and arena_bytes, from the steps. */
+qnt_status qnt_plan_place(struct qnt_plan *p, bool share);
+#endif

@@ -1,0 +1,201 @@
+/* A plan, its memory and perhaps a team. A run: the input is copied into the arena, the steps run one after another
+ * with a barrier between them, the output is copied out; every thread does its share of each. Shares never change what
+ * is computed, so neither does the number of threads. */
+#include <string.h>
+#include <qnt/session.h>
+#include "lib/graph/plan.h"
+#include "lib/run/team.h"
+#include "simd/fpenv.h"
+
+struct qnt_session {
+    qnt_ctx *ctx;
+    struct qnt_plan *plan;
+    struct qnt_team *team; /* NULL: the caller alone */
+    bool keep_tensors;
+    uint32_t threads;
+    size_t in_bytes, out_bytes; /* of one image */
+    uint8_t *arena, *scratch;   /* scratch: scratch_stride bytes for each thread */
+    size_t scratch_stride;
+    const uint8_t *in; /* of the run under way */
+    uint8_t *out;
+    size_t batch;
+};
+
+static qnt_status read_config(const qnt_session_config *config, qnt_session_config *c)
+{
+    qnt_status status = qnt_config_copy(c, sizeof *c, config, "session config");
+    if (status)
+        return status;
+    if (c->quantized_io != 0 && c->quantized_io != 1)
+        return qnt_fail(QNT_ERR_ARG, "session config: quantized_io is %d, expected 0 or 1", c->quantized_io);
+    if (c->keep_tensors != 0 && c->keep_tensors != 1)
+        return qnt_fail(QNT_ERR_ARG, "session config: keep_tensors is %d, expected 0 or 1", c->keep_tensors);
+    if (!c->cpus != !c->n_cpus)
+        return qnt_fail(QNT_ERR_ARG, "session config: cpus and n_cpus must be set together");
+    c->max_batch = c->max_batch ? c->max_batch : 1;
+    c->threads = c->threads ? c->threads : 1;
+    return QNT_OK;
+}
+
+static size_t image_bytes(const struct qnt_plan *p, int id)
+{
+    const struct qnt_tensor *t = &p->model->tensor[id];
+    return qnt_tensor_count(t) * qnt_dtype_size(t->type);
+}
+
+static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_config *c)
+{
+    struct qnt_plan_options o = {
+        .max_batch = c->max_batch, .quantized_io = c->quantized_io, .keep_tensors = c->keep_tensors};
+    qnt_status status = qnt_plan_create(model, &o, &s->plan);
+    if (status)
+        return status;
+    s->keep_tensors = c->keep_tensors;
+    s->threads = c->threads;
+    s->in_bytes = image_bytes(s->plan, s->plan->input);
+    s->out_bytes = image_bytes(s->plan, s->plan->output);
+    s->scratch_stride = qnt_round_up(s->plan->scratch_bytes, 128); /* no line is shared, nor its neighbour */
+    if (s->threads > 1 && (status = qnt_team_create(s->ctx, s->threads, c->cpus, c->n_cpus, &s->team)))
+        return status;
+    if (!(s->arena = qnt_alloc(s->ctx, s->plan->arena_bytes, "a session's tensors")) ||
+        !(s->scratch = qnt_alloc_array(s->ctx, s->threads, s->scratch_stride, "a session's scratch")))
+        return QNT_ERR_NOMEM;
+    return QNT_OK;
+}
+
+qnt_status qnt_session_create(qnt_model *model, const qnt_session_config *config, qnt_session **out)
+{
+    qnt_session_config c;
+    if (!model || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_create: model or out is NULL");
+    qnt_status status = read_config(config, &c);
+    if (status)
+        return status;
+    qnt_session *s = qnt_alloc(model->ctx, sizeof *s, "a session");
+    if (!s)
+        return QNT_ERR_NOMEM;
+    s->ctx = model->ctx;
+    if ((status = create(s, model, &c))) {
+        qnt_session_free(s);
+        return status;
+    }
+    *out = s;
+    return QNT_OK;
+}
+
+void qnt_session_free(qnt_session *s)
+{
+    if (!s)
+        return;
+    const qnt_ctx *ctx = s->ctx;
+    qnt_team_free(s->team);
+    qnt_plan_free(s->plan);
+    qnt_release(ctx, s->arena);
+    qnt_release(ctx, s->scratch);
+    qnt_release(ctx, s);
+}
+
+static void barrier(const qnt_session *s)
+{
+    if (s->team)
+        qnt_team_barrier(s->team);
+}
+
+static void copy_share(void *to, const void *from, size_t bytes, uint32_t part, uint32_t parts)
+{
+    size_t begin, end;
+    qnt_share(bytes, part, parts, &begin, &end);
+    memcpy((uint8_t *)to + begin, (const uint8_t *)from + begin, end - begin);
+}
+
+static void run_share(void *arg, uint32_t part, uint32_t parts)
+{
+    const qnt_session *s = arg;
+    const struct qnt_plan *p = s->plan;
+    struct qnt_exec x = {.arena = s->arena,
+                         .scratch = s->scratch + part * s->scratch_stride,
+                         .batch = s->batch,
+                         .part = part,
+                         .parts = parts};
+    qnt_fpenv saved = qnt_fpenv_enter();
+    copy_share(s->arena + p->offset[p->input], s->in, s->batch * s->in_bytes, part, parts);
+    for (size_t i = 0; i < p->n_steps; i++) {
+        if (!p->step[i].op->run)
+            continue;
+        barrier(s);
+        qnt_plan_run_step(p, i, &x);
+    }
+    barrier(s);
+    copy_share(s->out, s->arena + p->offset[p->output], s->batch * s->out_bytes, part, parts);
+    qnt_fpenv_leave(saved);
+}
+
+qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch)
+{
+    if (!session || !in || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_run: a pointer is NULL");
+    if (batch < 1 || batch > session->plan->max_batch)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_run: batch is %zu, expected 1 to %zu", batch,
+                        session->plan->max_batch);
+    session->in = in;
+    session->out = out;
+    session->batch = batch;
+    if (session->team)
+        qnt_team_run(session->team, run_share, session);
+    else
+        run_share(session, 0, 1);
+    return QNT_OK;
+}
+
+qnt_status qnt_session_input(const qnt_session *session, qnt_tensor_info *out)
+{
+    if (!session || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_input: a pointer is NULL");
+    return qnt_model_tensor(session->plan->model, (size_t)session->plan->input, out);
+}
+
+qnt_status qnt_session_output(const qnt_session *session, qnt_tensor_info *out)
+{
+    if (!session || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_output: a pointer is NULL");
+    return qnt_model_tensor(session->plan->model, (size_t)session->plan->output, out);
+}
+
+size_t qnt_session_step_count(const qnt_session *session)
+{
+    return session ? session->plan->n_steps : 0;
+}
+
+qnt_status qnt_session_step(const qnt_session *session, size_t i, qnt_step_info *out)
+{
+    if (!session || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_step: a pointer is NULL");
+    if (i >= session->plan->n_steps)
+        return qnt_fail(QNT_ERR_ARG, "step %zu, the session has %zu", i, session->plan->n_steps);
+    const struct qnt_step *s = &session->plan->step[i];
+    *out = (qnt_step_info){
+        .name = s->node->name, .op = s->op->name, .variant = s->variant, .macs = s->macs, .output = s->out->name};
+    return QNT_OK;
+}
+
+size_t qnt_session_arena_bytes(const qnt_session *session)
+{
+    return session ? session->plan->arena_bytes : 0;
+}
+
+qnt_status qnt_session_peek(const qnt_session *session, const char *tensor, const void **data, qnt_tensor_info *info)
+{
+    if (!session || !tensor || !data)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_peek: a pointer is NULL");
+    if (!session->keep_tensors)
+        return qnt_fail(QNT_ERR_STATE, "qnt_session_peek: the session was created without keep_tensors");
+    const struct qnt_plan *p = session->plan;
+    int id = qnt_model_find(p->model, tensor);
+    if (id < 0)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_peek: the model has no tensor '%s'", tensor);
+    if (p->offset[id] == SIZE_MAX)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_peek: tensor '%s' is %s", tensor,
+                        p->model->tensor[id].constant ? "a constant" : "not computed: its step was fused into another");
+    *data = session->arena + p->offset[id];
+    return info ? qnt_model_tensor(p->model, (size_t)id, info) : QNT_OK;
+}

@@ -1,0 +1,184 @@
+#ifndef UNIT_OP_UTIL_H
+#define UNIT_OP_UTIL_H
+/* Small models with random constants, and their comparison with the oracle: every ISA level of this machine, batches,
+ * and steps split into parts. */
+#include "lib/graph/plan.h"
+#include "oracle.h"
+
+#define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
+#define ATTR(...) ((qnt_node_attr){.size = sizeof(qnt_node_attr), __VA_ARGS__})
+enum { BATCHES = 3 };
+
+static inline struct qnt_tensor quant(float *scale, int32_t zero)
+{
+    return (struct qnt_tensor){.type = QNT_S8, .bits = 8, .scales = 1, .scale = scale, .zero = zero};
+}
+
+static inline int add_input(struct qnt_model *m, uint32_t rank, const size_t *dim)
+{
+    int id;
+    OK(qnt_model_add_input(m, "x", rank, dim, &id));
+    return id;
+}
+
+/* Random floats in [-range, range). */
+static inline int add_floats(struct qnt_model *m, const char *name, uint32_t rank, const size_t *dim, float range)
+{
+    int id;
+    size_t count = 1;
+    for (uint32_t d = 0; d < rank; d++)
+        count *= dim[d];
+    float *data = malloc(count * sizeof *data);
+    for (size_t i = 0; i < count; i++)
+        data[i] = unit_random_float() * range;
+    OK(qnt_model_add_const(m, name, rank, dim, data, &id));
+    free(data);
+    return id;
+}
+
+/* Codes of `bits`: random, but `fill` when that is a code (not INT8_MAX + 1). Scales by channel unless `scales` is 1.
+ */
+enum { RANDOM = 128 };
+static inline int add_weights(struct qnt_model *m, const char *name, uint32_t bits, uint32_t rank, const size_t *dim,
+                              size_t scales, int fill)
+{
+    struct qnt_tensor t = {.name = (char *)(uintptr_t)name, .type = QNT_S8, .bits = bits, .rank = rank};
+    size_t count = 1;
+    int id;
+    t.constant = t.owns_data = true;
+    memcpy(t.dim, dim, rank * sizeof *dim);
+    for (uint32_t d = 0; d < rank; d++)
+        count *= dim[d];
+    int8_t *data = t.data = qnt_alloc(m->ctx, count, name);
+    for (size_t i = 0; i < count; i++)
+        data[i] = (int8_t)(fill == RANDOM ? (int32_t)unit_random() >> (32 - bits) : fill);
+    t.scales = (uint32_t)scales;
+    t.scale = malloc(scales * sizeof *t.scale);
+    for (size_t i = 0; i < scales; i++)
+        t.scale[i] = 0.002f + 0.001f * fabsf(unit_random_float());
+    OK(qnt_model_append_tensor(m, &t, &id));
+    free(t.scale);
+    return id;
+}
+
+static inline int add_bias(struct qnt_model *m, const char *name, size_t count, int32_t range)
+{
+    struct qnt_tensor t = {.name = (char *)(uintptr_t)name, .type = QNT_S32, .bits = 32, .rank = 1, .dim = {count}};
+    int id;
+    t.constant = t.owns_data = true;
+    int32_t *data = t.data = qnt_alloc_array(m->ctx, count, sizeof *data, name);
+    for (size_t i = 0; i < count; i++)
+        data[i] = (int32_t)((double)unit_random_float() * range);
+    OK(qnt_model_append_tensor(m, &t, &id));
+    return id;
+}
+
+/* q: NULL, or the output's scale and zero point. */
+static inline int add_node(struct qnt_model *m, const char *op, const char *name, const qnt_node_attr *attr,
+                           const int *in, size_t n_in, const struct qnt_tensor *q)
+{
+    int id;
+    OK(qnt_model_append_node(m, qnt_op_find(op), name, attr, in, n_in, NULL, q, &id));
+    return id;
+}
+
+typedef void build_fn(struct qnt_model *m, const void *arg); /* sets the output */
+
+static inline void run_parts(const struct qnt_plan *p, uint8_t *arena, uint8_t *scratch, size_t batch, uint32_t parts)
+{
+    for (size_t i = 0; i < p->n_steps; i++)
+        for (uint32_t part = parts; part-- > 0;) {
+            struct qnt_exec x = {.arena = arena, .scratch = scratch, .batch = batch, .part = part, .parts = parts};
+            qnt_plan_run_step(p, i, &x);
+        }
+}
+
+static inline void compare(const struct oracle *o, const struct qnt_plan *p, const uint8_t *arena, size_t from,
+                           const char *what)
+{
+    for (size_t i = from; i < p->n_steps; i++) {
+        const struct qnt_step *s = &p->step[i];
+        size_t n = o->batch * qnt_tensor_count(s->out);
+        const void *mine = arena + s->out_offset, *its = o->value[s->node->out];
+        bool softmax = !strcmp(s->op->name, "softmax");
+        for (size_t k = 0; k < n; k++) {
+            bool f32 = s->out->type == QNT_F32;
+            float a = f32 ? ((const float *)mine)[k] : ((const int8_t *)mine)[k];
+            float b = f32 ? ((const float *)its)[k] : ((const int8_t *)its)[k];
+            bool same = softmax ? fabsf(a - b) < 1e-6f : !memcmp(&a, &b, sizeof a);
+            ck_assert_msg(same, "%s: node '%s' (%s): element %zu is %.9g, expected %.9g", what, s->node->name,
+                          s->variant, k, (double)a, (double)b);
+        }
+    }
+}
+
+static inline void check_plan(struct qnt_model *m, const void *in, size_t image, const char *isa)
+{
+    struct qnt_plan_options o = {.max_batch = BATCHES, .keep_tensors = true, .keep_graph = true};
+    struct qnt_plan *p;
+    char what[64];
+    OK(qnt_plan_create(m, &o, &p));
+    uint8_t *arena = qnt_alloc(m->ctx, p->arena_bytes, "arena"),
+            *scratch = qnt_alloc(m->ctx, p->scratch_bytes, "scratch");
+    for (size_t batch = 1; batch <= BATCHES; batch++) {
+        struct oracle want = oracle_run(m, in, batch);
+        for (uint32_t parts = 1; parts <= 5; parts += 2) {
+            snprintf(what, sizeof what, "%s, batch %zu, %u parts", isa, batch, parts);
+            memset(arena, 0x55, p->arena_bytes);
+            memset(scratch, 0x55, p->scratch_bytes);
+            memcpy(arena + p->offset[p->input], in, batch * image);
+            run_parts(p, arena, scratch, batch, parts);
+            compare(&want, p, arena, 0, what);
+        }
+        oracle_free(&want);
+    }
+    for (size_t i = 0; i < p->n_steps; i++) /* again in place: the same */
+        OK(p->step[i].op->prepare(m->ctx, &p->step[i], BATCHES));
+    struct oracle want = oracle_run(m, in, BATCHES);
+    run_parts(p, arena, scratch, BATCHES, 1);
+    compare(&want, p, arena, 0, "prepared again");
+    oracle_free(&want);
+    qnt_release(m->ctx, arena);
+    qnt_release(m->ctx, scratch);
+    qnt_plan_free(p);
+}
+
+/* Builds the same model for every usable level and compares all its tensors. Inputs: floats in [-range, range). */
+static inline void check_model(build_fn *build, const void *arg, float range)
+{
+    qnt_ctx *all, *ctx;
+    qnt_isa_row row;
+    OK(qnt_ctx_create(NULL, &all));
+    for (size_t i = 0; !qnt_ctx_isa(all, i, &row); i++) {
+        if (!row.usable)
+            continue;
+        qnt_config config = {.size = sizeof config, .isa = row.name};
+        struct qnt_model *m;
+        OK(qnt_ctx_create(&config, &ctx));
+        OK(qnt_model_new(ctx, &m));
+        unit_seed();
+        build(m, arg);
+        const struct qnt_tensor *x = &m->tensor[m->input];
+        size_t n = BATCHES * qnt_tensor_count(x);
+        float *in = malloc(n * sizeof *in);
+        for (size_t k = 0; k < n; k++)
+            in[k] = unit_random_float() * range;
+        check_plan(m, in, oracle_bytes(x), row.name);
+        free(in);
+        qnt_model_free(m);
+        qnt_ctx_free(ctx);
+    }
+    qnt_ctx_free(all);
+}
+
+/* A plan of the model must be refused. */
+static inline void refuse_plan(struct qnt_model *m, qnt_status wanted, const char *part, const char *other)
+{
+    struct qnt_plan_options o = {.max_batch = 2};
+    struct qnt_plan *p = NULL;
+    qnt_status status = qnt_plan_create(m, &o, &p);
+    ck_assert_msg(status == wanted && !p, "status %d: '%s'", status, qnt_last_error());
+    ck_assert_msg(strstr(qnt_last_error(), part) && strstr(qnt_last_error(), other), "'%s' lacks '%s' or '%s'",
+                  qnt_last_error(), part, other);
+}
+#endif

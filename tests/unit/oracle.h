@@ -1,0 +1,239 @@
+#ifndef UNIT_ORACLE_H
+#define UNIT_ORACLE_H
+/* Every op written as its definition, over a model node by node: what plans and sessions must give. Floats follow the
+ * documented order of operations, so they are compared in bits; softmax alone is compared within a bound. */
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include "lib/op/op.h"
+#include "unit.h"
+
+struct oracle {
+    const struct qnt_model *m;
+    size_t batch;
+    void **value; /* by tensor id: [batch][elements] */
+};
+
+static inline float oracle_real(const struct qnt_tensor *t, size_t c)
+{
+    return t->scale[t->scales == 1 ? 0 : c];
+}
+
+static inline int8_t oracle_requant(int64_t acc, float factor, const struct qnt_tensor *y)
+{
+    ck_assert(acc < INT64_C(1) << 31 && acc > -(INT64_C(1) << 31));
+    double v = rint((double)((float)acc * factor)) + y->zero;
+    return (int8_t)(v < -128 ? -128 : v > 127 ? 127 : v);
+}
+
+/* Place of a window's tap on one axis; false: in the padding. */
+static inline bool oracle_tap(size_t o, size_t i, uint32_t stride, uint32_t dilation, uint32_t pad, size_t extent,
+                              size_t *at)
+{
+    long long p = (long long)o * stride + (long long)i * dilation - pad;
+    *at = (size_t)p;
+    return p >= 0 && p < (long long)extent;
+}
+
+struct oracle_window {
+    const struct qnt_node *n;
+    const struct qnt_tensor *x;
+    size_t oy, ox, kh, kw;
+};
+
+/* Tap t of a window: the pixel's number in the image; false: in the padding. */
+static inline bool oracle_pixel(const struct oracle_window *w, size_t t, size_t *pixel)
+{
+    const qnt_node_attr *a = &w->n->attr;
+    size_t y, x;
+    bool in_y = oracle_tap(w->oy, t / w->kw, a->stride[0], a->dilation[0], a->pad[0], w->x->dim[0], &y);
+    bool in_x = oracle_tap(w->ox, t % w->kw, a->stride[1], a->dilation[1], a->pad[1], w->x->dim[1], &x);
+    *pixel = y * w->x->dim[1] + x;
+    return in_y && in_x;
+}
+
+static inline void oracle_conv_output(const struct oracle *o, const struct oracle_window *win, const void *x, size_t c,
+                                      void *y)
+{
+    const struct qnt_node *n = win->n;
+    const struct qnt_tensor *w = &o->m->tensor[n->in[1]], *out = &o->m->tensor[n->out];
+    const struct qnt_tensor *b = n->n_in > 2 ? &o->m->tensor[n->in[2]] : NULL;
+    size_t cg = w->dim[3], channels = win->x->dim[2], first = c / (w->dim[0] / n->attr.groups) * cg, pixel;
+    float sum = b && b->type == QNT_F32 ? ((const float *)b->data)[c] : 0.0f;
+    int64_t acc = b && b->type == QNT_S32 ? ((const int32_t *)b->data)[c] : 0;
+    for (size_t t = 0; t < win->kh * win->kw; t++) {
+        bool in = oracle_pixel(win, t, &pixel);
+        for (size_t k = 0; k < cg; k++) {
+            size_t at = pixel * channels + first + k, wat = (c * win->kh * win->kw + t) * cg + k;
+            if (w->type == QNT_F32)
+                sum = fmaf(in ? ((const float *)x)[at] : 0.0f, ((const float *)w->data)[wat], sum);
+            else if (in)
+                acc += (((const int8_t *)x)[at] - win->x->zero) * ((const int8_t *)w->data)[wat];
+        }
+    }
+    size_t at = (win->oy * out->dim[1] + win->ox) * out->dim[2] + c;
+    if (w->type == QNT_F32)
+        ((float *)y)[at] = sum;
+    else
+        ((int8_t *)y)[at] = oracle_requant(acc, win->x->scale[0] * oracle_real(w, c) / out->scale[0], out);
+}
+
+static inline void oracle_pool_output(const struct oracle *o, const struct oracle_window *win, const void *x, size_t c,
+                                      void *y)
+{
+    const struct qnt_node *n = win->n;
+    const struct qnt_tensor *in = win->x, *out = &o->m->tensor[n->out];
+    bool max = !strcmp(n->op->name, "maxpool");
+    float sum = max ? -INFINITY : 0.0f;
+    int64_t acc = max ? -128 : 0;
+    size_t taps = 0, pixel;
+    for (size_t t = 0; t < win->kh * win->kw; t++) {
+        if (!oracle_pixel(win, t, &pixel))
+            continue;
+        size_t at = pixel * in->dim[2] + c;
+        taps++;
+        if (in->type == QNT_F32) {
+            float v = ((const float *)x)[at];
+            sum = max ? (v > sum ? v : sum) : sum + v;
+        } else {
+            int64_t v = ((const int8_t *)x)[at];
+            acc = max ? (v > acc ? v : acc) : acc + v - in->zero;
+        }
+    }
+    size_t at = (win->oy * out->dim[1] + win->ox) * out->dim[2] + c;
+    if (in->type == QNT_F32)
+        ((float *)y)[at] = max ? sum : sum / (float)taps;
+    else
+        ((int8_t *)y)[at] = max ? (int8_t)acc : oracle_requant(acc, in->scale[0] / out->scale[0] / (float)taps, out);
+}
+
+/* conv2d and the pools. */
+static inline void oracle_windows(const struct oracle *o, const struct qnt_node *n, const void *x, void *y)
+{
+    const struct qnt_tensor *out = &o->m->tensor[n->out];
+    struct oracle_window w = {.n = n, .x = &o->m->tensor[n->in[0]], .kh = n->attr.kernel[0], .kw = n->attr.kernel[1]};
+    if (!strcmp(n->op->name, "global_avgpool")) {
+        w.kh = w.x->dim[0];
+        w.kw = w.x->dim[1];
+    }
+    for (w.oy = 0; w.oy < out->dim[0]; w.oy++)
+        for (w.ox = 0; w.ox < out->dim[1]; w.ox++)
+            for (size_t c = 0; c < out->dim[2]; c++)
+                if (n->n_in > 1)
+                    oracle_conv_output(o, &w, x, c, y);
+                else
+                    oracle_pool_output(o, &w, x, c, y);
+}
+
+static inline void oracle_full(const struct oracle *o, const struct qnt_node *n, const void *x, void *y)
+{
+    const struct qnt_tensor *in = &o->m->tensor[n->in[0]], *w = &o->m->tensor[n->in[1]], *out = &o->m->tensor[n->out];
+    const void *b = n->n_in > 2 ? o->m->tensor[n->in[2]].data : NULL;
+    for (size_t c = 0; c < w->dim[0]; c++) {
+        float sum = b && w->type == QNT_F32 ? ((const float *)b)[c] : 0.0f;
+        int64_t acc = b && w->type == QNT_S8 ? ((const int32_t *)b)[c] : 0;
+        for (size_t k = 0; k < w->dim[1]; k++)
+            if (w->type == QNT_F32)
+                sum = fmaf(((const float *)x)[k], ((const float *)w->data)[c * w->dim[1] + k], sum);
+            else
+                acc += (((const int8_t *)x)[k] - in->zero) * ((const int8_t *)w->data)[c * w->dim[1] + k];
+        if (w->type == QNT_F32)
+            ((float *)y)[c] = sum;
+        else
+            ((int8_t *)y)[c] = oracle_requant(acc, in->scale[0] * oracle_real(w, c) / out->scale[0], out);
+    }
+}
+
+static inline int8_t oracle_quantize(float x, const struct qnt_tensor *t)
+{
+    double v = x != x ? t->zero : rint((double)(x / t->scale[0])) + t->zero;
+    return (int8_t)(v < -128 ? -128 : v > 127 ? 127 : v);
+}
+
+static inline void oracle_pointwise(const struct oracle *o, const struct qnt_node *n, const void *x, void *y)
+{
+    const struct qnt_tensor *in = &o->m->tensor[n->in[0]], *out = &o->m->tensor[n->out];
+    const char *op = n->op->name;
+    bool clamp = !strcmp(op, "clamp"), relu = !strcmp(op, "relu");
+    float lo = clamp ? n->attr.lo : relu ? 0.0f : -INFINITY, hi = clamp ? n->attr.hi : INFINITY;
+    size_t channels = out->dim[out->rank - 1];
+    for (size_t i = 0; i < qnt_tensor_count(out); i++) {
+        if (!strcmp(op, "quantize")) {
+            ((int8_t *)y)[i] = oracle_quantize(((const float *)x)[i], out);
+        } else if (!strcmp(op, "dequantize")) {
+            ((float *)y)[i] = (float)(((const int8_t *)x)[i] - in->zero) * in->scale[0];
+        } else if (!strcmp(op, "batchnorm")) {
+            double p[4];
+            for (int k = 0; k < 4; k++)
+                p[k] = (double)((const float *)o->m->tensor[n->in[k + 1]].data)[i % channels];
+            double scale = p[0] / sqrt(p[3] + (double)n->attr.epsilon), shift = p[1] - p[2] * scale;
+            ((float *)y)[i] = ((const float *)x)[i] * (float)scale + (float)shift;
+        } else if (in->type == QNT_F32) {
+            float v = ((const float *)x)[i];
+            ((float *)y)[i] = v < lo ? lo : v > hi ? hi : v;
+        } else {
+            int8_t v = ((const int8_t *)x)[i], l = oracle_quantize(lo, out), h = oracle_quantize(hi, out);
+            ((int8_t *)y)[i] = v < l ? l : v > h ? h : v;
+        }
+    }
+}
+
+static inline void oracle_softmax(const struct oracle *o, const struct qnt_node *n, const float *x, float *y)
+{
+    const struct qnt_tensor *out = &o->m->tensor[n->out];
+    size_t cols = out->dim[out->rank - 1], rows = qnt_tensor_count(out) / cols;
+    for (size_t r = 0; r < rows; r++, x += cols, y += cols) {
+        double sum = 0.0, max = -INFINITY;
+        for (size_t c = 0; c < cols; c++)
+            max = fmax(max, (double)x[c]);
+        for (size_t c = 0; c < cols; c++)
+            sum += exp((double)x[c] - max);
+        for (size_t c = 0; c < cols; c++)
+            y[c] = (float)(exp((double)x[c] - max) / sum);
+    }
+}
+
+static inline size_t oracle_bytes(const struct qnt_tensor *t)
+{
+    return qnt_tensor_count(t) * qnt_dtype_size(t->type);
+}
+
+static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
+{
+    const struct qnt_tensor *in = &o->m->tensor[n->in[0]], *out = &o->m->tensor[n->out];
+    const char *op = n->op->name;
+    for (size_t i = 0; i < o->batch; i++) {
+        const uint8_t *x = (const uint8_t *)o->value[n->in[0]] + i * oracle_bytes(in);
+        uint8_t *y = (uint8_t *)o->value[n->out] + i * oracle_bytes(out);
+        if (!strcmp(op, "flatten"))
+            memcpy(y, x, oracle_bytes(in));
+        else if (!strcmp(op, "fully_connected"))
+            oracle_full(o, n, x, y);
+        else if (!strcmp(op, "conv2d") || strstr(op, "pool"))
+            oracle_windows(o, n, x, y);
+        else if (!strcmp(op, "softmax"))
+            oracle_softmax(o, n, (const float *)(const void *)x, (float *)(void *)y);
+        else
+            oracle_pointwise(o, n, x, y);
+    }
+}
+
+static inline struct oracle oracle_run(const struct qnt_model *m, const void *in, size_t batch)
+{
+    struct oracle o = {m, batch, calloc(m->n_tensors, sizeof(void *))};
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (!m->tensor[i].constant)
+            o.value[i] = calloc(batch, oracle_bytes(&m->tensor[i]));
+    memcpy(o.value[m->input], in, batch * oracle_bytes(&m->tensor[m->input]));
+    for (size_t i = 0; i < m->n_nodes; i++)
+        oracle_node(&o, &m->node[i]);
+    return o;
+}
+
+static inline void oracle_free(struct oracle *o)
+{
+    for (size_t i = 0; i < o->m->n_tensors; i++)
+        free(o->value[i]);
+    free(o->value);
+}
+#endif
