@@ -154,6 +154,17 @@ struct f32_case {
     void *scratch;
 };
 
+/* The context, narrowed to one f32 tile: each has to pass, chosen or not. False past the last one. */
+static bool narrow(uint32_t variant)
+{
+    struct qnt_dsp all;
+    qnt_dsp_init(&all, ctx->usable);
+    if (variant >= all.gemm_f32.count)
+        return false;
+    ctx->dsp.gemm_f32 = (struct qnt_gemm_list){1, {all.gemm_f32.v[variant]}};
+    return true;
+}
+
 static void make(struct f32_case *f, const struct qnt_conv_geom *g)
 {
     f->g = g;
@@ -181,13 +192,14 @@ static void unmake(struct f32_case *f)
 
 static void same(const struct f32_case *f, size_t n, const char *what)
 {
-    ck_assert_msg(!memcmp(f->want, f->got, n * sizeof(float)), "%s: geometry %zu", what, (size_t)(f->g - geoms));
+    ck_assert_msg(!memcmp(f->want, f->got, n * sizeof(float)), "%s: geometry %zu, tile %s", what,
+                  (size_t)(f->g - geoms), ctx->dsp.gemm_f32.v[0]->name);
 }
 
-START_TEST(forward_equals_the_chain)
+static void check_forward(const struct qnt_conv_geom *g)
 {
     struct f32_case f;
-    make(&f, &geoms[_i]);
+    make(&f, g);
     size_t n = IMAGES * f.s.out, lines = IMAGES * f.g->oh;
     naive_forward(f.g, f.x, f.w, f.bias, -0.25f, 0.5f, f.want);
     qnt_conv_f32_forward(f.work, f.x, f.bias, -0.25f, 0.5f, f.got, IMAGES, f.scratch);
@@ -202,23 +214,35 @@ START_TEST(forward_equals_the_chain)
     same(&f, n, "forward without bias");
     unmake(&f);
 }
+
+START_TEST(forward_equals_the_chain)
+{
+    for (uint32_t v = 0; narrow(v); v++)
+        check_forward(&geoms[_i]);
+}
 END_TEST
 
-START_TEST(grad_input_equals_the_chain)
+static void check_grad_input(const struct qnt_conv_geom *g)
 {
     struct f32_case f;
-    make(&f, &geoms[_i]);
+    make(&f, g);
     naive_grad_input(f.g, f.dy, f.w, f.want);
     qnt_conv_f32_grad_input(f.work, f.dy, f.got, IMAGES, f.scratch);
     same(&f, IMAGES * f.s.in, "grad_input");
     unmake(&f);
 }
+
+START_TEST(grad_input_equals_the_chain)
+{
+    for (uint32_t v = 0; narrow(v); v++)
+        check_grad_input(&geoms[_i]);
+}
 END_TEST
 
-START_TEST(grad_weights_equal_the_chain)
+static void check_grad_weights(const struct qnt_conv_geom *g)
 {
     struct f32_case f;
-    make(&f, &geoms[_i]);
+    make(&f, g);
     size_t n = f.g->oc * f.s.k, all = n + f.g->oc;
     for (int accumulate = 0; accumulate < 2; accumulate++) {
         FOR(i, all)
@@ -230,6 +254,12 @@ START_TEST(grad_weights_equal_the_chain)
     qnt_conv_f32_grad_weights(f.work, f.x, f.dy, f.got, NULL, 0, 1, f.scratch);
     same(&f, all, "grad_weights of nothing");
     unmake(&f);
+}
+
+START_TEST(grad_weights_equal_the_chain)
+{
+    for (uint32_t v = 0; narrow(v); v++)
+        check_grad_weights(&geoms[_i]);
 }
 END_TEST
 
