@@ -23,6 +23,17 @@ struct qnt_pieces_avx512vnni {
     const void *edge[16][QNT_PACK_BLOCK];
 };
 
+/* The block's rows of one tap; `edge` gives room when the last one must be repeated. */
+QNT_INLINE const void *const *qnt_block_rows_avx512vnni(const void *const *tap, size_t row0, size_t rows, size_t used,
+                                                        const void **edge)
+{
+    if (row0 + rows <= used)
+        return tap + row0;
+    for (size_t i = 0; i < rows; i++)
+        edge[i] = tap[row0 + i < used ? row0 + i : used - 1];
+    return edge;
+}
+
 /* Where `bytes` (1..16) of rows row0.. come from, starting at byte `off` of the first tap. */
 static __attribute__((noinline)) void qnt_pieces_cut_avx512vnni(struct qnt_pieces_avx512vnni *p, const void *const *tap,
                                                                 size_t off, size_t tap_k, size_t used, size_t bytes,
@@ -31,14 +42,9 @@ static __attribute__((noinline)) void qnt_pieces_cut_avx512vnni(struct qnt_piece
     size_t n = 0;
     for (size_t at = 0, run; at < bytes; at += run, n++, off = 0, tap += used) {
         run = tap_k - off < bytes - at ? tap_k - off : bytes - at;
-        p->v[n].rows = tap + row0;
+        p->v[n].rows = qnt_block_rows_avx512vnni(tap, row0, rows, used, p->edge[n]);
         p->v[n].move = (ptrdiff_t)off - (ptrdiff_t)at;
         p->v[n].mask = (__mmask16)(((1u << run) - 1) << at);
-        if (row0 + rows <= used)
-            continue;
-        p->v[n].rows = p->edge[n];
-        for (size_t i = 0; i < rows; i++)
-            p->edge[n][i] = tap[row0 + i < used ? row0 + i : used - 1];
     }
     p->n = n;
 }
@@ -114,10 +120,11 @@ QNT_INLINE void qnt_pack_rows_avx512vnni(const void *const *rows, size_t tap_k, 
         const __m512i f = _mm512_broadcast_i32x4(_mm_maskz_set1_epi8((__mmask16)((1u << bytes) - 1), (char)flip));
         for (size_t row0 = 0; row0 < (size_t)R; row0 += QNT_PACK_BLOCK) {
             __m512i x[4];
-            if (bytes == 16 && tap_k - off >= 16 && row0 + 4 * (size_t)LANES <= used) {
-                qnt_rows_load_avx512vnni(tap + row0, off, x, LANES);
+            struct qnt_pieces_avx512vnni p;
+            if (bytes == 16 && tap_k - off >= 16) {
+                qnt_rows_load_avx512vnni(qnt_block_rows_avx512vnni(tap, row0, 4 * (size_t)LANES, used, p.edge[0]), off,
+                                         x, LANES);
             } else {
-                struct qnt_pieces_avx512vnni p;
                 qnt_pieces_cut_avx512vnni(&p, tap, off, tap_k, used, bytes, row0, 4 * (size_t)LANES);
                 qnt_pieces_load_avx512vnni(&p, x, LANES);
             }
