@@ -10,27 +10,26 @@
 
 enum { QNT_BLOCK_ROWS = 16, QNT_SHORT_TAP = 64, QNT_SPAN = 128, QNT_SPAN_STRIDE = QNT_SPAN + 2 * QNT_SHORT_TAP + 32 };
 struct qnt_rows {
-    const void *const *tap; /* the block's first row of the current tap */
+    const void *const *tap; /* row 0 of the current tap */
     size_t off, tap_k, left, used;
-    size_t rows, known; /* of the block: wanted, existing */
+    size_t rows, known; /* wanted, existing */
     /* the span */
-    const void *const *row; /* pointers of the block's rows; bytes begin at + at */
+    const void *const *row; /* pointers of the rows; bytes begin at + at */
     size_t at, bytes;
     const void *ptr[QNT_BLOCK_ROWS];
     uint8_t buf[QNT_BLOCK_ROWS][QNT_SPAN_STRIDE];
 };
 
 static inline void qnt_rows_init(struct qnt_rows *r, const void *const *rows, size_t tap_k, size_t k0, size_t k,
-                                 size_t used, size_t row0, size_t n)
+                                 size_t used, int n)
 {
-    size_t skip = row0 < used ? row0 : used - 1;
-    r->tap = rows + (k ? k0 / tap_k : 0) * used + skip;
+    r->tap = rows + (k ? k0 / tap_k : 0) * used;
     r->off = k ? k0 % tap_k : 0;
     r->tap_k = tap_k;
     r->left = k;
     r->used = used;
-    r->rows = n;
-    r->known = used - skip < n ? used - skip : n;
+    r->rows = (size_t)n;
+    r->known = used;
 }
 
 /* One tap of n bytes; n < 4 may write 4. */

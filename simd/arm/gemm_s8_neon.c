@@ -58,10 +58,11 @@ QNT_INLINE int32x4_t fold(const int32x4_t *v)
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
-                     void store(const struct qnt_tile *, const int32x4_t *))
+                     void store(const struct qnt_tile *, int32_t *))
 {
     const int8_t *pa = a, *pw = w;
-    int32x4_t acc[16], side[8], out[4];
+    int32x4_t acc[16], side[8], bias[2];
+    int32_t out[16];
     QNT_UNROLL
     for (int i = 0; i < MR * NR; i++)
         acc[i] = vdupq_n_s32(0);
@@ -72,12 +73,13 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
         n = left < SIDE_STEPS ? left : SIDE_STEPS;
         steps(acc, side, pa, pw, n, MR, NR);
     }
+    qnt_tile_bias_neon(t, bias, NR / 4);
     QNT_UNROLL
     for (int v = 0; v < NR / 4; v++) {
-        int32x4_t start = vsubq_s32(qnt_tile_bias_neon(t, v), fold(side + 4 * v));
+        int32x4_t start = vsubq_s32(bias[v], fold(side + 4 * v));
         QNT_UNROLL
         for (int i = 0; i < MR; i++)
-            out[i * (NR / 4) + v] = vaddq_s32(fold(acc + i * NR + 4 * v), start);
+            vst1q_s32(out + i * NR + 4 * v, vaddq_s32(fold(acc + i * NR + 4 * v), start));
     }
     store(t, out);
 }
@@ -87,15 +89,22 @@ QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
                      uint8_t high, void *panel, const int R)
 {
     const int8x16_t up = vcombine_s8(vdup_n_s8(0), vdup_n_s8((int8_t)high));
+    const int8x16_t flip = veorq_s8(vdupq_n_s8((int8_t)in_xor), up);
     struct qnt_rows r;
     int8_t *out = panel;
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, 0, (size_t)R);
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
     while (qnt_rows_next(&r, KR)) {
-        for (size_t j = 0; j < r.bytes; j += KR, out += KR * R) {
-            int8x16_t flip = veorq_s8(qnt_flip_neon(in_xor, r.bytes - j < KR ? r.bytes - j : KR), up);
+        size_t j = 0;
+        for (; j + KR <= r.bytes; j += KR, out += KR * R) {
             QNT_UNROLL
             for (int i = 0; i < R; i++)
                 vst1q_s8(out + KR * i, veorq_s8(vld1q_s8((const int8_t *)r.row[i] + r.at + j), flip));
+        }
+        if (j < r.bytes) {
+            int8x16_t last = veorq_s8(qnt_flip_neon(in_xor, r.bytes - j), up);
+            QNT_UNROLL
+            for (int i = 0; i < R; i++)
+                vst1q_s8(out + KR * i, veorq_s8(vld1q_s8((const int8_t *)r.row[i] + r.at + j), last));
         }
     }
 }
@@ -130,8 +139,8 @@ PACK(pack_w8, 8, 0)
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
-QNT_TILE_STORE_NEON(1)
-QNT_TILE_STORE_NEON(2)
+QNT_TILE_STORE_NEON(store1, 1, 4)
+QNT_TILE_STORE_NEON(store2, 2, 1)
 /* Costs in 1/16 cycle, estimated, with half of the packing of A in the step. */
 TILE(1, 8, store2, 450, 800)
 TILE(4, 4, store1, 700, 1000)

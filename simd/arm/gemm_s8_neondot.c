@@ -53,36 +53,34 @@ QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
-                     const int KU, void store(const struct qnt_tile *, const int32x4_t *))
+                     const int KU, void store(const struct qnt_tile *, int32_t *))
 {
     const int8_t *pa = a, *pw = w;
-    int32x4_t acc[24], bias[4], out[24];
-    QNT_UNROLL
-    for (int v = 0; v < NV; v++)
-        bias[v] = qnt_tile_bias_neon(t, v);
+    int32x4_t acc[24], bias[4];
+    int32_t out[96];
+    qnt_tile_bias_neon(t, bias, NV);
     QNT_UNROLL
     for (int i = 0; i < MR * NV * KU; i++)
         acc[i] = i < MR * NV ? bias[i % NV] : vdupq_n_s32(0);
-    for (; k >= 4 * (size_t)KU; k -= 4 * (size_t)KU) {
-        QNT_UNROLL
-        for (int u = 0; u < KU; u++, pa += 4 * MR, pw += 16 * NV)
-            step(acc + u * MR * NV, pa, pw, MR, NV);
+    for (; k >= 8; k -= 8, pa += 8 * MR, pw += 32 * NV) { /* two steps, into one set of sums or two */
+        step(acc, pa, pw, MR, NV);
+        step(acc + (KU - 1) * MR * NV, pa + 4 * MR, pw + 16 * NV, MR, NV);
     }
-    if (KU == 2 && k)
+    if (k)
         step(acc, pa, pw, MR, NV);
     QNT_UNROLL
     for (int i = 0; i < MR * NV; i++)
-        out[i] = KU == 2 ? vaddq_s32(acc[i], acc[MR * NV + i]) : acc[i];
+        vst1q_s32(out + 4 * i, KU == 2 ? vaddq_s32(acc[i], acc[MR * NV + i]) : acc[i]);
     store(t, out);
 }
 
 /* Four rows, 16 bytes of k: their 4 x 4 dwords transposed. */
-QNT_INLINE void pack_block(const struct qnt_rows *r, size_t j, int8x16_t flip, int8_t *out, size_t steps, const int R)
+QNT_INLINE void pack_block(const void *const *rows, size_t at, int8x16_t flip, int8_t *out, size_t steps, const int R)
 {
     int32x4_t x[4], y[4];
     QNT_UNROLL
     for (int i = 0; i < 4; i++)
-        x[i] = vreinterpretq_s32_s8(veorq_s8(vld1q_s8((const int8_t *)r->row[i] + r->at + j), flip));
+        x[i] = vreinterpretq_s32_s8(veorq_s8(vld1q_s8((const int8_t *)rows[i] + at), flip));
     int32x4_t ab0 = vtrn1q_s32(x[0], x[1]), ab1 = vtrn2q_s32(x[0], x[1]);
     int32x4_t cd0 = vtrn1q_s32(x[2], x[3]), cd1 = vtrn2q_s32(x[2], x[3]);
     y[0] = vreinterpretq_s32_s64(vtrn1q_s64(vreinterpretq_s64_s32(ab0), vreinterpretq_s64_s32(cd0)));
@@ -98,30 +96,37 @@ QNT_INLINE void pack_block(const struct qnt_rows *r, size_t j, int8x16_t flip, i
 QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                      void *panel, const int R)
 {
+    const int8x16_t flip = vdupq_n_s8((int8_t)in_xor);
     struct qnt_rows r;
-    for (size_t row0 = 0; row0 < (size_t)R; row0 += 4) {
-        int8_t *out = (int8_t *)panel + 4 * row0;
-        qnt_rows_init(&r, rows, tap_k, k0, k, used, row0, 4);
-        while (qnt_rows_next(&r, 16)) {
-            for (size_t j = 0; j < r.bytes; j += 16, out += 16 * R) {
-                size_t bytes = r.bytes - j < 16 ? r.bytes - j : 16;
-                pack_block(&r, j, qnt_flip_neon(in_xor, bytes), out, (bytes + 3) / 4, R);
-            }
-        }
+    int8_t *out = panel;
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
+    while (qnt_rows_next(&r, 16)) {
+        size_t j = 0;
+        for (; j + 16 <= r.bytes; j += 16, out += 16 * R)
+            for (int s = 0; s < R; s += 4)
+                pack_block(r.row + s, r.at + j, flip, out + 4 * s, 4, R);
+        if (j < r.bytes)
+            for (int s = 0; s < R; s += 4)
+                pack_block(r.row + s, r.at + j, qnt_flip_neon(in_xor, r.bytes - j), out + 4 * s, (r.bytes - j + 3) / 4,
+                           R);
     }
 }
 
 static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                     void *panel)
 {
-    int8_t *out = panel;
+    const int8x16_t flip = vdupq_n_s8((int8_t)in_xor); /* A's padding meets zeros of W */
     struct qnt_rows r;
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, 0, 1);
+    int8_t *out = panel, part[16];
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, 1);
     while (qnt_rows_next(&r, 16)) {
-        for (size_t j = 0; j < r.bytes; j += 16, out += 16) {
-            size_t bytes = r.bytes - j < 16 ? r.bytes - j : 16;
-            int8x16_t x = vld1q_s8((const int8_t *)r.row[0] + r.at + j);
-            qnt_store_bytes_neon(out, veorq_s8(x, qnt_flip_neon(in_xor, bytes)), (uint32_t)(bytes + 3) / 4 * 4);
+        const int8_t *p = (const int8_t *)r.row[0] + r.at;
+        size_t j = 0;
+        for (; j + 16 <= r.bytes; j += 16, out += 16)
+            vst1q_s8(out, veorq_s8(vld1q_s8(p + j), flip));
+        if (j < r.bytes) {
+            vst1q_s8(part, veorq_s8(vld1q_s8(p + j), flip));
+            memcpy(out, part, (r.bytes - j + 3) / 4 * 4);
         }
     }
 }
@@ -156,11 +161,11 @@ PACK(16)
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
-QNT_TILE_STORE_NEON(2)
-QNT_TILE_STORE_NEON(3)
-QNT_TILE_STORE_NEON(4)
+QNT_TILE_STORE_NEON(store2, 2, 2)
+QNT_TILE_STORE_NEON(store3, 3, 1)
+QNT_TILE_STORE_NEON(store4, 4, 1)
 /* Costs in 1/16 cycle of a core with two SDOT a cycle, with half of the packing of A in the step. */
 TILE(1, 16, 2, pack_a1, store4, 50, 800)
-TILE(4, 16, 1, pack4, store4, 150, 1200)
-TILE(8, 8, 1, pack8, store2, 165, 1600)
+TILE(4, 16, 1, pack4, store4, 165, 1500)
+TILE(8, 8, 1, pack8, store2, 160, 1400)
 TILE(8, 12, 1, pack8, store3, 230, 2000)

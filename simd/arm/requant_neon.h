@@ -15,10 +15,15 @@ QNT_INLINE struct qnt_requant_neon qnt_requant_load_neon(const struct qnt_requan
                                      vdupq_n_s32(r->zero)};
 }
 
-QNT_INLINE int32x4_t qnt_requant_step_neon(int32x4_t acc, float32x4_t scale, const struct qnt_requant_neon *p)
+/* The code without zero: it may be added after narrowing. */
+QNT_INLINE int32x4_t qnt_requant_round_neon(int32x4_t acc, float32x4_t scale, const struct qnt_requant_neon *p)
 {
     float32x4_t v = vmulq_f32(vcvtq_f32_s32(acc), scale);
-    v = vminq_f32(vmaxq_f32(v, p->lo), p->hi);
-    return vaddq_s32(vcvtnq_s32_f32(v), p->zero);
+    return vcvtnq_s32_f32(vminq_f32(vmaxq_f32(v, p->lo), p->hi));
+}
+
+QNT_INLINE int32x4_t qnt_requant_step_neon(int32x4_t acc, float32x4_t scale, const struct qnt_requant_neon *p)
+{
+    return vaddq_s32(qnt_requant_round_neon(acc, scale, p), p->zero);
 }
 #endif

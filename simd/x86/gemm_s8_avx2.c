@@ -46,14 +46,14 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
 }
 
 /* Four rows (or the first two of them), 8 bytes of k: widened, and their 4 x 4 pairs transposed. */
-QNT_INLINE void pack_block(const struct qnt_rows *r, size_t j, __m128i flip, int16_t *out, size_t pairs, const int R,
-                           const int rows)
+QNT_INLINE void pack_block(const void *const *rows, size_t at, __m128i flip, int16_t *out, size_t pairs, const int R,
+                           const int n)
 {
     __m128i x[4];
     QNT_UNROLL
     for (int i = 0; i < 4; i++)
-        x[i] = _mm_cvtepi8_epi16(_mm_xor_si128(
-            _mm_loadl_epi64((const __m128i *)((const int8_t *)r->row[i < rows ? i : 0] + r->at + j)), flip));
+        x[i] = _mm_cvtepi8_epi16(
+            _mm_xor_si128(_mm_loadl_epi64((const __m128i *)((const int8_t *)rows[i < n ? i : 0] + at)), flip));
     __m128i ab0 = _mm_unpacklo_epi32(x[0], x[1]), ab1 = _mm_unpackhi_epi32(x[0], x[1]);
     __m128i cd0 = _mm_unpacklo_epi32(x[2], x[3]), cd1 = _mm_unpackhi_epi32(x[2], x[3]);
     __m128i y[4] = {_mm_unpacklo_epi64(ab0, cd0), _mm_unpackhi_epi64(ab0, cd0), _mm_unpacklo_epi64(ab1, cd1),
@@ -62,36 +62,37 @@ QNT_INLINE void pack_block(const struct qnt_rows *r, size_t j, __m128i flip, int
     for (size_t g = 0; g < 4; g++) {
         if (g >= pairs)
             break;
-        if (rows == 4)
+        if (n == 4)
             _mm_storeu_si128((__m128i *)(out + 2 * g * (size_t)R), y[g]);
         else
             _mm_storel_epi64((__m128i *)(out + 2 * g * (size_t)R), y[g]);
     }
 }
 
-QNT_INLINE void pack_strip(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                           int16_t *out, size_t row0, const int R, const int strip)
+QNT_INLINE void pack_blocks(const struct qnt_rows *r, size_t at, __m128i flip, int16_t *out, size_t pairs, const int R)
 {
-    struct qnt_rows r;
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, row0, (size_t)strip);
-    while (qnt_rows_next(&r, 8)) {
-        for (size_t j = 0; j < r.bytes; j += 8, out += 8 * R) {
-            size_t bytes = r.bytes - j < 8 ? r.bytes - j : 8;
-            /* the padding of k is never flipped */
-            __m128i flip = _mm_cvtsi64_si128((int64_t)(0x0101010101010101u * in_xor >> 8 * (8 - bytes)));
-            pack_block(&r, j, flip, out, (bytes + 1) / 2, R, strip);
-        }
-    }
+    int s = 0;
+    for (; s + 4 <= R; s += 4)
+        pack_block(r->row + s, r->at + at, flip, out + 2 * s, pairs, R, 4);
+    if (R % 4)
+        pack_block(r->row + s, r->at + at, flip, out + 2 * s, pairs, R, 2);
 }
 
 QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                      void *panel, const int R)
 {
-    size_t row0 = 0;
-    for (; row0 + 4 <= (size_t)R; row0 += 4)
-        pack_strip(rows, tap_k, k0, k, used, in_xor, (int16_t *)panel + 2 * row0, row0, R, 4);
-    if (R % 4)
-        pack_strip(rows, tap_k, k0, k, used, in_xor, (int16_t *)panel + 2 * row0, row0, R, 2);
+    const uint64_t flips = 0x0101010101010101u * in_xor; /* the padding of k is never flipped */
+    struct qnt_rows r;
+    int16_t *out = panel;
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
+    while (qnt_rows_next(&r, 8)) {
+        size_t j = 0;
+        for (; j + 8 <= r.bytes; j += 8, out += 8 * R)
+            pack_blocks(&r, j, _mm_cvtsi64_si128((int64_t)flips), out, 4, R);
+        if (j < r.bytes)
+            pack_blocks(&r, j, _mm_cvtsi64_si128((int64_t)(flips >> 8 * (8 - (r.bytes - j)))), out,
+                        (r.bytes - j + 1) / 2, R);
+    }
 }
 
 #define PACK(name, R)                                                                                                  \
@@ -111,7 +112,7 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
     int16_t *out = panel;
     struct qnt_rows r;
     const __m128i flip = _mm_set1_epi8((char)in_xor); /* A's padding meets zeros of W */
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, 0, 1);
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, 1);
     while (qnt_rows_next(&r, 8)) {
         for (size_t j = 0; j < r.bytes; j += 8, out += 8) {
             __m128i x = _mm_loadl_epi64((const __m128i *)((const int8_t *)r.row[0] + r.at + j));
