@@ -81,6 +81,12 @@ QNT_INLINE vf vf_of(vi v)
     return vcvtq_f32_s32(v);
 }
 
+QNT_INLINE vf vf_ldexp(vf x, vi e)
+{
+    vi half = e >> 1;
+    return x * (vf)((half + 127) << 23) * (vf)((e - half + 127) << 23);
+}
+
 QNT_INLINE vi vi_near(vf v)
 {
     return vcvtnq_s32_f32(v);

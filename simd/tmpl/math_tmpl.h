@@ -1,14 +1,9 @@
 /* The sequences of ref/math_one.h, a vector at a time. The operand of exp is limited to [-104, 100] instead of the
  * reference's two exits: the end points already give 0 and Inf, and every exponent stays in range. */
-QNT_INLINE vf pow2i(vi e)
-{
-    return (vf)((e + 127) << 23);
-}
-
 QNT_INLINE vf exp_v(vf x)
 {
     vf c = vf_max(vf_min(x, vf_set(100.0f)), vf_set(-104.0f)); /* no NaN from here on */
-    vi q = vi_near(c * 1.442695040888963407f), half = q >> 1;
+    vi q = vi_near(c * 1.442695040888963407f);
     vf k = vf_of(q);
     vf r = vf_fma(k, vf_set(-0.693145751953125f), c);
     r = vf_fma(k, vf_set(-1.428606765330187045e-06f), r);
@@ -19,7 +14,7 @@ QNT_INLINE vf exp_v(vf x)
     u = vf_fma(u, r, vf_set(0.166666671633720397949219f));
     u = vf_fma(u, r, vf_set(0.5f));
     u = vf_fma(r * r, u, r) + 1.0f;
-    return vf_or_nan(x, u * pow2i(half) * pow2i(q - half));
+    return vf_or_nan(x, vf_ldexp(u, q));
 }
 
 QNT_INLINE vf tanh_v(vf x)

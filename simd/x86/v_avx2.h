@@ -87,6 +87,12 @@ QNT_INLINE vi vi_near(vf v)
     return (vi)_mm256_cvtps_epi32(v);
 }
 
+QNT_INLINE vf vf_ldexp(vf x, vi e)
+{
+    vi half = e >> 1;
+    return x * (vf)((half + 127) << 23) * (vf)((e - half + 127) << 23);
+}
+
 /* Below -2^31 the conversion gives -2^31, which is the saturated value; above 2^31 it would too, hence the min. */
 QNT_INLINE vi vi_round(vf v)
 {

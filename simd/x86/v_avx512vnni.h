@@ -74,6 +74,11 @@ QNT_INLINE vi vi_near(vf v)
     return (vi)_mm512_cvtps_epi32(v);
 }
 
+QNT_INLINE vf vf_ldexp(vf x, vi e)
+{
+    return _mm512_scalef_ps(x, vf_of(e));
+}
+
 /* Below -2^31 the conversion gives -2^31, which is the saturated value; above 2^31 it would too, hence the min. */
 QNT_INLINE vi vi_round(vf v)
 {

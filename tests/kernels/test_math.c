@@ -54,6 +54,36 @@ START_TEST(exp_is_sleefs)
 END_TEST
 #endif
 
+/* Every usable variant of the unary functions on the same sweep, a block at a time. */
+START_TEST(variants_are_the_reference)
+{
+    static const struct {
+        const char *op;
+        qnt_exp_f32_fn *ref;
+    } ops[] = {{"exp_f32", qnt_exp_f32_ref}, {"tanh_f32", qnt_tanh_f32_ref}, {"sigmoid_f32", qnt_sigmoid_f32_ref}};
+    enum { BLOCK = 4096 };
+    static float x[BLOCK], want[BLOCK], y[BLOCK];
+    struct qnt_cpu_words words;
+    qnt_cpu_read(&words);
+    qnt_isa_set isas = qnt_cpu_found(&words);
+    for (uint64_t u = 0, end = UINT32_MAX; u <= end;) {
+        size_t n = 0;
+        for (; n < BLOCK && u <= end; n++, u += stride())
+            x[n] = from_bits((uint32_t)u);
+        ops[_i].ref(x, want, n);
+        for (const struct qnt_kernel_row *row = qnt_kernel_rows; row->op; row++) {
+            if (strcmp(row->op, ops[_i].op) || row->isa == QNT_ISA_ref || !(isas >> row->isa & 1))
+                continue;
+            ((qnt_exp_f32_fn *)row->fn)(x, y, n);
+            for (size_t i = 0; i < n; i++)
+                if (to_bits(y[i]) != to_bits(want[i]))
+                    ck_abort_msg("%s %s(%a): %a, reference %a", row->op, row->variant, (double)x[i], (double)y[i],
+                                 (double)want[i]);
+        }
+    }
+}
+END_TEST
+
 /* Distance of y from the true value, in ulp of the true value rounded to float32. */
 static double ulp_error(float y, double exact)
 {
@@ -154,6 +184,7 @@ int main(void)
 #else
     printf("1 skipped: exp against SLEEF, this build has none\n");
 #endif
+    tcase_add_loop_test(tc, variants_are_the_reference, 0, 3);
     tcase_add_loop_test(tc, functions_are_accurate, 0, 3);
     tcase_add_test(tc, fixed_points);
     tcase_add_test(tc, softmax_is_a_distribution);
