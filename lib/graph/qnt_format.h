@@ -29,8 +29,8 @@ enum {
     /* Limits of a reader of this version. */
     QNT_FILE_MAX_SECTIONS = 64,
     QNT_FILE_MAX_RECORD = 4096,
-    QNT_FILE_MAX_TENSORS = 1 << 16,
-    QNT_FILE_MAX_NODES = 1 << 16,
+    QNT_FILE_MAX_TENSORS = 1 << 14,
+    QNT_FILE_MAX_NODES = 1 << 14,
     QNT_FILE_MAX_NAME = 255,         /* bytes without the end */
     QNT_FILE_MAX_ATTRIBUTE = 1 << 20 /* kernel, stride, dilation, pad, groups */
 };

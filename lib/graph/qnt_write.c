@@ -1,0 +1,261 @@
+/* Writing .qnt files: the records are made and checked first; then constants go to a temporary file one by one, and the
+ * front of the file, which holds their checksums, last. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include "lib/graph/qnt_file.h"
+#include "lib/op/op.h"
+
+static uint32_t add_name(struct qnt_image *f, const char *text)
+{
+    size_t offset = f->names_bytes, n = strlen(text) + 1;
+    memcpy(f->names + offset, text, n);
+    f->names_bytes += n;
+    return (uint32_t)offset;
+}
+
+static void fill_tensor(struct qnt_image *f, const struct qnt_tensor *t, struct qnt_file_tensor *r)
+{
+    *r = (struct qnt_file_tensor){.name = add_name(f, t->name),
+                                  .type = (uint8_t)t->type,
+                                  .bits = (uint8_t)t->bits,
+                                  .rank = (uint8_t)t->rank,
+                                  .constant = t->constant,
+                                  .zero_point = t->zero,
+                                  .scales = t->scales,
+                                  .first_scale = (uint32_t)f->n_scales};
+    for (uint32_t d = 0; d < t->rank; d++)
+        r->dim[d] = t->dim[d];
+    if (t->scales)
+        memcpy(f->scale + f->n_scales, t->scale, t->scales * sizeof *t->scale);
+    f->n_scales += t->scales;
+    if (t->constant) {
+        r->offset = f->data_bytes;
+        r->bytes = qnt_stored_bytes(t->bits, qnt_tensor_count(t));
+        f->data_bytes = qnt_file_align(f->data_bytes + r->bytes);
+    }
+}
+
+static void fill_node(struct qnt_image *f, const struct qnt_node *n, struct qnt_file_node *r)
+{
+    const qnt_node_attr *a = &n->attr;
+    uint32_t name = add_name(f, n->name);
+    *r = (struct qnt_file_node){.name = name,
+                                .op = add_name(f, n->op->name),
+                                .inputs = n->n_in,
+                                .out = (uint32_t)n->out,
+                                .kernel = {a->kernel[0], a->kernel[1]},
+                                .stride = {a->stride[0], a->stride[1]},
+                                .dilation = {a->dilation[0], a->dilation[1]},
+                                .pad = {a->pad[0], a->pad[1], a->pad[2], a->pad[3]},
+                                .groups = a->groups,
+                                .lo = a->lo,
+                                .hi = a->hi,
+                                .epsilon = a->epsilon};
+    for (uint32_t k = 0; k < n->n_in; k++)
+        r->in[k] = (uint32_t)n->in[k];
+}
+
+static qnt_status make_image(const struct qnt_model *m, struct qnt_image *f)
+{
+    size_t names = 0, scales = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        names += strlen(m->tensor[i].name) + 1;
+        scales += m->tensor[i].scales;
+    }
+    for (size_t i = 0; i < m->n_nodes; i++)
+        names += strlen(m->node[i].name) + strlen(m->node[i].op->name) + 2;
+    if (m->input < 0 || m->output < 0)
+        return qnt_fail(QNT_ERR_STATE, "the model has no %s", m->input < 0 ? "input" : "output");
+    if (m->n_tensors > QNT_FILE_MAX_TENSORS || m->n_nodes > QNT_FILE_MAX_NODES || names > UINT32_MAX ||
+        scales > UINT32_MAX)
+        return qnt_fail(QNT_ERR_UNSUPPORTED, "%zu tensors and %zu nodes, a file holds %d and %d", m->n_tensors,
+                        m->n_nodes, QNT_FILE_MAX_TENSORS, QNT_FILE_MAX_NODES);
+    if (!(f->tensor = qnt_alloc_array(f->ctx, m->n_tensors, sizeof *f->tensor, "the records of a .qnt file")) ||
+        !(f->node = qnt_alloc_array(f->ctx, m->n_nodes, sizeof *f->node, "the records of a .qnt file")) ||
+        !(f->scale = qnt_alloc_array(f->ctx, scales, sizeof *f->scale, "the scales of a .qnt file")) ||
+        !(f->names = qnt_alloc(f->ctx, names, "the names of a .qnt file")))
+        return QNT_ERR_NOMEM;
+    f->model.input = (uint32_t)m->input;
+    f->model.output = (uint32_t)m->output;
+    memcpy(f->model.mean, m->mean, sizeof m->mean);
+    memcpy(f->model.deviation, m->deviation, sizeof m->deviation);
+    for (; f->n_tensors < m->n_tensors; f->n_tensors++)
+        fill_tensor(f, &m->tensor[f->n_tensors], &f->tensor[f->n_tensors]);
+    for (; f->n_nodes < m->n_nodes; f->n_nodes++)
+        fill_node(f, &m->node[f->n_nodes], &f->node[f->n_nodes]);
+    qnt_status status = qnt_image_check(f);
+    if (status) /* the texts speak of sections; the model cannot be put into them */
+        return qnt_fail_in(QNT_ERR_UNSUPPORTED, "the model cannot be stored");
+    return QNT_OK;
+}
+
+/* Where the sections lie; no checksums yet. Returns the size of the file. */
+static uint64_t lay_out(const struct qnt_image *f, struct qnt_file_section *table)
+{
+    const struct {
+        size_t entry, bytes;
+    } part[QNT_FILE_KINDS] = {
+        {sizeof f->model, sizeof f->model},
+        {sizeof *f->tensor, f->n_tensors * sizeof *f->tensor},
+        {sizeof *f->node, f->n_nodes * sizeof *f->node},
+        {1, f->names_bytes},
+        {sizeof *f->scale, f->n_scales * sizeof *f->scale},
+        {1, f->data_bytes},
+    };
+    uint64_t offset = qnt_file_align(sizeof(struct qnt_file_header) + QNT_FILE_KINDS * sizeof *table);
+    for (uint32_t i = 0; i < QNT_FILE_KINDS; i++) {
+        table[i] = (struct qnt_file_section){
+            .kind = i + 1, .entry_bytes = (uint32_t)part[i].entry, .offset = offset, .bytes = part[i].bytes};
+        offset = qnt_file_align(offset + part[i].bytes);
+    }
+    return offset;
+}
+
+/* Header, table and all sections before the data, with their checksums, into `front`. */
+static void fill_front(const struct qnt_image *f, struct qnt_file_section *table, uint64_t file_bytes, uint8_t *front)
+{
+    const void *part[] = {&f->model, f->tensor, f->node, f->names, f->scale};
+    size_t table_bytes = QNT_FILE_KINDS * sizeof *table;
+    struct qnt_file_header h = {
+        .major = QNT_FILE_MAJOR, .minor = QNT_FILE_MINOR, .sections = QNT_FILE_KINDS, .file_bytes = file_bytes};
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        memcpy(front + table[i].offset, part[i], table[i].bytes);
+        table[i].hash = XXH3_64bits(part[i], table[i].bytes);
+    }
+    memcpy(h.magic, QNT_FILE_MAGIC, sizeof h.magic);
+    memcpy(front, &h, sizeof h);
+    memcpy(front + sizeof h, table, table_bytes);
+    h.hash = XXH3_64bits(front, sizeof h + table_bytes);
+    memcpy(front, &h, sizeof h);
+}
+
+static qnt_status write_at(int fd, const void *data, size_t bytes, uint64_t offset)
+{
+    const uint8_t *from = data;
+    while (bytes) {
+        ssize_t n = pwrite(fd, from, bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return qnt_fail(QNT_ERR_IO, "writing %zu bytes at %llu: %s", bytes, (unsigned long long)offset,
+                            n ? strerror(errno) : "no progress");
+        from += n;
+        bytes -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+    return QNT_OK;
+}
+
+static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_tensor *t, struct qnt_file_tensor *r,
+                                 uint64_t at)
+{
+    if (t->type != QNT_S8 || t->bits == 8) {
+        r->hash = XXH3_64bits(t->data, r->bytes);
+        return write_at(fd, t->data, r->bytes, at);
+    }
+    size_t n = qnt_tensor_count(t);
+    uint8_t *packed = qnt_alloc(ctx, r->bytes, t->name);
+    if (!packed)
+        return QNT_ERR_NOMEM;
+    size_t good = qnt_codes_pack(t->data, n, t->bits, packed);
+    qnt_status status;
+    if (good < n)
+        status = qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %d, which needs more than %u bits", t->name, good,
+                          ((const int8_t *)t->data)[good], t->bits);
+    else
+        status = write_at(fd, packed, r->bytes, at);
+    r->hash = XXH3_64bits(packed, r->bytes);
+    qnt_release(ctx, packed);
+    return status;
+}
+
+static qnt_status write_file(int fd, const struct qnt_model *m, struct qnt_image *f)
+{
+    struct qnt_file_section table[QNT_FILE_KINDS];
+    uint64_t file_bytes = lay_out(f, table), data = table[QNT_FILE_DATA - 1].offset;
+    qnt_status status = QNT_OK;
+    for (size_t i = 0; i < m->n_tensors && !status; i++)
+        if (m->tensor[i].constant)
+            status = write_constant(fd, f->ctx, &m->tensor[i], &f->tensor[i], data + f->tensor[i].offset);
+    if (status)
+        return status;
+    uint8_t *front = qnt_alloc(f->ctx, data, "the front of a .qnt file");
+    if (!front)
+        return QNT_ERR_NOMEM;
+    fill_front(f, table, file_bytes, front);
+    status = write_at(fd, front, data, 0);
+    qnt_release(f->ctx, front);
+    if (!status && (ftruncate(fd, (off_t)file_bytes) || fsync(fd))) /* zeros after the last constant */
+        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    return status;
+}
+
+/* A new file beside `path`, under a name nobody uses. name: room for the path and 32 bytes. */
+static int open_temporary(const char *path, char *name, size_t room)
+{
+    int fd = -1;
+    for (int i = 0; i < 1000 && fd < 0; i++) {
+        snprintf(name, room, "%s.%ld.%d.tmp", path, (long)getpid(), i);
+        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    return fd;
+}
+
+/* Makes the rename last. Some file systems cannot: the file is whole either way. */
+static void sync_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path] = '\0';
+    int fd = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+static qnt_status save(const struct qnt_model *m, struct qnt_image *f, const char *path)
+{
+    qnt_status status = make_image(m, f);
+    if (status)
+        return status;
+    size_t room = strlen(path) + 32;
+    char *name = qnt_alloc(m->ctx, room, "a file name");
+    if (!name)
+        return QNT_ERR_NOMEM;
+    int fd = open_temporary(path, name, room);
+    if (fd < 0) {
+        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    } else {
+        status = write_file(fd, m, f);
+        if (close(fd) && !status)
+            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+        if (!status && rename(name, path))
+            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+        if (status)
+            unlink(name);
+        else
+            sync_folder(name);
+    }
+    qnt_release(m->ctx, name);
+    return status;
+}
+
+qnt_status qnt_model_save(const qnt_model *model, const char *path)
+{
+    struct qnt_image f;
+    if (!model || !path)
+        return qnt_fail(QNT_ERR_ARG, "qnt_model_save: a pointer is NULL");
+    memset(&f, 0, sizeof f);
+    f.ctx = model->ctx;
+    qnt_status status = save(model, &f, path);
+    qnt_image_release(&f);
+    return status ? qnt_fail_in(status, "%s", path) : QNT_OK;
+}

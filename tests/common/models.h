@@ -1,0 +1,13 @@
+#ifndef TESTS_COMMON_MODELS_H
+#define TESTS_COMMON_MODELS_H
+/* Small models that have every kind of tensor: input 6 x 6 x 3, output 4. The same values on every call. */
+#include <qnt/model.h>
+
+enum { TEST_MODEL_IN = 6 * 6 * 3, TEST_MODEL_OUT = 4 };
+/* conv2d, relu, maxpool, flatten, fully_connected (without bias), softmax. By the public builder. */
+qnt_status test_model_float(qnt_ctx *ctx, qnt_model **out);
+/* The same between quantize and dequantize, weights of `bits`, per channel, s32 biases. Internal builder. */
+qnt_status test_model_quantized(qnt_ctx *ctx, uint32_t bits, qnt_model **out);
+/* n input values. */
+void test_model_images(float *dst, size_t n);
+#endif

@@ -1,0 +1,291 @@
+/* .qnt files: what is written is read back the same, constants lie in the mapping, and what is no good file is refused
+ * with a text that names it. Damage and hostile bytes: test_qnt_hostile.c. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "lib/graph/qnt_file.h"
+#include "tests/common/models.h"
+#include "tests/common/qnt_bytes.h"
+#include "unit.h"
+
+static qnt_ctx *ctx;
+static char folder[] = "/tmp/qnt-file-XXXXXX", path[64], other[64];
+
+static void setup(void)
+{
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/model.qnt", folder);
+    snprintf(other, sizeof other, "%s/other.qnt", folder);
+    ck_assert_int_eq(qnt_ctx_create(NULL, &ctx), QNT_OK);
+}
+
+static void teardown(void)
+{
+    qnt_ctx_free(ctx);
+    unlink(path);
+    unlink(other);
+    ck_assert_int_eq(rmdir(folder), 0); /* no temporary file stays */
+}
+
+#define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
+
+static void refuses(qnt_status got, qnt_status status, const char *text)
+{
+    ck_assert_msg(got == status && strstr(qnt_last_error(), text), "status %d, '%s'; expected %d, '%s'", (int)got,
+                  qnt_last_error(), (int)status, text);
+}
+
+static qnt_model *model_of(int i) /* 0: float, else quantized with i + 1 bits */
+{
+    qnt_model *m = NULL;
+    if (i == 0)
+        OK(test_model_float(ctx, &m));
+    else
+        OK(test_model_quantized(ctx, (uint32_t)i + 1, &m));
+    return m;
+}
+
+static void same_tensor(const struct qnt_tensor *a, const struct qnt_tensor *b)
+{
+    ck_assert_str_eq(a->name, b->name);
+    ck_assert_int_eq(a->type, b->type);
+    ck_assert_uint_eq(a->bits, b->bits);
+    ck_assert_uint_eq(a->rank, b->rank);
+    ck_assert_mem_eq(a->dim, b->dim, a->rank * sizeof *a->dim);
+    ck_assert_int_eq(a->constant, b->constant);
+    ck_assert_int_eq(a->zero, b->zero);
+    ck_assert_uint_eq(a->scales, b->scales);
+    if (a->scales)
+        ck_assert_mem_eq(a->scale, b->scale, a->scales * sizeof *a->scale);
+    if (a->constant)
+        ck_assert_mem_eq(a->data, b->data, qnt_tensor_count(a) * qnt_dtype_size(a->type));
+}
+
+static void same_model(const qnt_model *a, const qnt_model *b)
+{
+    ck_assert_uint_eq(a->n_tensors, b->n_tensors);
+    ck_assert_uint_eq(a->n_nodes, b->n_nodes);
+    ck_assert_int_eq(a->input, b->input);
+    ck_assert_int_eq(a->output, b->output);
+    ck_assert_mem_eq(a->mean, b->mean, sizeof a->mean);
+    ck_assert_mem_eq(a->deviation, b->deviation, sizeof a->deviation);
+    for (size_t i = 0; i < a->n_tensors; i++)
+        same_tensor(&a->tensor[i], &b->tensor[i]);
+    for (size_t i = 0; i < a->n_nodes; i++) {
+        const struct qnt_node *m = &a->node[i], *n = &b->node[i];
+        ck_assert_str_eq(m->name, n->name);
+        ck_assert_ptr_eq(m->op, n->op);
+        ck_assert_uint_eq(m->n_in, n->n_in);
+        ck_assert_mem_eq(m->in, n->in, m->n_in * sizeof *m->in);
+        ck_assert_int_eq(m->out, n->out);
+        ck_assert_mem_eq(&m->attr, &n->attr, sizeof m->attr);
+    }
+}
+
+static void same_file(const char *a, const char *b)
+{
+    struct qnt_bytes x = qnt_bytes_read(a), y = qnt_bytes_read(b);
+    ck_assert_uint_eq(x.n, y.n);
+    ck_assert_mem_eq(x.data, y.data, x.n);
+    free(x.data);
+    free(y.data);
+}
+
+START_TEST(model_comes_back_the_same)
+{
+    qnt_model *m = model_of(_i), *mapped, *copied;
+    OK(qnt_model_save(m, path));
+    OK(qnt_model_load(ctx, path, &mapped));
+    struct qnt_bytes b = qnt_bytes_read(path);
+    memmove(b.data + 1, b.data, b.n); /* any alignment will do; there is one byte more */
+    OK(qnt_model_load_memory(ctx, b.data + 1, b.n, &copied));
+    free(b.data);
+    same_model(m, mapped);
+    same_model(m, copied);
+    OK(qnt_model_save(copied, other));
+    same_file(path, other);
+    qnt_model_free(m);
+    qnt_model_free(mapped);
+    qnt_model_free(copied);
+}
+END_TEST
+
+START_TEST(constants_lie_in_the_mapping)
+{
+    qnt_model *m = model_of(_i), *mapped;
+    OK(qnt_model_save(m, path));
+    OK(qnt_model_load(ctx, path, &mapped));
+    for (size_t i = 0; i < mapped->n_tensors; i++) {
+        const struct qnt_tensor *t = &mapped->tensor[i];
+        if (!t->constant)
+            continue;
+        uintptr_t at = (uintptr_t)t->data - (uintptr_t)mapped->map;
+        bool packed = t->type == QNT_S8 && t->bits < 8;
+        ck_assert_int_eq(at < mapped->map_bytes, !packed);
+        ck_assert_int_eq(t->owns_data, packed);
+        ck_assert_uint_eq((uintptr_t)t->data % QNT_FILE_ALIGN, 0);
+    }
+    qnt_model_free(m);
+    qnt_model_free(mapped);
+}
+END_TEST
+
+START_TEST(weight_bytes_are_those_of_the_file)
+{
+    qnt_model *m = model_of(_i);
+    uint64_t stored = 0, nodes = 0;
+    OK(qnt_model_save(m, path));
+    struct qnt_bytes b = qnt_bytes_read(path);
+    struct qnt_file_section e = qnt_bytes_section(b, QNT_FILE_TENSORS);
+    for (uint64_t at = 0; at < e.bytes; at += e.entry_bytes) {
+        struct qnt_file_tensor t;
+        memcpy(&t, b.data + e.offset + at, sizeof t);
+        stored += t.bytes;
+    }
+    for (size_t i = 0; i < qnt_model_node_count(m); i++) {
+        qnt_node_info info;
+        OK(qnt_model_node(m, i, &info));
+        nodes += info.weight_bytes;
+    }
+    ck_assert_uint_eq(qnt_model_weight_bytes(m), stored);
+    ck_assert_uint_eq(nodes, stored);
+    free(b.data);
+    qnt_model_free(m);
+}
+END_TEST
+
+START_TEST(file_keeps_its_layout)
+{
+    /* A change of these numbers is a change of the format: the version must say so. */
+    qnt_model *m = model_of(2);
+    OK(qnt_model_save(m, path));
+    struct qnt_bytes b = qnt_bytes_read(path);
+    static const uint8_t head[] = {0x89, 'Q', 'N', 'T', '\r', '\n', 0x1a, '\n', 1, 0, 0, 0, 6, 0, 0, 0};
+    ck_assert_mem_eq(b.data, head, sizeof head);
+    uint64_t end = 256;
+    for (unsigned k = QNT_FILE_MODEL; k <= QNT_FILE_DATA; k++) {
+        struct qnt_file_section e = qnt_bytes_section(b, k);
+        ck_assert_uint_eq(e.kind, k);
+        ck_assert_uint_eq(e.offset, end);
+        end = (e.offset + e.bytes + 63) / 64 * 64;
+    }
+    ck_assert_uint_eq(end, b.n);
+    struct qnt_file_section data = qnt_bytes_section(b, QNT_FILE_DATA);
+    /* 3-bit codes of conv.weight begin with -4, 3: 100b, 011b from the low end up. */
+    ck_assert_uint_eq(b.data[data.offset] & 0x3f, 0x1c);
+    free(b.data);
+    qnt_model_free(m);
+}
+END_TEST
+
+START_TEST(codes_of_every_width)
+{
+    uint32_t bits = (uint32_t)_i;
+    int8_t src[67], back[67];
+    uint8_t packed[67];
+    int32_t half = 1 << (bits - 1);
+    for (size_t n = 0; n <= sizeof src; n++) {
+        size_t bytes = (size_t)qnt_stored_bytes(bits, n);
+        for (size_t i = 0; i < n; i++)
+            src[i] = (int8_t)((int32_t)((i * 37 + n) % (size_t)(2 * half)) - half);
+        memset(packed, 0xee, sizeof packed);
+        memset(back, 0x55, sizeof back);
+        ck_assert_uint_eq(qnt_codes_pack(src, n, bits, packed), n);
+        ck_assert(bytes == sizeof packed || packed[bytes] == 0xee);
+        ck_assert(qnt_codes_unpack(packed, n, bits, back));
+        ck_assert_mem_eq(src, back, n);
+        ck_assert(n == sizeof back || back[n] == 0x55);
+        if (n * bits % 8) {
+            packed[bytes - 1] |= 0x80;
+            ck_assert(!qnt_codes_unpack(packed, n, bits, back));
+        }
+    }
+    src[5] = (int8_t)half;
+    ck_assert_uint_eq(qnt_codes_pack(src, 9, bits, packed), 5);
+    src[5] = (int8_t)(-half - 1);
+    ck_assert_uint_eq(qnt_codes_pack(src, 9, bits, packed), 5);
+}
+END_TEST
+
+START_TEST(what_is_no_model_is_refused)
+{
+    qnt_model *m = (qnt_model *)&ctx, *untouched = m;
+    refuses(qnt_model_load(ctx, path, &m), QNT_ERR_IO, "model.qnt: No such file");
+    refuses(qnt_model_load(ctx, folder, &m), QNT_ERR_IO, "not a regular file");
+    refuses(qnt_model_load(ctx, "/dev/zero", &m), QNT_ERR_IO, "/dev/zero: not a regular file");
+    ck_assert_int_eq(mkfifo(other, 0600), 0);
+    refuses(qnt_model_load(ctx, other, &m), QNT_ERR_IO, "not a regular file");
+    FILE *f = fopen(path, "wb");
+    fclose(f);
+    refuses(qnt_model_load(ctx, path, &m), QNT_ERR_FORMAT,
+            "model.qnt: header: the file has 0 bytes, expected at least");
+    f = fopen(path, "wb");
+    for (int i = 0; i < 100; i++)
+        fputs("text ", f);
+    fclose(f);
+    refuses(qnt_model_load(ctx, path, &m), QNT_ERR_FORMAT, "not a .qnt file");
+    refuses(qnt_model_load_memory(ctx, "", 0, &m), QNT_ERR_FORMAT, "memory: header: the file has 0 bytes");
+    refuses(qnt_model_load_memory(ctx, NULL, 0, &m), QNT_ERR_ARG, "NULL");
+    refuses(qnt_model_load(ctx, NULL, &m), QNT_ERR_ARG, "NULL");
+    ck_assert_ptr_eq(m, untouched);
+}
+END_TEST
+
+START_TEST(what_cannot_be_written_is_refused)
+{
+    char nowhere[128];
+    qnt_model *m = model_of(3), *empty;
+    snprintf(nowhere, sizeof nowhere, "%s/none/model.qnt", folder);
+    refuses(qnt_model_save(m, nowhere), QNT_ERR_IO, "none/model.qnt: No such file");
+    refuses(qnt_model_save(m, folder), QNT_ERR_IO, "directory");
+    refuses(qnt_model_save(m, NULL), QNT_ERR_ARG, "NULL");
+    OK(qnt_model_new(ctx, &empty));
+    refuses(qnt_model_save(empty, path), QNT_ERR_STATE, "no input");
+    qnt_model_free(empty);
+    struct qnt_tensor *w = &m->tensor[qnt_model_find(m, "conv.weight")];
+    int8_t *code = w->data, kept = code[4];
+    code[4] = 8;
+    refuses(qnt_model_save(m, path), QNT_ERR_RANGE, "'conv.weight': code 4 is 8, which needs more than 4 bits");
+    code[4] = kept;
+    w->scale[1] = -1.0f;
+    refuses(qnt_model_save(m, path), QNT_ERR_UNSUPPORTED, "'conv.weight': scale 1 is -1");
+    ck_assert_int_ne(access(path, F_OK), 0);
+    qnt_model_free(m);
+}
+END_TEST
+
+START_TEST(saving_replaces_the_file_whole)
+{
+    qnt_model *m = model_of(0), *mapped, *again;
+    OK(qnt_model_save(m, path));
+    OK(qnt_model_load(ctx, path, &mapped));
+    OK(qnt_model_save(mapped, path)); /* over the file that it maps */
+    same_model(m, mapped);
+    OK(qnt_model_load(ctx, path, &again));
+    same_model(m, again);
+    qnt_model_free(m);
+    qnt_model_free(mapped);
+    qnt_model_free(again);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("qnt_file");
+    TCase *tc = tcase_create("qnt_file");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, model_comes_back_the_same, 0, 8);
+    tcase_add_loop_test(tc, constants_lie_in_the_mapping, 0, 8);
+    tcase_add_loop_test(tc, weight_bytes_are_those_of_the_file, 0, 8);
+    tcase_add_test(tc, file_keeps_its_layout);
+    tcase_add_loop_test(tc, codes_of_every_width, 2, 8);
+    tcase_add_test(tc, what_is_no_model_is_refused);
+    tcase_add_test(tc, what_cannot_be_written_is_refused);
+    tcase_add_test(tc, saving_replaces_the_file_whole);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}

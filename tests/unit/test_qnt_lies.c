@@ -1,0 +1,209 @@
+/* Lies in .qnt files, behind right checksums: each is refused with a text that names section, thing, expected and
+ * found. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tests/common/hostile.h"
+#include "unit.h"
+
+static struct hostile *const h = &hostile;
+
+/* Sets bytes at `offset` of record i of a section, makes the checksums right, and expects this text. */
+static void lie(enum qnt_file_kind kind, size_t i, size_t offset, const void *value, size_t bytes, qnt_status status,
+                const char *text)
+{
+    qnt_model *m = NULL;
+    struct qnt_file_section e = qnt_bytes_section(h->good, kind);
+    memcpy(h->bad.data + e.offset + i * e.entry_bytes + offset, value, bytes);
+    qnt_bytes_rehash(h->bad);
+    hostile_refused("entry", i, text);
+    ck_assert_msg(hostile_load(h->bad.data, h->bad.n, &m) == status, "'%s': not status %d", text, (int)status);
+    memcpy(h->bad.data, h->good.data, h->good.n);
+}
+#define FIELD(kind, record, i, field, number, text)                                                                    \
+    do {                                                                                                               \
+        record r_;                                                                                                     \
+        r_.field = number;                                                                                             \
+        lie(kind, i, offsetof(record, field), &r_.field, sizeof r_.field, QNT_ERR_FORMAT, text);                       \
+    } while (0)
+#define TENSOR(i, field, number, text) FIELD(QNT_FILE_TENSORS, struct qnt_file_tensor, i, field, number, text)
+#define NODE(i, field, number, text) FIELD(QNT_FILE_NODES, struct qnt_file_node, i, field, number, text)
+#define MODEL(field, number, text) FIELD(QNT_FILE_MODEL, struct qnt_file_model, 0, field, number, text)
+
+START_TEST(lies_of_tensors_are_named)
+{
+    TENSOR(0, name, 3, "tensors: 0: name at offset 3 of the names, expected 0");
+    TENSOR(5, name, 0, "tensors: 5: name at offset 0");
+    TENSOR(2, type, 9, "tensors: 'conv.weight': type 9, expected 1 to 4");
+    TENSOR(2, bits, 9, "tensors: 'conv.weight': 9 bits, expected 2 to 8");
+    TENSOR(2, bits, 1, "tensors: 'conv.weight': 1 bits, expected 2 to 8");
+    TENSOR(3, bits, 8, "tensors: 'conv.bias': 8 bits, expected 32 to 32");
+    TENSOR(2, bits, 4, "tensors: 'conv.weight': 51 bytes at offset 0 of the data, expected 68 at 0");
+    TENSOR(0, rank, 0, "tensors: 'image': rank 0, expected 1 to 4");
+    TENSOR(2, rank, 5, "tensors: 'conv.weight': rank 5");
+    TENSOR(3, constant, 2, "tensors: 'conv.bias': constant is 2");
+    TENSOR(1, zero_point, 128, "tensors: 'image.q': zero point 128, expected -128 to 127");
+    TENSOR(2, zero_point, 4, "tensors: 'conv.weight': zero point 4, expected -4 to 3");
+    TENSOR(0, scales, 1, "tensors: 'image': 1 scales of a float tensor");
+    TENSOR(4, scales, 5, "tensors: 'conv': 5 scales, expected 0, 1");
+    TENSOR(2, scales, 4000000000u, "tensors: 'conv.weight': 4000000000 scales");
+    TENSOR(3, first_scale, 4, "tensors: 'conv.bias': first scale 4, expected 6");
+    TENSOR(0, zero, 1, "tensors: 'image': a reserved field");
+    TENSOR(0, dim[0], 0, "tensors: 'image': dimension 0 is 0");
+    TENSOR(0, dim[3], 1, "tensors: 'image': dimension 3 past the rank is 1");
+    TENSOR(0, dim[1], UINT64_MAX, "tensors: 'image': dimension 1 is 18446744073709551615");
+    TENSOR(0, dim[1], UINT64_C(1) << 40, "tensors: 'image': dimension 1 is 1099511627776, expected 1 to");
+    TENSOR(0, dim[1], (UINT64_C(1) << 40) / 6, "tensors: 'image': dimension 2 is 3, expected 1 to 1");
+    TENSOR(2, dim[0], UINT64_C(1) << 62, "tensors: 'conv.weight': ");
+    TENSOR(3, dim[0], 6, "tensors: 'conv.bias': 5 scales, expected 0, 1 or one per channel");
+    TENSOR(3, offset, 0, "tensors: 'conv.bias': 20 bytes at offset 0 of the data, expected 20 at 64");
+    TENSOR(8, bytes, UINT64_MAX, "tensors: 'fc.weight': 18446744073709551615 bytes");
+    TENSOR(0, hash, 1, "tensors: 'image': a checksum without data");
+    TENSOR(4, dim[0], 7, "nodes: 'conv': the output is 6 x 6 x 5, but the file says 7 x 6 x 5");
+    TENSOR(6, dim[1], 4, "nodes: 'pool': the output is 3 x 3 x 5, but the file says 3 x 4 x 5");
+    TENSOR(3, constant, 0, "tensors: 'conv.bias': 5 scales");
+    for (int i = 0; i < 4; i++) {
+        static const uint32_t scale[] = {0, 0x80000000u, 0x7f800000u, 0x7fc00000u}; /* 0, -0, Inf, NaN */
+        lie(QNT_FILE_SCALES, 3, 0, &scale[i], 4, QNT_ERR_FORMAT, "scales: 'conv.weight': scale 2 is ");
+    }
+}
+END_TEST
+
+START_TEST(lies_of_nodes_and_model_are_named)
+{
+    static const char bell[] = "\a", newer[] = "warp";
+    MODEL(input, 11, "model: input 11 and output 10, expected tensors below 11");
+    MODEL(output, UINT32_MAX, "model: input 0 and output 4294967295");
+    MODEL(input, 4, "model: the input, tensor 4, is made by node 1");
+    MODEL(output, 2, "model: the output, tensor 2, is a constant");
+    MODEL(input, 2, "tensors: 'image': neither a constant");
+    MODEL(zero, 1, "model: a reserved field");
+    MODEL(deviation[1], 0.0f, "model: mean 0 and deviation 0 of channel 1");
+    NODE(1, inputs, 0, "nodes: 'conv': 0 inputs, expected 2 to 3 for conv2d");
+    NODE(1, inputs, UINT32_MAX, "nodes: 'conv': 4294967295 inputs");
+    NODE(1, in[0], 4, "nodes: 'conv': input 0 is tensor 4, expected one before the output, 4");
+    NODE(1, in[1], UINT32_MAX, "nodes: 'conv': input 1 is tensor 4294967295");
+    NODE(1, in[5], 1, "nodes: 'conv': unused input 5 is 1");
+    NODE(1, out, 3, "nodes: 'conv': the output is tensor 3, expected an activation");
+    NODE(1, out, 11, "nodes: 'conv': the output is tensor 11");
+    NODE(2, out, 4, "nodes: 'relu': ");
+    NODE(1, kernel[0], UINT32_MAX, "nodes: 'conv': kernel height is 4294967295");
+    NODE(1, pad[3], 1u << 21, "nodes: 'conv': right pad is 2097152");
+    NODE(1, groups, 2, "nodes: ");
+    NODE(3, stride[0], 1, "nodes: 'pool': the output is 5 x 3 x 5, but the file says 3 x 3 x 5");
+    NODE(3, stride[1], 0, "nodes: 'pool': an attribute is 0");
+    NODE(5, groups, 0, "nodes: 'fc': an attribute is 0");
+    NODE(1, epsilon, NAN, "nodes: 'conv': bounds");
+    NODE(2, in[0], 0, "nodes: ");
+    uint32_t one = 1;
+    lie(QNT_FILE_MODEL, 0, offsetof(struct qnt_file_model, requantize), &one, 4, QNT_ERR_UNSUPPORTED,
+        "model: requantize mode 1 is unknown");
+    lie(QNT_FILE_NAMES, 1, 0, bell, 1, QNT_ERR_FORMAT, "names: name of tensors 0 holds the control character 0x07");
+    lie(QNT_FILE_NAMES, 0, 0, "", 1, QNT_ERR_FORMAT, "names: name of tensors 0 is empty");
+    const char *names = (const char *)h->good.data + qnt_bytes_section(h->good, QNT_FILE_NAMES).offset;
+    size_t at = 0; /* of "maxpool" */
+    while (strcmp(names + at, "maxpool"))
+        at += strlen(names + at) + 1;
+    lie(QNT_FILE_NAMES, at + 3, 0, newer, 4, QNT_ERR_UNSUPPORTED, "nodes: 'pool': the op 'maxwarp' is unknown");
+    lie(QNT_FILE_DATA, 0, 50, "\xff", 1, QNT_ERR_FORMAT, "data: 'conv.weight': spare bits");
+    lie(QNT_FILE_DATA, 0, 51, "\1", 1, QNT_ERR_FORMAT, "padding after the data of conv.weight");
+}
+END_TEST
+
+/* Header and table, rehashed. */
+static void front(size_t offset, const void *value, size_t bytes, const char *text)
+{
+    memcpy(h->bad.data + offset, value, bytes);
+    qnt_bytes_rehash(h->bad);
+    hostile_refused("header byte", offset, text);
+    memcpy(h->bad.data, h->good.data, h->good.n);
+}
+
+START_TEST(lies_of_the_header_are_named)
+{
+    const size_t table = sizeof(struct qnt_file_header), step = sizeof(struct qnt_file_section);
+    uint16_t two = 2, none = 0;
+    uint32_t many = UINT32_MAX, five = 5, seven = 7;
+    uint64_t huge = UINT64_MAX - 63, odd = 1;
+    front(offsetof(struct qnt_file_header, major), &two, 2, "header: format version 2.0, this library");
+    front(offsetof(struct qnt_file_header, major), &none, 2, "header: format version 0");
+    front(offsetof(struct qnt_file_header, sections), &many, 4, "header: 4294967295 sections");
+    front(offsetof(struct qnt_file_header, sections), &five, 4, "header: 5 sections");
+    front(offsetof(struct qnt_file_header, file_bytes), &huge, 8, "expected 18446744073709551552");
+    front(offsetof(struct qnt_file_header, zero), &odd, 1, "header: a reserved byte");
+    front(table + step, &seven, 4, "table: entry 1 is of kind 7, expected 2, tensors");
+    for (size_t i = 0; i < QNT_FILE_KINDS; i++) {
+        size_t at = table + i * step;
+        front(at + offsetof(struct qnt_file_section, offset), &huge, 8, "table: ");
+        front(at + offsetof(struct qnt_file_section, offset), &odd, 8, "table: ");
+        front(at + offsetof(struct qnt_file_section, bytes), &huge, 8, "table: ");
+        front(at + offsetof(struct qnt_file_section, entry_bytes), &none, 2, "table: ");
+        front(at + offsetof(struct qnt_file_section, entry_bytes), &many, 4, "table: ");
+    }
+    front(table + 5 * step + offsetof(struct qnt_file_section, hash), &odd, 8, "table: data: ");
+}
+END_TEST
+
+/* The file with its node records `grow` bytes longer and, when `section` is set, a seventh section; as a later minor
+ * version would write it. Only for a file whose table has room up to the first section. */
+static struct qnt_bytes later_version(size_t grow, int section)
+{
+    struct qnt_file_header head;
+    struct qnt_file_section e[QNT_FILE_KINDS + 1];
+    struct qnt_bytes b = {calloc(1, h->good.n + 65536), 0};
+    size_t used = QNT_FILE_KINDS + (section != 0);
+    memcpy(&head, h->good.data, sizeof head);
+    memcpy(e, h->good.data + sizeof head, QNT_FILE_KINDS * sizeof *e);
+    b.n = (sizeof head + used * sizeof *e + 63) / 64 * 64;
+    for (size_t k = 0; k < QNT_FILE_KINDS; k++) {
+        size_t more = k + 1 == QNT_FILE_NODES ? grow : 0, step = e[k].entry_bytes;
+        size_t n = step == 1 ? 1 : (size_t)e[k].bytes / step, bytes = step == 1 ? (size_t)e[k].bytes : step;
+        for (size_t i = 0; i < n; i++)
+            memcpy(b.data + b.n + i * (bytes + more), h->good.data + e[k].offset + i * bytes, bytes);
+        e[k].offset = b.n;
+        e[k].bytes = n * (bytes + more);
+        e[k].entry_bytes += (uint32_t)more;
+        b.n = (b.n + (size_t)e[k].bytes + 63) / 64 * 64;
+    }
+    e[QNT_FILE_KINDS] = (struct qnt_file_section){.kind = 7, .entry_bytes = 1, .offset = b.n};
+    head.minor = 1;
+    head.sections = (uint32_t)used;
+    head.file_bytes = b.n;
+    memcpy(b.data, &head, sizeof head);
+    memcpy(b.data + sizeof head, e, used * sizeof *e);
+    return b;
+}
+
+START_TEST(later_minor_versions_are_read_as_far_as_known)
+{
+    qnt_model *m = NULL;
+    struct qnt_bytes b = later_version(8, 0);
+    qnt_bytes_rehash(b);
+    ck_assert_msg(hostile_load(b.data, b.n, &m) == QNT_OK, "%s", qnt_last_error());
+    qnt_model_free(m);
+    struct qnt_file_section e = qnt_bytes_section(b, QNT_FILE_NODES);
+    b.data[e.offset + 2 * e.entry_bytes - 1] = 1; /* a field that is not known, of node 1 */
+    qnt_bytes_rehash(b);
+    ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "nodes: entry 1: byte 103 is set"));
+    free(b.data);
+    b = later_version(0, 1);
+    qnt_bytes_rehash(b);
+    ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: section kind 7 of format version 1.1 is unknown"));
+    free(b.data);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("qnt_lies");
+    TCase *tc = tcase_create("qnt_lies");
+    tcase_add_checked_fixture(tc, hostile_setup, hostile_teardown);
+    tcase_add_test(tc, lies_of_tensors_are_named);
+    tcase_add_test(tc, lies_of_nodes_and_model_are_named);
+    tcase_add_test(tc, lies_of_the_header_are_named);
+    tcase_add_test(tc, later_minor_versions_are_read_as_far_as_known);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}
