@@ -36,8 +36,8 @@ void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, con
 /* The same for output lines [line0, line1) only, line = image * oh + y: the shares of a team. */
 void qnt_conv_f32_forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
                                 float hi, float *y, size_t line0, size_t line1, void *scratch);
-/* dx[n][h][w][c] from dy[n][oh][ow][oc]. Order of k: pixels of dy by row and column, oc inside; where a tap
- * meets no pixel (outside, or between strides) it adds 0 * w. */
+/* dx[n][h][w][c] from dy[n][oh][ow][oc]. Order of k: the pixels of dy that the taps take x to, by row and column, oc
+ * inside; one outside of the image adds 0 * w. */
 void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images,
                              void *scratch);
 /* dw[oc][kh][kw][c / groups] = (accumulate ? dw : 0) + sum over these images and pixels in order; db[oc] likewise (may

@@ -1,5 +1,4 @@
-/* The f32 products of a convolution: sizes, packed weights, forward and the gradient of the input. */
-#include <math.h>
+/* The f32 products of a convolution: sizes, packed weights, forward. */
 #include "conv_f32.h"
 
 enum {
@@ -20,23 +19,15 @@ static bool bad_geometry(const struct qnt_conv_geom *g)
     return g->pad_top >= most || g->pad_left >= most || g->c % g->groups || g->oc % g->groups;
 }
 
-static qnt_status make_planes(struct qnt_conv_f32_work *w)
+static qnt_status make_plane(struct qnt_conv_f32_work *w)
 {
     const struct qnt_conv_geom *g = &w->geom;
-    w->x = (struct qnt_plane){.h = g->h, .w = g->w, .c = w->cg, .pixel = g->c, .up_h = 1, .up_w = 1};
+    w->x = (struct qnt_plane){.h = g->h, .w = g->w, .c = w->cg, .pixel = g->c};
     w->x.ph = (g->oh - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1;
     w->x.pw = (g->ow - 1) * g->stride_w + (g->kw - 1) * g->dil_w + 1;
     w->x.top = (ptrdiff_t)g->pad_top;
     w->x.left = (ptrdiff_t)g->pad_left;
-    w->dy = (struct qnt_plane){.h = g->oh, .w = g->ow, .c = w->og, .pixel = g->oc};
-    w->dy.up_h = g->stride_h;
-    w->dy.up_w = g->stride_w;
-    w->dy.ph = g->h + (g->kh - 1) * g->dil_h;
-    w->dy.pw = g->w + (g->kw - 1) * g->dil_w;
-    w->dy.top = (ptrdiff_t)((g->kh - 1) * g->dil_h) - (ptrdiff_t)g->pad_top;
-    w->dy.left = (ptrdiff_t)((g->kw - 1) * g->dil_w) - (ptrdiff_t)g->pad_left;
-    qnt_status status = qnt_plane_init(&w->x);
-    return status ? status : qnt_plane_init(&w->dy);
+    return qnt_plane_init(&w->x);
 }
 
 static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list)
@@ -44,7 +35,7 @@ static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list
     const struct qnt_conv_geom *g = &w->geom;
     size_t pixels = g->oh * g->ow, rows = pixels == 1 ? TYPICAL_BATCH : g->ow;
     w->forward = qnt_gemm_choose(list, rows, w->og, w->k);
-    rows = g->h * g->w == 1 ? TYPICAL_BATCH : g->w;
+    rows = g->h * g->w == 1 ? TYPICAL_BATCH : (g->w + g->stride_w - 1) / g->stride_w;
     w->input = qnt_gemm_choose(list, rows, w->cg, g->kh * g->kw * w->og);
     pixels *= TYPICAL_BATCH;
     const struct qnt_gemm *by_oc = qnt_gemm_choose(list, w->run, w->og, pixels);
@@ -76,7 +67,7 @@ static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
     w->dy_floats = copy_dy ? qnt_round_up(w->chunk * pixels * qnt_round_up(w->og, w->weights->nr), 16) : 0;
     w->dw_floats = backward && w->lanes_oc ? w->k * w->og : 0;
     w->packed_group = qnt_gemm_packed_bytes(w->forward, w->og, w->k) / sizeof(float);
-    w->turned_group = qnt_gemm_packed_bytes(w->input, w->cg, g->kh * g->kw * w->og) / sizeof(float);
+    w->turned_group = qnt_conv_f32_turned_floats(w);
     if (uses & QNT_CONV_FORWARD) {
         w->packed = qnt_alloc_array(ctx, w->packed_group * g->groups, sizeof(float), "packed convolution weights");
         if (!w->packed)
@@ -106,7 +97,9 @@ qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *g
     w->og = geom->oc / geom->groups;
     w->k = geom->kh * geom->kw * w->cg;
     w->run = geom->dil_w == 1 ? geom->kw * w->cg : w->cg;
-    qnt_status status = make_planes(w);
+    qnt_status status = make_plane(w);
+    if (!status && uses & QNT_CONV_GRADIENTS)
+        status = qnt_conv_f32_make_phases(ctx, w);
     if (!status) {
         choose(w, &ctx->dsp.gemm_f32);
         status = make_buffers(ctx, w, uses);
@@ -125,6 +118,8 @@ void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w)
         return;
     qnt_release(ctx, w->packed);
     qnt_release(ctx, w->turned);
+    qnt_release(ctx, w->phase_h);
+    qnt_release(ctx, w->phase_w);
     qnt_release(ctx, w);
 }
 
@@ -133,46 +128,30 @@ size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w)
     return (w->plane_floats + w->dy_floats + w->dw_floats) * sizeof(float);
 }
 
-/* Line j of grad_input's W: the weights of tap taps - 1 - j / og, output channel j % og; input channels are contiguous.
- */
-static void turned_lines(const struct qnt_operand *o, size_t m0, size_t k0, size_t k, const void **ptr)
-{
-    const struct qnt_conv_f32_work *w = o->detail;
-    size_t taps = w->geom.kh * w->geom.kw;
-    for (size_t j = k0; j < k0 + k; j++)
-        *ptr++ = (const float *)o->base + (j % w->og * taps + taps - 1 - j / w->og) * w->cg + m0;
-}
-
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights)
 {
     for (size_t i = 0; i < w->geom.groups; i++) {
         const float *group = weights + i * w->og * w->k;
         struct qnt_operand rows = qnt_operand_rows(group, w->k, w->k, sizeof(float));
-        struct qnt_operand lines = {
-            .lines = turned_lines, .taps = 1, .base = group, .elem = sizeof(float), .detail = w};
         if (w->packed)
             qnt_gemm_pack_w(w->forward, &rows, w->og, w->k, w->packed + i * w->packed_group);
         if (w->turned)
-            qnt_gemm_pack_w(w->input, &lines, w->cg, w->geom.kh * w->geom.kw * w->og, w->turned + i * w->turned_group);
+            qnt_conv_f32_turn(w, group, w->turned + i * w->turned_group);
     }
     w->values = weights;
 }
 
-/* The convolution of a plane: rows are pixels of the result, `step` apart in the plane. nest->k[2].t tells how W lies:
- * nr for packed panels, n for rows of n columns. */
-static void convolve(const struct qnt_conv_f32_work *w, struct qnt_nest *nest, const struct qnt_plane *p, size_t step_h,
-                     size_t step_w, const size_t rows[3], size_t pixel, size_t image)
+void qnt_conv_f32_walk(struct qnt_nest *nest, const struct qnt_walk *k)
 {
-    const struct qnt_conv_geom *g = &w->geom;
-    ptrdiff_t line = (ptrdiff_t)(p->pw * p->c), c = (ptrdiff_t)p->c, taps = (ptrdiff_t)g->kw * c, nr = nest->g->nr;
-    ptrdiff_t w_k = nest->k[2].t;
-    nest->row[0] = (struct qnt_level){rows[0], (ptrdiff_t)p->image, (ptrdiff_t)image};
-    nest->row[1] = (struct qnt_level){rows[1], (ptrdiff_t)step_h * line, (ptrdiff_t)(rows[2] * pixel)};
-    nest->row[2] = (struct qnt_level){rows[2], (ptrdiff_t)step_w * c, (ptrdiff_t)pixel};
-    nest->k[0] = (struct qnt_level){g->kh, (ptrdiff_t)g->dil_h * line, taps * w_k};
-    nest->k[1] = (struct qnt_level){g->kw, (ptrdiff_t)g->dil_w * c, c * w_k};
+    const struct qnt_plane *p = k->plane;
+    ptrdiff_t line = (ptrdiff_t)(p->pw * p->c), c = (ptrdiff_t)p->c, nr = nest->g->nr, w_k = (ptrdiff_t)k->w_k;
+    nest->row[0] = (struct qnt_level){k->images, (ptrdiff_t)p->image, (ptrdiff_t)k->c_image};
+    nest->row[1] = (struct qnt_level){k->lines, (ptrdiff_t)k->step_h * line, (ptrdiff_t)k->c_line};
+    nest->row[2] = (struct qnt_level){k->columns, (ptrdiff_t)k->step_w * c, (ptrdiff_t)k->c_column};
+    nest->k[0] = (struct qnt_level){k->kh, (ptrdiff_t)k->dil_h * line, (ptrdiff_t)k->kw * c * w_k};
+    nest->k[1] = (struct qnt_level){k->kw, (ptrdiff_t)k->dil_w * c, c * w_k};
     nest->k[2] = (struct qnt_level){p->c, 1, w_k};
-    nest->w_panel = w_k == nr ? (ptrdiff_t)g->kh * taps * nr : nr;
+    nest->w_panel = w_k == nr ? (ptrdiff_t)(k->kh * k->kw * p->c) * nr : nr;
     qnt_nest_run(nest);
 }
 
@@ -188,15 +167,27 @@ static void forward_lines(const struct qnt_conv_f32_work *w, const float *x, con
         struct qnt_nest nest = {.g = w->forward, .a = x + r0 * g->w * g->c, .w = w->packed + i * w->packed_group};
         nest.c = y + y0 * g->ow * g->oc + i * w->og;
         nest.n = w->og;
-        nest.k[2].t = w->forward->nr;
         nest.e = &own;
         if (!w->x.in_place) {
             for (size_t n = 0; n < images; n++)
                 qnt_plane_fill(&w->x, x + n * g->h * g->w * g->c + i * w->cg, r0, r1, scratch + n * w->x.image);
             nest.a = scratch;
         }
-        const size_t rows[3] = {images, y1 - y0, g->ow};
-        convolve(w, &nest, &w->x, g->stride_h, g->stride_w, rows, g->oc, g->oh * g->ow * g->oc);
+        const struct qnt_walk walk = {.plane = &w->x,
+                                      .images = images,
+                                      .lines = y1 - y0,
+                                      .columns = g->ow,
+                                      .step_h = g->stride_h,
+                                      .step_w = g->stride_w,
+                                      .kh = g->kh,
+                                      .kw = g->kw,
+                                      .dil_h = g->dil_h,
+                                      .dil_w = g->dil_w,
+                                      .c_image = g->oh * g->ow * g->oc,
+                                      .c_line = g->ow * g->oc,
+                                      .c_column = g->oc,
+                                      .w_k = w->forward->nr};
+        qnt_conv_f32_walk(&nest, &walk);
     }
 }
 
@@ -218,35 +209,4 @@ void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, con
                           float *y, size_t images, void *scratch)
 {
     qnt_conv_f32_forward_lines(w, x, bias, lo, hi, y, 0, images * w->geom.oh, scratch);
-}
-
-static const struct qnt_epilogue plain = {.kind = QNT_EPI_F32, .lo = -INFINITY, .hi = INFINITY};
-
-void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images,
-                             void *scratch)
-{
-    const struct qnt_conv_geom *g = &w->geom;
-    size_t in = g->h * g->w * g->c, out = g->oh * g->ow * g->oc;
-    for (size_t n = 0, count; n < images; n += count) {
-        count = images - n < w->chunk ? images - n : w->chunk;
-        for (size_t i = 0; i < g->groups; i++) {
-            struct qnt_nest nest = {.g = w->input, .a = dy + n * out, .w = w->values};
-            nest.k[2].t = (ptrdiff_t)w->cg;
-            if (w->turned) {
-                nest.w = w->turned + i * w->turned_group;
-                nest.k[2].t = w->input->nr;
-            }
-            nest.c = dx + n * in + i * w->cg;
-            nest.n = w->cg;
-            nest.e = &plain;
-            if (!w->dy.in_place) {
-                for (size_t j = 0; j < count; j++)
-                    qnt_plane_fill(&w->dy, dy + (n + j) * out + i * w->og, 0, w->dy.ph,
-                                   (float *)scratch + j * w->dy.image);
-                nest.a = scratch;
-            }
-            const size_t rows[3] = {count, g->h, g->w};
-            convolve(w, &nest, &w->dy, 1, 1, rows, g->c, in);
-        }
-    }
 }

@@ -1,14 +1,20 @@
 #ifndef GEMM_CONV_F32_H
 #define GEMM_CONV_F32_H
 /* The f32 products of a convolution. All three are loop nests over padded planes (nest.h, plane.h):
- *   forward       rows: output pixels of the x plane             k: ky, kx, c      lanes: output channels
- *   grad_input    rows: input pixels over the plane of dy with   k: ky, kx, oc     lanes: input channels
- *                 zeros between strides, weights turned round
- *   grad_weights  k: output pixels; either rows (kx, c), lanes oc, turned round at the end, or rows oc, lanes (kx, c)
- * Groups are products of their own over planes that hold only their channels. */
+ *   forward       rows: output pixels over the plane of x   k: ky, kx, c      lanes: output channels
+ *   grad_input    rows: input pixels over the plane of dy   k: ky, kx, oc     lanes: input channels; weights turned
+ * round grad_weights  k: output pixels; either rows (kx, c), lanes oc, turned round at the end, or rows oc, lanes (kx,
+ * c) Groups are products of their own over planes that hold only their channels. */
 #include "conv.h"
 #include "nest.h"
 #include "plane.h"
+
+/* With strides, not every tap takes an input line to the output: lines first, first + stride ... have the taps last,
+ * last - step ... in common, which read lines of dy from `start` on, `dil` apart. One phase for each remainder. */
+struct qnt_phase {
+    size_t first, count, last, step, taps, dil;
+    ptrdiff_t start;
+};
 
 struct qnt_conv_f32_work {
     struct qnt_conv_geom geom;
@@ -20,7 +26,27 @@ struct qnt_conv_f32_work {
     bool lanes_oc;          /* grad_weights: lanes over output channels */
     float *packed, *turned; /* W panels: forward, grad_input; NULL where not used */
     const float *values;    /* grad_input's W when there is no `turned`: they lie in full panels as they are */
+    struct qnt_phase *phase_h, *phase_w; /* min(stride, size) each; with QNT_CONV_GRADIENTS */
+    size_t phases_h, phases_w;
+    bool bare;                                 /* some input pixels reach no output: their gradient is 0 */
     size_t packed_group, turned_group;         /* floats for each group */
     size_t plane_floats, dy_floats, dw_floats; /* parts of the scratch */
 };
+
+/* The convolution of a plane; rows are pixels of the result. */
+struct qnt_walk {
+    const struct qnt_plane *plane;
+    size_t images, lines, columns;    /* of the result */
+    size_t step_h, step_w;            /* in the plane, from one line (column) of the result to the next */
+    size_t kh, kw, dil_h, dil_w;      /* taps and their distance in the plane */
+    size_t c_image, c_line, c_column; /* strides of the result in floats */
+    size_t w_k;                       /* floats between rows of W: nr in packed panels, n where W is [k][n] */
+};
+/* nest: g, a, w, c, n, e are set. */
+void qnt_conv_f32_walk(struct qnt_nest *nest, const struct qnt_walk *walk);
+
+/* The parts of create and set_weights that serve the gradient of the input. */
+qnt_status qnt_conv_f32_make_phases(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
+size_t qnt_conv_f32_turned_floats(const struct qnt_conv_f32_work *w); /* of one group */
+void qnt_conv_f32_turn(const struct qnt_conv_f32_work *w, const float *group, float *to);
 #endif

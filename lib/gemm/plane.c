@@ -14,8 +14,7 @@ qnt_status qnt_plane_init(struct qnt_plane *p)
         qnt_mul_overflows(p->w, p->pixel, &line) || qnt_mul_overflows(p->h, line, &source) || source > most)
         return qnt_fail(QNT_ERR_RANGE, "convolution: an image of %zu x %zu x %zu, padded to %zu x %zu, is too large",
                         p->h, p->w, p->c, p->ph, p->pw);
-    p->in_place = p->top == 0 && p->left == 0 && p->ph <= p->h && p->pw == p->w && p->up_h == 1 && p->up_w == 1 &&
-                  p->c == p->pixel;
+    p->in_place = p->top == 0 && p->left == 0 && p->ph <= p->h && p->pw == p->w && p->c == p->pixel;
     p->image = p->in_place ? source : floats;
     if (p->ph == 1 && p->pw == 1 && p->image % SET_FLOATS == 0) {
         p->in_place = false;
@@ -28,36 +27,32 @@ qnt_status qnt_plane_init(struct qnt_plane *p)
 static void fill_line(const struct qnt_plane *p, const float *from, float *to)
 {
     /* source pixels [x0, x1) fall into the plane */
-    ptrdiff_t up = (ptrdiff_t)p->up_w, x0 = p->left < 0 ? (-p->left + up - 1) / up : 0;
-    ptrdiff_t room = (ptrdiff_t)p->pw - p->left, x1 = room <= 0 ? 0 : (room + up - 1) / up;
+    ptrdiff_t x0 = p->left < 0 ? -p->left : 0, x1 = (ptrdiff_t)p->pw - p->left;
     if (x1 > (ptrdiff_t)p->w)
         x1 = (ptrdiff_t)p->w;
-    if (x1 <= x0 || up != 1) {
-        memset(to, 0, p->pw * p->c * sizeof *to);
-        if (x1 <= x0)
-            return;
-    } else {
-        size_t before = (size_t)(p->left + x0) * p->c, end = (size_t)(p->left + x1) * p->c;
-        memset(to, 0, before * sizeof *to);
-        memset(to + end, 0, (p->pw * p->c - end) * sizeof *to);
-        if (p->pixel == p->c) {
-            memcpy(to + before, from + (size_t)x0 * p->c, (end - before) * sizeof *to);
-            return;
-        }
+    if (x1 < x0)
+        x1 = x0;
+    size_t before = x1 > x0 ? (size_t)(p->left + x0) * p->c : 0, end = before + (size_t)(x1 - x0) * p->c;
+    memset(to, 0, before * sizeof *to);
+    memset(to + end, 0, (p->pw * p->c - end) * sizeof *to);
+    from += (size_t)x0 * p->pixel;
+    to += before;
+    if (p->pixel == p->c) {
+        memcpy(to, from, (end - before) * sizeof *to);
+        return;
     }
-    for (ptrdiff_t x = x0; x < x1; x++)
-        memcpy(to + (size_t)(p->left + x * up) * p->c, from + (size_t)x * p->pixel, p->c * sizeof *to);
+    for (ptrdiff_t x = x0; x < x1; x++, from += p->pixel, to += p->c)
+        memcpy(to, from, p->c * sizeof *to);
 }
 
 void qnt_plane_fill(const struct qnt_plane *p, const float *source, size_t r0, size_t r1, float *to)
 {
     size_t line = p->pw * p->c;
     for (size_t r = r0; r < r1; r++, to += line) {
-        ptrdiff_t t = (ptrdiff_t)r - p->top;
-        size_t y = t < 0 ? p->h : (size_t)t / p->up_h;
-        if (y >= p->h || (size_t)t % p->up_h)
+        ptrdiff_t y = (ptrdiff_t)r - p->top;
+        if (y < 0 || y >= (ptrdiff_t)p->h)
             memset(to, 0, line * sizeof *to);
         else
-            fill_line(p, source + y * p->w * p->pixel, to);
+            fill_line(p, source + (size_t)y * p->w * p->pixel, to);
     }
 }

@@ -6,11 +6,9 @@
 struct qnt_plane {
     size_t h, w, c, pixel; /* source image; pixels are `pixel` floats apart, c of them are taken */
     size_t ph, pw;         /* the plane, c floats a pixel, dense */
-    ptrdiff_t top,
-        left; /* source pixel (y, x) goes to (top + y * up_h, left + x * up_w) if that is inside; the rest is 0 */
-    size_t up_h, up_w;
-    size_t image;  /* floats from one image's plane to the next, >= ph * pw * c */
-    bool in_place; /* the source image already is the plane */
+    ptrdiff_t top, left;   /* source pixel (y, x) goes to (top + y, left + x) if that is inside; the rest is 0 */
+    size_t image;          /* floats from one image's plane to the next, >= ph * pw * c */
+    bool in_place;         /* the source image already is the plane */
 };
 /* Sets image and in_place, and checks that everything stays below 2^40 floats. */
 qnt_status qnt_plane_init(struct qnt_plane *p);

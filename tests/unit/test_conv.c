@@ -12,7 +12,9 @@ static const struct qnt_conv_geom geoms[] = {
     {12, 10, 3, 4, 3, 7, 5, 3, 3, 4, 1, 1, 2, 0, 1},  {1, 1, 512, 1, 1, 33, 1, 1, 1, 1, 1, 1, 0, 0, 1},
     {1, 1, 130, 1, 1, 10, 1, 1, 1, 1, 1, 1, 0, 0, 1}, {1, 20, 2, 1, 22, 3, 1, 5, 1, 1, 1, 1, 0, 3, 1},
     {6, 6, 1, 9, 9, 1, 2, 2, 1, 1, 1, 1, 2, 2, 1},    {4, 4, 12, 4, 4, 6, 2, 2, 1, 1, 2, 3, 1, 2, 3},
-    {5, 5, 2, 1, 1, 4, 5, 5, 1, 1, 1, 1, 0, 0, 1},    {3, 40, 4, 3, 40, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1}};
+    {5, 5, 2, 1, 1, 4, 5, 5, 1, 1, 1, 1, 0, 0, 1},    {14, 9, 16, 7, 5, 32, 1, 1, 2, 2, 1, 1, 0, 0, 1},
+    {13, 17, 4, 4, 3, 8, 3, 4, 4, 6, 2, 3, 1, 5, 2},  {9, 9, 16, 3, 3, 16, 2, 2, 4, 4, 1, 1, 0, 0, 1},
+    {4, 4, 3, 2, 2, 5, 3, 3, 7, 7, 1, 1, 1, 1, 1},    {3, 40, 4, 3, 40, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1}};
 enum { GEOMS = sizeof geoms / sizeof geoms[0], IMAGES = 3 };
 
 static qnt_ctx *ctx;
@@ -89,36 +91,44 @@ static void naive_forward(const struct qnt_conv_geom *g, const float *x, const f
     }
 }
 
-/* The pixel of dy that input (y, x) fed through tap (ky, kx), or SIZE_MAX. */
-static size_t output_at(const struct qnt_conv_geom *g, size_t n, size_t y, size_t x, size_t ky, size_t kx)
+/* Whether input (y, x) meets output pixels through tap (ky, kx); *at: where, SIZE_MAX outside of dy. */
+static bool output_at(const struct qnt_conv_geom *g, size_t n, size_t y, size_t x, size_t ky, size_t kx, size_t *at)
 {
     ptrdiff_t oy = (ptrdiff_t)(y + g->pad_top) - (ptrdiff_t)(ky * g->dil_h);
     ptrdiff_t ox = (ptrdiff_t)(x + g->pad_left) - (ptrdiff_t)(kx * g->dil_w);
-    if (oy < 0 || ox < 0 || (size_t)oy % g->stride_h || (size_t)ox % g->stride_w)
-        return SIZE_MAX;
+    if (oy % (ptrdiff_t)g->stride_h || ox % (ptrdiff_t)g->stride_w)
+        return false;
     size_t py = (size_t)oy / g->stride_h, px = (size_t)ox / g->stride_w;
-    return py < g->oh && px < g->ow ? ((n * g->oh + py) * g->ow + px) * g->oc : SIZE_MAX;
+    *at = oy >= 0 && ox >= 0 && py < g->oh && px < g->ow ? ((n * g->oh + py) * g->ow + px) * g->oc : SIZE_MAX;
+    return true;
+}
+
+static float naive_grad_one(const struct qnt_conv_geom *g, const float *dy, const float *w, size_t n, size_t y,
+                            size_t x, size_t c)
+{
+    struct sizes s = sizes_of(g);
+    float acc = 0;
+    for (size_t ky = g->kh; ky-- > 0;)
+        for (size_t kx = g->kw; kx-- > 0;) {
+            size_t at;
+            if (output_at(g, n, y, x, ky, kx, &at))
+                FOR(o, s.og)
+                {
+                    size_t oc = c / s.cg * s.og + o;
+                    float v = w[oc * s.k + (ky * g->kw + kx) * s.cg + c % s.cg];
+                    acc = fmaf(at == SIZE_MAX ? 0 : dy[at + oc], v, acc);
+                }
+        }
+    return acc;
 }
 
 static void naive_grad_input(const struct qnt_conv_geom *g, const float *dy, const float *w, float *dx)
 {
-    struct sizes s = sizes_of(g);
     FOR(n, IMAGES)
     FOR(y, g->h)
     FOR(x, g->w)
     FOR(c, g->c)
-    {
-        float acc = 0;
-        for (size_t ky = g->kh; ky-- > 0;)
-            for (size_t kx = g->kw; kx-- > 0;)
-                FOR(o, s.og)
-                {
-                    size_t at = output_at(g, n, y, x, ky, kx), oc = c / s.cg * s.og + o;
-                    float v = w[oc * s.k + (ky * g->kw + kx) * s.cg + c % s.cg];
-                    acc = fmaf(at == SIZE_MAX ? 0 : dy[at + oc], v, acc);
-                }
-        *dx++ = acc;
-    }
+    *dx++ = naive_grad_one(g, dy, w, n, y, x, c);
 }
 
 static void naive_grad_weights(const struct qnt_conv_geom *g, const float *x, const float *dy, float *dw, float *db)
