@@ -24,7 +24,6 @@ struct slot {
     size_t window_bytes;
 };
 static struct slot slots[CK_SLOTS];
-static size_t slack; /* between a buffer and the guard page behind it */
 
 static const size_t element[] = {[CK_S8] = 1, [CK_U8] = 1, [CK_S32] = 4, [CK_F32] = 4};
 
@@ -54,24 +53,6 @@ static void reserve(struct ck *c, struct slot *s, size_t bytes)
         ck_die(c, "no memory for copies of %zu bytes", bytes);
 }
 
-static void masked_load(void *end)
-{
-    ck_state_masked_load(end);
-}
-
-bool ck_slots_calibrate(void)
-{
-    enum { REACH = 128 }; /* a few vectors, some masked off altogether */
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uint8_t *map = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED)
-        return false;
-    if (!mprotect(map + page, page, PROT_NONE) && !ck_guarded(NULL, masked_load, map + page))
-        slack = REACH;
-    munmap(map, 2 * page);
-    return slack != 0;
-}
-
 static void *place(struct ck *c, unsigned index, enum ck_type type, size_t rows, size_t cols, size_t ld,
                    enum ck_place place, enum use use)
 {
@@ -79,7 +60,7 @@ static void *place(struct ck *c, unsigned index, enum ck_type type, size_t rows,
     size_t size = element[type], bytes = rows && cols ? ((rows - 1) * ld + cols) * size : 0;
     reserve(c, s, bytes);
     if (place == CK_END)
-        s->data = s->pages + s->size - slack - bytes;
+        s->data = s->pages + s->size - bytes;
     else if (place == CK_START)
         s->data = s->pages;
     else

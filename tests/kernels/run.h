@@ -18,13 +18,8 @@ void ck_state_set(uint64_t control);
 bool ck_state_dirty(void);           /* leaves upper halves in use */
 bool ck_state_flush_denormals(void); /* changes the control register */
 void ck_state_illegal(void);         /* an illegal instruction */
-/* Loads the last dword before `end` by a masked load of a whole vector. False where there is no such load. */
-bool ck_state_masked_load(const void *end);
 
 /* ---- guard.c: slots ---- */
-/* Hardware touches only the elements that a masked load asks for; some emulators read the whole vector. True: this is
- * such a one, and from now on buffers end 128 bytes before their guard page. */
-bool ck_slots_calibrate(void);
 void ck_slots_forget(struct ck *c);
 /* Snapshot; check inputs; keep the reference's outputs and restore; compare. */
 void ck_slots_save(struct ck *c);

@@ -39,9 +39,3 @@ void ck_state_illegal(void)
 {
     __asm__ volatile(".inst 0");
 }
-
-bool ck_state_masked_load(const void *end)
-{
-    (void)end;
-    return false;
-}

@@ -78,14 +78,3 @@ void ck_state_illegal(void)
 {
     __asm__ volatile("ud2");
 }
-
-bool ck_state_masked_load(const void *end)
-{
-    static const int32_t first[8] = {-1};
-    if (!has_ymm)
-        return false;
-    __asm__ volatile("vmovdqu %0, %%ymm0\n\tvpmaskmovd %1, %%ymm0, %%ymm0\n\tvzeroupper" ::"m"(first),
-                     "m"(((const int32_t *)end)[-1])
-                     : "xmm0");
-    return true;
-}

@@ -179,8 +179,8 @@ MUTANT(maxpool_grad_f32,
 MUTANT(watch_s32,
        (const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo, const int32_t *hi, uint8_t *pass,
         int32_t *min, int32_t *max),
-       (acc, ld, rows, cols, lo, hi, pass, min, max), acc, rows &&cols ? ((rows - 1) * ld + cols) * 4 : 0, pass, 1,
-       rows, cols, ld)
+       (acc, ld, rows, cols, lo, hi, pass, min, max), acc, rows &&cols ? ((rows - 1) * ld + cols) * 4 : 0, pass, 1, rows,
+       cols, ld)
 MUTANT(code_sums_f32, (const float *w, size_t n, float inv_scale, float limit, float *sums),
        (w, n, inv_scale, limit, sums), w, n * 4, sums, 4, 1, 2, 2)
 
