@@ -374,6 +374,48 @@ START_TEST(bad_geometry_is_refused)
 }
 END_TEST
 
+static struct {
+    int left, live; /* allocations until one fails; not yet freed */
+} memory;
+
+static void *counted_alloc(void *user, size_t bytes, size_t alignment)
+{
+    (void)user;
+    if (memory.left-- <= 0)
+        return NULL;
+    memory.live++;
+    return aligned_alloc(alignment, bytes);
+}
+
+static void counted_free(void *user, void *ptr)
+{
+    (void)user;
+    memory.live--;
+    free(ptr);
+}
+
+START_TEST(failed_allocations_leave_nothing)
+{
+    const qnt_config config = {.size = sizeof config, .alloc = counted_alloc, .free = counted_free};
+    struct qnt_conv_f32_work *w = NULL;
+    qnt_ctx *own;
+    memory.left = 1000;
+    memory.live = 0;
+    ck_assert_int_eq(qnt_ctx_create(&config, &own), QNT_OK);
+    const int before = memory.live;
+    for (int fail = 0; !w; fail++) {
+        memory.left = fail;
+        qnt_status status = qnt_conv_f32_create(own, &geoms[2], QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, &w);
+        ck_assert_int_eq(status, w ? QNT_OK : QNT_ERR_NOMEM);
+        ck_assert_int_eq(memory.live - before, w ? fail : 0);
+        ck_assert_int_lt(fail, 100);
+    }
+    qnt_conv_f32_free(own, w);
+    ck_assert_int_eq(memory.live, before);
+    qnt_ctx_free(own);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conv");
@@ -384,6 +426,7 @@ int main(void)
     tcase_add_loop_test(tc, grad_weights_equal_the_chain, 0, GEOMS);
     tcase_add_loop_test(tc, s8_equals_plain_loops, 0, GEOMS);
     tcase_add_test(tc, bad_geometry_is_refused);
+    tcase_add_test(tc, failed_allocations_leave_nothing);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
