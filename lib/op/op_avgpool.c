@@ -1,4 +1,5 @@
 /* avgpool (x [h][w][c]) -> [oh][ow][c]: mean of the window's pixels inside the image. s8: a scale of its own. */
+#include "backward.h"
 #include "infer.h"
 #include "pool.h"
 
@@ -15,4 +16,4 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
 }
 
 const struct qnt_op_def qnt_op_avgpool = {
-    .name = "avgpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run};
+    .name = "avgpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run, .backward = qnt_avgpool_backward};

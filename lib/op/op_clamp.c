@@ -1,5 +1,6 @@
 /* clamp (x): x within [lo, hi]. f32: NaN passes. s8: the same scale and zero point on both sides; bounds are rounded to
  * codes. */
+#include "backward.h"
 #include "bounds.h"
 
 const struct qnt_op_def qnt_op_clamp = {
@@ -9,4 +10,5 @@ const struct qnt_op_def qnt_op_clamp = {
     .infer = qnt_bounds_infer,
     .prepare = qnt_bounds_prepare,
     .run = qnt_bounds_run,
+    .backward = qnt_clamp_backward,
 };

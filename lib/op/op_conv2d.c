@@ -1,4 +1,5 @@
 /* conv2d (x [h][w][c], w [oc][kh][kw][c / groups][, b [oc]]) -> [oh][ow][oc]. */
+#include "backward.h"
 #include "infer.h"
 #include "linear.h"
 
@@ -28,5 +29,8 @@ const struct qnt_op_def qnt_op_conv2d = {
     .prepare = qnt_linear_prepare,
     .run = qnt_linear_run,
     .release = qnt_linear_release,
+    .backward = qnt_conv_backward,
+    .backward_prepare = qnt_conv_backward_prepare,
+    .backward_release = qnt_conv_backward_release,
     .run_acc = qnt_linear_run_acc,
 };

@@ -1,5 +1,6 @@
 /* dequantize (x, s8) -> f32: (x - zero) * scale. */
 #include "step.h"
+#include "backward.h"
 #include "infer.h"
 
 struct state {
@@ -45,4 +46,4 @@ static void run(const struct qnt_step *s, const struct qnt_exec *x)
 }
 
 const struct qnt_op_def qnt_op_dequantize = {
-    .name = "dequantize", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = run};
+    .name = "dequantize", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = run, .backward = qnt_identity_backward};

@@ -1,4 +1,5 @@
 /* flatten (x): one dimension, in memory order (height, width, channels); moves nothing. */
+#include "backward.h"
 #include "infer.h"
 
 static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
@@ -17,4 +18,4 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
 }
 
 const struct qnt_op_def qnt_op_flatten = {
-    .name = "flatten", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare};
+    .name = "flatten", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .backward = qnt_identity_backward};

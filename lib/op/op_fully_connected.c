@@ -1,4 +1,5 @@
 /* fully_connected (x [in], w [out][in][, b [out]]) -> [out]. */
+#include "backward.h"
 #include "infer.h"
 #include "linear.h"
 
@@ -25,5 +26,8 @@ const struct qnt_op_def qnt_op_fully_connected = {
     .prepare = qnt_linear_prepare,
     .run = qnt_linear_run,
     .release = qnt_linear_release,
+    .backward = qnt_conv_backward,
+    .backward_prepare = qnt_conv_backward_prepare,
+    .backward_release = qnt_conv_backward_release,
     .run_acc = qnt_linear_run_acc,
 };

@@ -1,4 +1,5 @@
 /* global_avgpool (x [h][w][c]) -> [1][1][c]. s8: a scale of its own. */
+#include "backward.h"
 #include "infer.h"
 #include "pool.h"
 
@@ -20,4 +21,4 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
 }
 
 const struct qnt_op_def qnt_op_global_avgpool = {
-    .name = "global_avgpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run};
+    .name = "global_avgpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run, .backward = qnt_avgpool_backward};

@@ -1,4 +1,5 @@
 /* maxpool (x [h][w][c]) -> [oh][ow][c]. s8: the same scale and zero point on both sides. */
+#include "backward.h"
 #include "infer.h"
 #include "pool.h"
 
@@ -15,4 +16,4 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
 }
 
 const struct qnt_op_def qnt_op_maxpool = {
-    .name = "maxpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run};
+    .name = "maxpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run, .backward = qnt_maxpool_backward};

@@ -1,5 +1,6 @@
 /* quantize (x, f32) -> s8: clamp(rne(x / scale) + zero), as ONNX QuantizeLinear. */
 #include "step.h"
+#include "backward.h"
 #include "infer.h"
 #include "simd/quant.h"
 
@@ -46,4 +47,4 @@ static void run(const struct qnt_step *s, const struct qnt_exec *x)
 }
 
 const struct qnt_op_def qnt_op_quantize = {
-    .name = "quantize", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = run};
+    .name = "quantize", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = run, .backward = qnt_identity_backward};

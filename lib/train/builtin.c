@@ -30,29 +30,29 @@ struct scene {
 
 static void draw_scene(struct qnt_rng *r, uint32_t class, struct scene *s)
 {
-    uint32_t turn = qnt_rng_below(r, 64), tex_turn = qnt_rng_below(r, 64);
+    uint32_t turn = (uint32_t)qnt_rng_between(r, -3, 3), tex_turn = (uint32_t)qnt_rng_between(r, -4, 4);
     s->shape = class % SHAPES;
     s->checks = class / SHAPES;
-    s->r = qnt_rng_between(r, 7 * 16, 12 * 16);
-    s->cx = qnt_rng_between(r, 10 * 16, 22 * 16);
-    s->cy = qnt_rng_between(r, 10 * 16, 22 * 16);
+    s->r = qnt_rng_between(r, 7 * 16, 11 * 16);
+    s->cx = qnt_rng_between(r, 12 * 16, 20 * 16);
+    s->cy = qnt_rng_between(r, 12 * 16, 20 * 16);
     s->cos = cosine(turn);
     s->sin = cosine(turn + 48);
     s->tex_cos = cosine(tex_turn);
     s->tex_sin = cosine(tex_turn + 48);
-    s->period = qnt_rng_between(r, 40, 64); /* 2.5 to 4 pixels a half wave */
+    s->period = qnt_rng_between(r, 40, 56); /* 2.5 to 4 pixels a half wave */
     s->phase_u = qnt_rng_between(r, 0, 1023);
     s->phase_v = qnt_rng_between(r, 0, 1023);
     for (int c = 0; c < QNT_IMAGE_CHANNELS; c++) {
         for (int k = 0; k < 4; k++)
             s->corner[k][c] = qnt_rng_between(r, 40, 215);
         s->ink[c] = qnt_rng_between(r, 20, 235);
-        s->depth[c] = qnt_rng_between(r, -70, 70);
+        s->depth[c] = qnt_rng_between(r, 25, 80) * (qnt_rng_between(r, 0, 1) * 2 - 1);
     }
     s->bar = qnt_rng_between(r, 0, SIDE - 1);
-    s->bar_width = qnt_rng_between(r, 0, 6);
+    s->bar_width = qnt_rng_between(r, 0, 5);
     s->bar_upright = qnt_rng_between(r, 0, 1);
-    s->noise = qnt_rng_between(r, 30, 90);
+    s->noise = qnt_rng_between(r, 20, 70);
 }
 
 /* (u, v): place in the turned frame of the shape, 1/16 pixel. */

@@ -177,5 +177,4 @@ const struct qnt_gemm qnt_gemm_f32_6x16_avx2 = {
     .w_size = 4,
     .cost_step = 26,
     .cost_tile = 140,
-    .m_least = 4,
 };

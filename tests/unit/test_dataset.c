@@ -145,7 +145,7 @@ END_TEST
 
 START_TEST(builtin_is_the_same_everywhere)
 {
-    static const uint64_t digest[2] = {0x0afc3be93db87c20u, 0xf8536c7afc6879d3u};
+    static const uint64_t digest[2] = {0x7548caaa35fe7813u, 0xba583ae0cb03d5dbu};
     for (int split = 0; split < 2; split++) {
         qnt_dataset *d, *few;
         ck_assert_int_eq(qnt_dataset_builtin(ctx, (qnt_split)split, 0, &d), QNT_OK);

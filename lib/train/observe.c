@@ -1,0 +1,102 @@
+/* Ranges, scales and codes into a quantized model, and what the sums of a forward pass say about ranges and gradients.
+ */
+#include <math.h>
+#include "lib/train/quantizer.h"
+
+qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch)
+{
+    struct qnt_plan_options options = {.max_batch = max_batch, .keep_tensors = true};
+    qnt_status status = qnt_plan_create(q->model, &options, &q->plan);
+    if (status)
+        return status;
+    const struct qnt_model *m = q->plan->model;
+    if (!(q->plan_id = qnt_alloc_array(q->ctx, q->model->n_tensors, sizeof *q->plan_id, "tensor ids")) ||
+        !(q->layer_of_step = qnt_alloc_array(q->ctx, q->plan->n_steps, sizeof *q->layer_of_step, "layers of steps")))
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < q->model->n_tensors; i++)
+        q->plan_id[i] = qnt_model_find(m, q->model->tensor[i].name);
+    for (size_t l = 0; l < q->n_layers; l++)
+        if (q->plan_id[q->layer[l].w] < 0)
+            return qnt_fail(QNT_ERR_UNSUPPORTED, "quantized training: nothing reads the layer with weights '%s'",
+                            q->model->tensor[q->layer[l].w].name);
+    for (size_t i = 0; i < q->plan->n_steps; i++) {
+        const struct qnt_node *n = q->plan->step[i].node;
+        q->layer_of_step[i] = -1;
+        for (size_t l = 0; l < q->n_layers; l++)
+            if (n->n_in > 1 && n->in[1] == q->plan_id[q->layer[l].w])
+                q->layer_of_step[i] = (int)l;
+    }
+    return QNT_OK;
+}
+
+void qnt_quantizer_put_ranges(const struct qnt_quantizer *q, struct qnt_model *m, const int *id)
+{
+    for (size_t i = 0; i < q->model->n_tensors; i++) {
+        int to = id ? id[i] : (int)i;
+        if (q->group_of[i] >= 0 && to >= 0)
+            qnt_range_scale(q->group[q->group_of[i]].range, &m->tensor[to].scale[0], &m->tensor[to].zero);
+    }
+}
+
+/* Largest integer <= x, held within s32. */
+static int32_t floor_s32(double x)
+{
+    x = floor(x);
+    return (int32_t)(x > -2147483648.0 ? (x < 2147483647.0 ? x : 2147483647.0) : -2147483648.0);
+}
+
+void qnt_quantizer_put_channel(const struct qnt_quantizer *q, size_t layer, size_t c, const float *w, const float *b,
+                               struct qnt_model *m, const int *id, float *effective)
+{
+    struct qnt_qlayer *l = &q->layer[layer];
+    struct qnt_tensor *wt = &m->tensor[id ? id[l->w] : l->w];
+    struct qnt_range in = q->group[q->group_of[l->x]].range;
+    const struct qnt_group *g = &q->group[q->group_of[l->out]];
+    float sx, sy, bias = b ? fabsf(b[c]) : 0.0f;
+    int32_t zx, zy;
+    qnt_range_scale(in, &sx, &zx);
+    qnt_range_scale(g->range, &sy, &zy);
+    /* The bias must fit s32 with room for the sum: a channel without weights needs a scale that its bias can use. */
+    float floor_scale = bias / (sx * 16777216.0f), least = 1e-12f;
+    const float *row = w + c * l->fan_in;
+    int8_t *codes = (int8_t *)wt->data + c * l->fan_in;
+    float sw = qnt_weight_scale(&q->ctx->dsp, row, l->fan_in, l->bits, floor_scale > least ? floor_scale : least);
+    qnt_weight_codes(row, l->fan_in, l->bits, sw, codes);
+    wt->scale[c] = sw;
+    l->real[c] = sx * sw;
+    if (b)
+        ((int32_t *)m->tensor[id ? id[l->b] : l->b].data)[c] = qnt_bias_code(b[c], sx * sw);
+    if (effective)
+        for (size_t i = 0; i < l->fan_in; i++)
+            effective[c * l->fan_in + i] = (float)codes[i] * sw;
+    double lo = fmax(g->clamp_lo, (double)sy * (-128 - zy)), hi = fmin(g->clamp_hi, (double)sy * (127 - zy));
+    l->lo[c] = floor_s32(floor(lo / l->real[c]) + 1.0); /* at the lower bound a relu stops */
+    l->hi[c] = floor_s32(hi / l->real[c]);
+}
+
+void qnt_quantizer_watch(const struct qnt_quantizer *q, size_t layer, const int32_t *acc, size_t rows,
+                         const struct qnt_channel_extremes *e, uint8_t *pass)
+{
+    const struct qnt_qlayer *l = &q->layer[layer];
+    size_t n = l->channels;
+    if (e)
+        for (size_t c = 0; c < n; c++)
+            e->min[c] = e->max[c] = 0;
+    q->ctx->dsp.watch_s32(acc, n, rows, n, l->lo, l->hi, pass, e ? e->min : NULL, e ? e->max : NULL);
+}
+
+struct qnt_range qnt_quantizer_range(const struct qnt_qlayer *l, const struct qnt_group *g,
+                                     const struct qnt_channel_extremes *e)
+{
+    struct qnt_range r = {0.0f, 0.0f};
+    for (size_t c = 0; c < l->channels; c++) {
+        float lo = (float)e->min[c] * l->real[c], hi = (float)e->max[c] * l->real[c];
+        r.lo = lo < r.lo ? lo : r.lo;
+        r.hi = hi > r.hi ? hi : r.hi;
+    }
+    r.lo = r.lo < g->clamp_lo ? g->clamp_lo : r.lo;
+    r.hi = r.hi > g->clamp_hi ? g->clamp_hi : r.hi;
+    r.lo = r.lo > 0.0f ? 0.0f : r.lo; /* a clamp to [1, 6] */
+    r.hi = r.hi < 0.0f ? 0.0f : r.hi;
+    return r;
+}

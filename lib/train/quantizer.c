@@ -1,0 +1,267 @@
+/* Float graph -> quantized graph. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lib/op/bounds.h"
+#include "lib/train/quantizer.h"
+
+struct build {
+    const struct qnt_model *f;
+    struct qnt_quantizer *q;
+    uint32_t bits;
+    const char *layer_bits;
+    int *twin; /* by the float model's tensor id: the quantized model's; -1: none yet */
+};
+
+static bool has_weights(const struct qnt_node *n)
+{
+    return n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected;
+}
+
+static bool passes_codes(const struct qnt_node *n)
+{
+    float lo, hi;
+    return qnt_bounds_of(n, &lo, &hi) || n->op == &qnt_op_maxpool || n->op == &qnt_op_avgpool ||
+           n->op == &qnt_op_global_avgpool || n->op == &qnt_op_flatten;
+}
+
+/* The only node that reads the tensor; NULL when there is none or several, or it is the output. */
+static const struct qnt_node *sole_reader(const struct qnt_model *f, int id)
+{
+    const struct qnt_node *found = NULL;
+    size_t readers = id == f->output;
+    for (size_t i = 0; i < f->n_nodes; i++)
+        for (uint32_t k = 0; k < f->node[i].n_in; k++)
+            if (f->node[i].in[k] == id) {
+                found = &f->node[i];
+                readers++;
+            }
+    return readers == 1 ? found : NULL;
+}
+
+/* "conv1=8,fc1=2": the entry of `name`, else the width for all. */
+static uint32_t bits_of(const struct build *b, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *p = b->layer_bits; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        if (!strncmp(p, name, length) && p[length] == '=')
+            return (uint32_t)strtoul(p + length + 1, NULL, 10);
+    return b->bits;
+}
+
+/* Every entry names a layer of the model and a width of 2 to 8. */
+static qnt_status check_layer_bits(const struct qnt_model *f, const char *text)
+{
+    for (const char *p = text; p && *p;) {
+        const char *equal = strchr(p, '='), *end = strchr(p, ',');
+        size_t i, all = end ? (size_t)(end - p) : strlen(p);
+        if (!equal || (end && equal > end))
+            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected LAYER=BITS", (int)all, p);
+        size_t length = (size_t)(equal - p);
+        for (i = 0; i < f->n_nodes; i++)
+            if (has_weights(&f->node[i]) && strlen(f->node[i].name) == length && !strncmp(f->node[i].name, p, length))
+                break;
+        if (i == f->n_nodes)
+            return qnt_fail(QNT_ERR_ARG, "layer_bits: the model has no layer with weights named '%.*s'", (int)length,
+                            p);
+        if (all != length + 2 || equal[1] < '2' || equal[1] > '8')
+            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected 2 to 8 bits", (int)all, p);
+        p = end ? end + 1 : NULL;
+    }
+    return QNT_OK;
+}
+
+static int new_group(struct qnt_quantizer *q, int tensor)
+{
+    q->group[q->n_groups] = (struct qnt_group){.clamp_lo = -INFINITY, .clamp_hi = INFINITY, .tensor = tensor};
+    return (int)q->n_groups++;
+}
+
+/* The group of a layer's output, which is the clamped one where relu and clamp alone follow (they fuse). */
+static int layer_group(const struct build *b, const struct qnt_node *n)
+{
+    int id = new_group(b->q, n->out);
+    struct qnt_group *g = &b->q->group[id];
+    const struct qnt_node *next;
+    float lo, hi;
+    while ((next = sole_reader(b->f, g->tensor)) && qnt_bounds_of(next, &lo, &hi)) {
+        g->clamp_lo = fminf(fmaxf(g->clamp_lo, lo), hi);
+        g->clamp_hi = fminf(fmaxf(g->clamp_hi, lo), hi);
+        g->tensor = next->out;
+    }
+    return id;
+}
+
+/* Type and (placeholder) scale of an s8 activation. */
+static struct qnt_tensor activation(float *one)
+{
+    return (struct qnt_tensor){.type = QNT_S8, .bits = 8, .scales = 1, .scale = one};
+}
+
+static qnt_status add_constant(struct build *b, struct qnt_tensor t, size_t elem, int *id)
+{
+    if (!(t.data = qnt_alloc_array(b->q->ctx, qnt_tensor_count(&t), elem, t.name)))
+        return QNT_ERR_NOMEM;
+    t.constant = t.owns_data = true;
+    qnt_status status = qnt_model_append_tensor(b->q->model, &t, id);
+    if (status)
+        qnt_release(b->q->ctx, t.data);
+    return status;
+}
+
+static qnt_status add_weights(struct build *b, const struct qnt_node *n, struct qnt_qlayer *l)
+{
+    const struct qnt_ctx *ctx = b->q->ctx;
+    const struct qnt_tensor *fw = &b->f->tensor[n->in[1]], *fb = n->n_in > 2 ? &b->f->tensor[n->in[2]] : NULL;
+    l->float_w = n->in[1];
+    l->float_b = fb ? n->in[2] : -1;
+    l->b = -1;
+    l->bits = bits_of(b, n->name);
+    l->channels = fw->dim[0];
+    l->fan_in = qnt_tensor_count(fw) / l->channels;
+    if (!(l->real = qnt_alloc_array(ctx, l->channels, sizeof *l->real, "scales")) ||
+        !(l->lo = qnt_alloc_array(ctx, l->channels, sizeof *l->lo, "bounds")) ||
+        !(l->hi = qnt_alloc_array(ctx, l->channels, sizeof *l->hi, "bounds")))
+        return QNT_ERR_NOMEM;
+    for (size_t c = 0; c < l->channels; c++)
+        l->real[c] = 1.0f;
+    struct qnt_tensor w = {.name = fw->name,
+                           .type = QNT_S8,
+                           .bits = l->bits,
+                           .rank = fw->rank,
+                           .scales = (uint32_t)l->channels,
+                           .scale = l->real};
+    memcpy(w.dim, fw->dim, sizeof w.dim);
+    qnt_status status = add_constant(b, w, 1, &l->w);
+    if (!status && fb) {
+        struct qnt_tensor bias = {.name = fb->name, .type = QNT_S32, .bits = 32, .rank = 1, .dim = {l->channels}};
+        status = add_constant(b, bias, sizeof(int32_t), &l->b);
+    }
+    return status;
+}
+
+static qnt_status add_layer(struct build *b, const struct qnt_node *n, float *one)
+{
+    struct qnt_quantizer *q = b->q;
+    struct qnt_qlayer *l = &q->layer[q->n_layers++];
+    struct qnt_tensor out = activation(one);
+    qnt_status status = add_weights(b, n, l);
+    if (status)
+        return status;
+    int in[3] = {l->x = b->twin[n->in[0]], l->w, l->b};
+    if ((status = qnt_model_append_node(q->model, n->op, n->name, &n->attr, in, l->b < 0 ? 2 : 3,
+                                        b->f->tensor[n->out].name, &out, &l->out)))
+        return status;
+    b->twin[n->out] = l->out;
+    q->group_of[l->out] = layer_group(b, n);
+    size_t sums = qnt_tensor_count(&q->model->tensor[l->out]);
+    q->max_sums = sums > q->max_sums ? sums : q->max_sums;
+    q->max_channels = l->channels > q->max_channels ? l->channels : q->max_channels;
+    return QNT_OK;
+}
+
+static qnt_status add_node(struct build *b, const struct qnt_node *n, float *one)
+{
+    struct qnt_quantizer *q = b->q;
+    struct qnt_tensor out = activation(one);
+    int in = b->twin[n->in[0]], id;
+    if (has_weights(n))
+        return add_layer(b, n, one);
+    if (!passes_codes(n))
+        return qnt_fail(QNT_ERR_UNSUPPORTED, "quantized training: node '%s' is a %s, which has no quantized training",
+                        n->name, n->op->name);
+    qnt_status status =
+        qnt_model_append_node(q->model, n->op, n->name, &n->attr, &in, 1, b->f->tensor[n->out].name, &out, &id);
+    if (status)
+        return status;
+    b->twin[n->out] = id;
+    q->group_of[id] = q->group_of[in];
+    return QNT_OK;
+}
+
+/* quantize in front, dequantize behind. */
+static qnt_status add_border(struct build *b, const char *op, const char *tensor, const char *suffix, int in,
+                             const struct qnt_tensor *out, int *id)
+{
+    char name[256];
+    if (snprintf(name, sizeof name, "%s.%s", tensor, suffix) >= (int)sizeof name)
+        return qnt_fail(QNT_ERR_ARG, "quantized training: the name of tensor '%s' is too long", tensor);
+    return qnt_model_append_node(b->q->model, qnt_op_find(op), name, NULL, &in, 1, name, out, id);
+}
+
+static qnt_status build(struct build *b, struct qnt_range input)
+{
+    struct qnt_quantizer *q = b->q;
+    const struct qnt_tensor *fin = &b->f->tensor[b->f->input];
+    float one = 1.0f;
+    struct qnt_tensor s8 = activation(&one);
+    int id;
+    qnt_status status = qnt_model_add_input(q->model, fin->name, fin->rank, fin->dim, &id);
+    if (!status)
+        status = add_border(b, "quantize", fin->name, "q", id, &s8, &b->twin[b->f->input]);
+    if (status)
+        return status;
+    q->group_of[b->twin[b->f->input]] = new_group(q, b->f->input);
+    q->group[0].range = input;
+    q->group[0].fixed = true;
+    for (size_t i = 0; i < b->f->n_nodes && !status; i++)
+        status = add_node(b, &b->f->node[i], &one);
+    if (!status)
+        status = add_border(b, "dequantize", b->f->tensor[b->f->output].name, "f", b->twin[b->f->output], NULL, &id);
+    if (!status)
+        status = qnt_model_set_output(q->model, id);
+    return status ? status : qnt_model_set_normalisation(q->model, b->f->mean, b->f->deviation);
+}
+
+qnt_status qnt_quantizer_create(const struct qnt_model *f, uint32_t bits, const char *layer_bits,
+                                struct qnt_range input, struct qnt_quantizer **out)
+{
+    qnt_ctx *ctx = f->ctx;
+    size_t tensors = f->n_tensors + 2; /* the quantized twin has two activations more */
+    qnt_status status = check_layer_bits(f, layer_bits);
+    if (status)
+        return status;
+    struct qnt_quantizer *q = qnt_alloc(ctx, sizeof *q, "a quantizer");
+    if (!q)
+        return QNT_ERR_NOMEM;
+    q->ctx = ctx;
+    struct build b = {.f = f, .q = q, .bits = bits, .layer_bits = layer_bits};
+    status = QNT_ERR_NOMEM;
+    if (!(b.twin = qnt_alloc_array(ctx, tensors, sizeof *b.twin, "tensor ids")) ||
+        !(q->group_of = qnt_alloc_array(ctx, tensors, sizeof *q->group_of, "tensor groups")) ||
+        !(q->group = qnt_alloc_array(ctx, f->n_nodes + 1, sizeof *q->group, "groups")) ||
+        !(q->layer = qnt_alloc_array(ctx, f->n_nodes, sizeof *q->layer, "layers")))
+        goto fail;
+    for (size_t i = 0; i < tensors; i++)
+        b.twin[i] = q->group_of[i] = -1;
+    if ((status = qnt_model_new(ctx, &q->model)) || (status = build(&b, input)))
+        goto fail;
+    qnt_release(ctx, b.twin);
+    *out = q;
+    return QNT_OK;
+fail:
+    qnt_release(ctx, b.twin);
+    qnt_quantizer_free(q);
+    return status;
+}
+
+void qnt_quantizer_free(struct qnt_quantizer *q)
+{
+    if (!q)
+        return;
+    const qnt_ctx *ctx = q->ctx;
+    for (size_t i = 0; i < q->n_layers; i++) {
+        qnt_release(ctx, q->layer[i].real);
+        qnt_release(ctx, q->layer[i].lo);
+        qnt_release(ctx, q->layer[i].hi);
+    }
+    qnt_plan_free(q->plan);
+    qnt_model_free(q->model);
+    qnt_release(ctx, q->plan_id);
+    qnt_release(ctx, q->group_of);
+    qnt_release(ctx, q->layer_of_step);
+    qnt_release(ctx, q->group);
+    qnt_release(ctx, q->layer);
+    qnt_release(ctx, q);
+}

@@ -1,0 +1,63 @@
+#ifndef TRAIN_QUANTIZER_H
+#define TRAIN_QUANTIZER_H
+/* The quantized twin of a float model: quantize -> the same nodes on s8 -> dequantize. Tensors that must share scale
+ * and zero point form a group with one range: what passes codes on (pool, flatten, relu) is in the group of its input;
+ * a convolution followed by relu or clamp is in the group of the clamped output, so that the clamp fuses into the
+ * requantization. */
+#include "lib/graph/plan.h"
+#include "lib/train/fake.h"
+
+struct qnt_group {
+    struct qnt_range range;
+    float clamp_lo, clamp_hi; /* real bounds of the values: relu 0, INF */
+    int tensor;               /* float model's tensor whose values the range is of */
+    bool fixed;               /* not observed: the input's */
+};
+
+/* A convolution or fully connected layer; ids in the quantized model. */
+struct qnt_qlayer {
+    int x, w, b, out;        /* b: -1 for none */
+    int float_w, float_b;    /* the float model's constants */
+    size_t w_param, b_param; /* the trainer's parameters, set by the trainer */
+    uint32_t bits;
+    size_t channels, fan_in;
+    float *real;      /* by channel: input scale * weight scale, the value of one unit of the sum */
+    int32_t *lo, *hi; /* by channel: sums in [lo, hi] pass the straight-through gradient */
+};
+
+struct qnt_channel_extremes {
+    int32_t *min, *max; /* by channel */
+};
+
+struct qnt_quantizer {
+    const qnt_ctx *ctx;
+    struct qnt_model *model; /* the quantized graph; plan's source */
+    struct qnt_plan *plan;
+    int *plan_id;       /* by tensor id of model: its id in the plan's model, -1: fused away */
+    int *group_of;      /* by tensor id of model: -1 for constants and float tensors */
+    int *layer_of_step; /* by step of the plan: -1 for none */
+    struct qnt_group *group;
+    size_t n_groups;
+    struct qnt_qlayer *layer;
+    size_t n_layers, max_channels, max_sums; /* max_sums: sums of one image, largest layer */
+};
+
+/* Builds groups, layers and the model (scales are placeholders). bits: by layer name, as qnt_train_config says. */
+qnt_status qnt_quantizer_create(const struct qnt_model *f, uint32_t bits, const char *layer_bits,
+                                struct qnt_range input, struct qnt_quantizer **out);
+void qnt_quantizer_free(struct qnt_quantizer *q);
+/* Prepares the plan; all scales must be set. */
+qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch);
+/* Group ranges into scales and zero points of `m` (ids by `id`, NULL: the same as the model's). */
+void qnt_quantizer_put_ranges(const struct qnt_quantizer *q, struct qnt_model *m, const int *id);
+/* Weights and bias of channel `c` of a layer into `m`; effective (may be NULL): the quantized weights' values. Sets
+ * real, lo, hi. */
+void qnt_quantizer_put_channel(const struct qnt_quantizer *q, size_t layer, size_t c, const float *w, const float *b,
+                               struct qnt_model *m, const int *id, float *effective);
+/* Sums [rows][channels] of a layer: extremes by channel (NULL: not wanted) and pass[rows][channels]. */
+void qnt_quantizer_watch(const struct qnt_quantizer *q, size_t layer, const int32_t *acc, size_t rows,
+                         const struct qnt_channel_extremes *e, uint8_t *pass);
+/* The range of real values that the extremes mean, clamped as the group says; 0 included. */
+struct qnt_range qnt_quantizer_range(const struct qnt_qlayer *l, const struct qnt_group *g,
+                                     const struct qnt_channel_extremes *e);
+#endif

@@ -1,0 +1,119 @@
+/* A shard: up to QNT_SHARD images of the mini-batch through the plan and back, on one thread. */
+#include <string.h>
+#include "lib/train/trainer.h"
+
+void qnt_train_fill(const struct qnt_train *t, size_t first, size_t n, float *dst, uint8_t *labels)
+{
+    for (size_t i = 0; i < n; i++, dst += QNT_IMAGE_BYTES) {
+        size_t index = t->order[t->batch_first + first + i];
+        struct qnt_augment a = {0};
+        if (t->config.augment)
+            a = qnt_augment_draw(t->config.seed, t->epoch, index);
+        qnt_input_write(&t->input, t->data->images + index * QNT_IMAGE_BYTES, a, dst);
+        labels[i] = t->data->labels[index];
+    }
+}
+
+/* A layer on s8: the codes, and from the exact sums the gradient's mask and the batch's range. */
+static void layer_forward(const struct qnt_train *t, struct qnt_worker *w, size_t i, const struct qnt_exec *x,
+                          struct qnt_range *ranges)
+{
+    const struct qnt_quantizer *q = t->quantizer;
+    const struct qnt_step *s = &t->plan->step[i];
+    const struct qnt_qlayer *l = &q->layer[q->layer_of_step[i]];
+    int group = q->group_of[l->out];
+    s->op->run_acc(s, x, w->acc);
+    qnt_quantizer_watch(q, (size_t)q->layer_of_step[i], w->acc, x->batch * (qnt_tensor_count(s->out) / l->channels),
+                        ranges ? &w->extreme : NULL, (uint8_t *)w->pass[s->node->out]);
+    if (ranges)
+        ranges[group] = qnt_quantizer_range(l, &q->group[group], &w->extreme);
+}
+
+void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_range *ranges)
+{
+    const struct qnt_plan *p = t->plan;
+    struct qnt_exec x = {.arena = w->arena, .scratch = w->scratch, .batch = batch, .part = 0, .parts = 1};
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const struct qnt_step *s = &p->step[i];
+        if (!s->op->run)
+            continue;
+        if (t->quantizer && t->quantizer->layer_of_step[i] >= 0)
+            layer_forward(t, w, i, &x, ranges);
+        else
+            s->op->run(s, &x);
+        if (s->out->type == QNT_S8) {
+            struct qnt_quant q = {.scale = s->out->scale[0], .zero = s->out->zero};
+            t->ctx->dsp.dequantize_s8_f32((const int8_t *)w->arena + s->out_offset, (float *)w->value[s->node->out],
+                                          batch * qnt_tensor_count(s->out), &q);
+        }
+    }
+}
+
+static const float *teacher_logits(const struct qnt_train *t, struct qnt_worker *w, const float *input, size_t batch)
+{
+    const struct qnt_plan *p = t->teacher;
+    struct qnt_exec x = {.arena = w->teacher_arena, .scratch = w->scratch, .batch = batch, .part = 0, .parts = 1};
+    memcpy(w->teacher_arena + p->offset[p->input], input, batch * QNT_IMAGE_BYTES * sizeof *input);
+    for (size_t i = 0; i < p->n_steps; i++)
+        qnt_plan_run_step(p, i, &x);
+    return (const float *)(w->teacher_arena + p->offset[p->output]);
+}
+
+/* Gradients of one step's parameters are zero when nothing flows into it. */
+static void clear_params(const struct qnt_train *t, const struct qnt_worker *w, const struct qnt_node *n)
+{
+    for (size_t i = 0; i < t->n_params; i++)
+        for (uint32_t k = 1; k < n->n_in; k++)
+            if (t->param[i].plan == n->in[k])
+                memset(w->param[n->in[k]], 0, t->param[i].count * sizeof(float));
+}
+
+static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t batch)
+{
+    const struct qnt_plan *p = t->plan;
+    struct qnt_grad g = {.dsp = &t->ctx->dsp,
+                         .batch = batch,
+                         .value = w->value,
+                         .delta = w->delta,
+                         .param = w->param,
+                         .delta_set = w->delta_set,
+                         .pass = t->quantizer ? w->pass : NULL,
+                         .early = t->early,
+                         .clamped = w->clamped,
+                         .scratch = w->scratch};
+    for (size_t i = p->n_steps; i-- > 0;) {
+        const struct qnt_step *s = &p->step[i];
+        if (!w->delta[s->node->out])
+            continue;
+        g.state = t->state[i];
+        if (w->delta_set[s->node->out])
+            s->op->backward(s, &g);
+        else
+            clear_params(t, w, s->node);
+    }
+}
+
+void qnt_train_shard(void *arg, size_t shard, uint32_t thread)
+{
+    struct qnt_train *t = arg;
+    struct qnt_worker *w = &t->worker[thread];
+    const struct qnt_plan *p = t->plan;
+    size_t first = shard * QNT_SHARD, left = t->batch_size - first, n = left < QNT_SHARD ? left : QNT_SHARD;
+    uint8_t labels[QNT_SHARD];
+    float *input = (float *)(w->arena + p->offset[p->input]);
+    struct qnt_loss loss = {.dsp = &t->ctx->dsp,
+                            .classes = qnt_dataset_classes(t->data),
+                            .weight = 1.0f / (float)t->batch_size,
+                            .kl = t->config.kl_minus ? -t->config.kl : t->config.kl};
+    qnt_train_fill(t, first, n, input, labels);
+    const float *teacher = t->teacher ? teacher_logits(t, w, input, n) : NULL;
+    qnt_train_forward_shard(t, w, n, t->observe ? t->shard_range + shard * t->quantizer->n_groups : NULL);
+    for (size_t i = 0; i < t->n_params; i++)
+        w->param[t->param[i].plan] = t->gradient + shard * t->stride + t->param[i].at;
+    memset(w->delta_set, 0, p->model->n_tensors);
+    memset(w->clamped, 0, p->model->n_tensors);
+    w->delta_set[p->output] = 1;
+    t->shard_sum[shard] = (struct qnt_loss_sum){0};
+    qnt_loss_run(&loss, w->value[p->output], teacher, labels, n, w->delta[p->output], w->p, &t->shard_sum[shard]);
+    backward(t, w, n);
+}

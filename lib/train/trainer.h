@@ -1,0 +1,94 @@
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+/* The trainer. One optimizer step is (1) shards forward and backward, each on one thread, (2) the sum of their
+ * gradients and the update in parallel chunks, (3) refresh: weights (in quantized training codes, scales and ranges)
+ * into the plan's steps. So between steps the plan always is the model as trained so far. */
+#include "lib/graph/plan.h"
+#include "lib/run/team.h"
+#include "lib/train/grad.h"
+#include "lib/train/input.h"
+#include "lib/train/loss.h"
+#include "lib/train/quantizer.h"
+#include "lib/train/sgd.h"
+
+enum { QNT_SHARD = 16 };
+
+/* A trained constant and its place in the flat arrays. */
+struct qnt_param {
+    int master, plan; /* tensor ids in the master model and in the plan's */
+    size_t at, count;
+};
+
+/* One thread's memory, for one shard at a time. The tables are by tensor id of the plan's model, as qnt_grad's. */
+struct qnt_worker {
+    uint8_t *arena, *teacher_arena, *scratch;
+    const float **value;
+    float **delta, **param;
+    const uint8_t **pass;
+    uint8_t *delta_set, *clamped;
+    int32_t *acc;                        /* sums of one step */
+    struct qnt_channel_extremes extreme; /* of one step */
+    float *p;                            /* the teacher's distribution */
+    float *values, *deltas;              /* what the tables point into */
+    uint8_t *masks;
+};
+
+struct qnt_train {
+    qnt_ctx *ctx;
+    qnt_train_config config; /* layer_bits: own copy, or NULL */
+    const qnt_dataset *data;
+    struct qnt_model *master;        /* the start model's clone; brought up to date on export */
+    struct qnt_plan *plan;           /* what is trained: the float model, or quantizer->plan */
+    struct qnt_plan *teacher;        /* or NULL */
+    struct qnt_quantizer *quantizer; /* NULL: float training */
+    struct qnt_team *team;
+    struct qnt_input_map input;
+
+    struct qnt_param *param;
+    size_t n_params, n_weights, stride; /* stride: floats between the gradients of two shards */
+    float *weights, *velocity, *gradient;
+    float *effective; /* what backward sees: weights, or the quantized weights' values */
+
+    size_t *value_at, *delta_at, *mask_at; /* by tensor id: offsets in a worker's blocks, SIZE_MAX: none */
+    struct qnt_bounds *bounds;             /* by step */
+    const struct qnt_bounds **early;       /* by tensor id, as qnt_grad's */
+    void **state;                          /* by step: op->backward_prepare's */
+    struct qnt_worker *worker;
+    struct qnt_loss_sum *shard_sum; /* by shard */
+    struct qnt_range *shard_range;  /* by shard and group; quantized training */
+    qnt_status *task_status;        /* of refresh, by task */
+
+    uint32_t *order; /* a permutation of the images, of epoch order_epoch (UINT32_MAX: none yet) */
+    uint32_t order_epoch;
+    uint32_t epoch, step;    /* the next step's place */
+    uint32_t steps;          /* in an epoch */
+    struct qnt_loss_sum sum; /* this epoch's so far, over `seen` images */
+    size_t seen;
+    size_t batch_first, batch_size; /* the mini-batch being computed: order[first ...] */
+    bool observe;
+    struct qnt_sgd sgd;
+    double busy; /* seconds spent in steps by this trainer, and on how many images */
+    size_t busy_images;
+    uint8_t *peek; /* what qnt_train_forward hands out */
+    size_t peek_bytes;
+};
+
+/* memory.c: everything that depends on the plan: workers, tables, gradients. Quantized: after quantizer->plan is there.
+ */
+qnt_status qnt_train_memory_create(struct qnt_train *t);
+void qnt_train_memory_free(struct qnt_train *t);
+/* shard.c: forward, loss and backward of one shard of the mini-batch (a team task; arg: the trainer). */
+void qnt_train_shard(void *arg, size_t shard, uint32_t thread);
+/* The forward pass on w->arena, whose input is there; ranges: NULL, or receives the groups' ranges (not of fixed ones).
+ */
+void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_range *ranges);
+/* Images [first, first + n) of the mini-batch, augmented, and their labels. */
+void qnt_train_fill(const struct qnt_train *t, size_t first, size_t n, float *dst, uint8_t *labels);
+/* refresh.c: current weights and ranges into the plan's steps and what backward keeps. */
+qnt_status qnt_train_refresh(struct qnt_train *t);
+/* The ranges of the first mini-batch under the float model. */
+qnt_status qnt_train_first_ranges(struct qnt_train *t, const struct qnt_plan *float_plan);
+/* train.c: makes `order` the given epoch's; whether ranges stay as they are in it. */
+void qnt_train_shuffle(struct qnt_train *t, uint32_t epoch);
+bool qnt_train_frozen(const struct qnt_train *t, uint32_t epoch);
+#endif

@@ -1,0 +1,94 @@
+#ifndef UNIT_TRAIN_UTIL_H
+#define UNIT_TRAIN_UTIL_H
+/* Small networks over 32 x 32 x 3 images, and what the trainer's tests share. */
+#include <check.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <qnt/qnt.h>
+#include "lib/core/rng.h"
+#include "lib/graph/graph.h"
+
+#define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
+
+enum { MAX_LAYERS = 8, IMAGE = 32 * 32 * 3 };
+
+/* One layer: op; output channels (conv2d, fully_connected); attributes. Ends with op NULL. */
+struct layer {
+    const char *op;
+    size_t out, in; /* in: input channels of a group, or features */
+    qnt_node_attr attr;
+};
+#define ATTR(...)                                                                                                      \
+    {                                                                                                                  \
+        .size = sizeof(qnt_node_attr), __VA_ARGS__                                                                     \
+    }
+
+/* Weights are uniform in +-sqrt(3 / fan-in) from the seed; parameter `param` (in order w1, b1, w2, ...) gets `add` on
+ * element `element`. Nodes are named op and place: "conv2d0". */
+static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint64_t seed, size_t param, size_t element,
+                                  float add)
+{
+    static float data[1 << 18];
+    const size_t image[3] = {32, 32, 3};
+    struct qnt_rng r = qnt_rng_key(seed, 99, 0);
+    qnt_model *m;
+    int id;
+    OK(qnt_model_new(ctx, &m));
+    OK(qnt_model_add_input(m, "image", 3, image, &id));
+    for (size_t i = 0, p = 0; layer[i].op; i++) {
+        const struct layer *l = &layer[i];
+        bool conv = !strcmp(l->op, "conv2d");
+        int in[3] = {id};
+        char name[32];
+        if (l->out) {
+            const size_t wdim[4] = {l->out, conv ? l->attr.kernel[0] : l->in, l->attr.kernel[1], l->in},
+                         bdim[1] = {l->out};
+            size_t fan = l->in * (conv ? l->attr.kernel[0] * l->attr.kernel[1] : 1);
+            for (int k = 0; k < 2; k++, p++) {
+                size_t n = k ? l->out : l->out * fan;
+                ck_assert_uint_le(n, sizeof data / sizeof *data);
+                for (size_t e = 0; e < n; e++)
+                    data[e] = sqrtf(3.0f / (float)fan) * (float)qnt_rng_between(&r, -1000000, 1000000) * 1e-6f;
+                if (p == param)
+                    data[element] += add;
+                snprintf(name, sizeof name, "%c%zu", "wb"[k], i);
+                OK(qnt_model_add_const(m, name, k ? 1 : conv ? 4 : 2, k ? bdim : wdim, data, &in[k + 1]));
+            }
+        }
+        snprintf(name, sizeof name, "%s%zu", l->op, i);
+        OK(qnt_model_add_node(m, l->op, name, l->attr.size ? &l->attr : NULL, in, l->out ? 3 : 1, &id));
+    }
+    OK(qnt_model_set_output(m, id));
+    return m;
+}
+
+/* Names, scales and constants of two models are the same bytes. */
+static inline bool same_model(const qnt_model *a, const qnt_model *b)
+{
+    bool same = a->n_tensors == b->n_tensors;
+    for (size_t i = 0; same && i < a->n_tensors; i++) {
+        const struct qnt_tensor *x = &a->tensor[i], *y = &b->tensor[i];
+        size_t bytes = qnt_tensor_count(x) * qnt_dtype_size(x->type);
+        same = !strcmp(x->name, y->name) && x->type == y->type && x->bits == y->bits && x->zero == y->zero &&
+               x->scales == y->scales && (!x->scales || !memcmp(x->scale, y->scale, x->scales * sizeof *x->scale)) &&
+               bytes == qnt_tensor_count(y) * qnt_dtype_size(y->type) && (!x->data || !memcmp(x->data, y->data, bytes));
+    }
+    return same;
+}
+
+static const struct layer small_net[] = {
+    {.op = "conv2d", .out = 8, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1})},
+    {.op = "relu"},
+    {.op = "maxpool", .attr = ATTR(.kernel = {2, 2}, .stride = {2, 2})},
+    {.op = "conv2d", .out = 12, .in = 8, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1})},
+    {.op = "clamp", .attr = ATTR(.lo = 0.0f, .hi = 1.5f)},
+    {.op = "avgpool", .attr = ATTR(.kernel = {2, 2}, .stride = {2, 2})},
+    {.op = "flatten"},
+    {.op = "fully_connected", .out = 10, .in = 4 * 4 * 12},
+    {.op = NULL},
+};
+#endif
