@@ -6,11 +6,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <qnt/session.h>
 #include "lib/graph/qnt_file.h"
 #include "tests/common/models.h"
 #include "tests/common/qnt_bytes.h"
 #include "unit.h"
 
+enum { BATCH = 7 };
 static qnt_ctx *ctx;
 static char folder[] = "/tmp/qnt-file-XXXXXX", path[64], other[64];
 
@@ -86,6 +88,17 @@ static void same_model(const qnt_model *a, const qnt_model *b)
     }
 }
 
+static void run(qnt_model *m, float *out)
+{
+    float in[BATCH * TEST_MODEL_IN];
+    qnt_session_config config = {.size = sizeof config, .max_batch = BATCH};
+    qnt_session *s;
+    test_model_images(in, BATCH * TEST_MODEL_IN);
+    OK(qnt_session_create(m, &config, &s));
+    OK(qnt_session_run(s, in, out, BATCH));
+    qnt_session_free(s);
+}
+
 static void same_file(const char *a, const char *b)
 {
     struct qnt_bytes x = qnt_bytes_read(a), y = qnt_bytes_read(b);
@@ -97,8 +110,10 @@ static void same_file(const char *a, const char *b)
 
 START_TEST(model_comes_back_the_same)
 {
+    float before[BATCH * TEST_MODEL_OUT], after[BATCH * TEST_MODEL_OUT];
     qnt_model *m = model_of(_i), *mapped, *copied;
     OK(qnt_model_save(m, path));
+    run(m, before);
     OK(qnt_model_load(ctx, path, &mapped));
     struct qnt_bytes b = qnt_bytes_read(path);
     memmove(b.data + 1, b.data, b.n); /* any alignment will do; there is one byte more */
@@ -109,6 +124,10 @@ START_TEST(model_comes_back_the_same)
     OK(qnt_model_save(copied, other));
     same_file(path, other);
     qnt_model_free(m);
+    run(mapped, after);
+    ck_assert_mem_eq(before, after, sizeof before);
+    run(copied, after);
+    ck_assert_mem_eq(before, after, sizeof before);
     qnt_model_free(mapped);
     qnt_model_free(copied);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <qnt/session.h>
 #include "lib/core/rng.h"
 #include "tests/common/hostile.h"
 #include "unit.h"
@@ -79,11 +80,34 @@ static void mutate(struct qnt_rng *r)
     }
 }
 
-/* A model that was accepted can be saved (to path, if any: writing waits for the disk). */
+static size_t io_bytes(const qnt_tensor_info *t)
+{
+    size_t n = t->type == QNT_F32 || t->type == QNT_S32 ? 4 : 1;
+    for (uint32_t d = 0; d < t->rank; d++)
+        n *= t->dim[d];
+    return n;
+}
+
+/* A model that was accepted can be saved (to path, if any: writing waits for the disk), and prepared and run, or
+ * preparing it is refused with a text. */
 static void use(qnt_model *m, const char *path)
 {
+    qnt_session *s = NULL;
+    qnt_tensor_info in, out;
     if (path)
         ck_assert_msg(qnt_model_save(m, path) == QNT_OK, "%s", qnt_last_error());
+    if (qnt_session_create(m, NULL, &s)) {
+        ck_assert_uint_gt(strlen(qnt_last_error()), 0);
+        return;
+    }
+    ck_assert_int_eq(qnt_session_input(s, &in), QNT_OK);
+    ck_assert_int_eq(qnt_session_output(s, &out), QNT_OK);
+    void *x = calloc(1, io_bytes(&in)), *y = malloc(io_bytes(&out));
+    ck_assert(x && y); /* the session holds tensors of these sizes itself */
+    ck_assert_int_eq(qnt_session_run(s, x, y, 1), QNT_OK);
+    free(x);
+    free(y);
+    qnt_session_free(s);
 }
 
 static uint64_t rounds_wanted(void)

@@ -1,0 +1,120 @@
+/* The silent hot path: on the caller's thread qnt_session_run makes no system call, no allocation, no page fault and no
+ * wait. Each detector must first trip on its own bait. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <qnt/session.h>
+#include "tests/common/models.h"
+#include "tests/hotpath/detect.h"
+
+enum { MAX_BATCH = 7, RUNS = 200, ROUNDS = 20, BAIT_PAGES = 3 };
+static int failures;
+
+static void expect(bool good, const char *what, struct detected d)
+{
+    if (good)
+        return;
+    failures++;
+    printf("hotpath: %s: %ld system calls (the first is number %ld), %ld allocator calls, %ld page faults, %ld waits\n",
+           what, d.syscalls, d.first_syscall, d.allocations, d.faults, d.waits);
+}
+
+static void *volatile sink; /* the compiler must not leave the allocations out */
+
+static void baits(bool syscalls)
+{
+    detect_arm();
+    struct detected d = detect_disarm();
+    expect(!d.syscalls && !d.allocations && !d.waits, "nothing is not nothing", d);
+    detect_arm();
+    long pid = syscall(SYS_getppid);
+    sink = (void *)(intptr_t)syscall(SYS_getpid);
+    d = detect_disarm();
+    expect(!syscalls || (d.syscalls == 2 && d.first_syscall == SYS_getppid && pid == getppid()),
+           "two system calls are not two", d);
+    detect_arm();
+    sink = malloc(10);
+    sink = realloc(sink, 20);
+    free(sink);
+    sink = calloc(1, 10);
+    free(sink);
+    sink = aligned_alloc(64, 64);
+    free(sink);
+    d = detect_disarm();
+    expect(d.allocations >= 7, "seven allocator calls are fewer", d); /* realloc may count as more */
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *fresh = mmap(NULL, BAIT_PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise(fresh, BAIT_PAGES * page, MADV_NOHUGEPAGE);
+    detect_arm();
+    for (size_t i = 0; i < BAIT_PAGES; i++)
+        ((volatile char *)fresh)[i * page] = 1;
+    d = detect_disarm();
+    expect(d.faults >= BAIT_PAGES, "fresh pages without faults", d);
+    munmap(fresh, BAIT_PAGES * page);
+    struct timespec moment = {0, 1000000};
+    detect_arm();
+    nanosleep(&moment, NULL);
+    d = detect_disarm();
+    expect(d.waits >= 1, "sleeping without waiting", d);
+}
+
+/* System calls and allocations: never, from the first run on. Faults and waits: the kernel may cause some at any time
+ * (it moves and samples pages), so of ROUNDS one must be free of them, which a cause in the run would not allow. */
+static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bool quantized_io)
+{
+    static float in[MAX_BATCH * TEST_MODEL_IN], out[MAX_BATCH * TEST_MODEL_OUT];
+    char what[96];
+    qnt_session_config c = {.size = sizeof c, .max_batch = batch, .quantized_io = quantized_io};
+    qnt_session *s;
+    struct detected d = {0};
+    bool quiet = false;
+    snprintf(what, sizeof what, "%s, batch %u", name, batch);
+    if (qnt_session_create(m, &c, &s)) {
+        failures++;
+        printf("hotpath: %s: %s\n", what, qnt_last_error());
+        return;
+    }
+    test_model_images(in, MAX_BATCH * TEST_MODEL_IN);
+    memset(out, 0, sizeof out);
+    for (int round = 0; round < ROUNDS; round++) {
+        qnt_status status = QNT_OK;
+        detect_arm();
+        for (int i = 0; i < RUNS && !status; i++)
+            status = qnt_session_run(s, in, out, batch);
+        d = detect_disarm();
+        expect(!status && !d.syscalls && !d.allocations, what, d);
+        quiet = quiet || (!d.faults && !d.waits);
+    }
+    expect(quiet, what, d);
+    qnt_session_free(s);
+}
+
+int main(void)
+{
+    qnt_ctx *ctx;
+    qnt_model *plain, *quantized;
+    if (qnt_ctx_create(NULL, &ctx) || test_model_float(ctx, &plain) || test_model_quantized(ctx, 8, &quantized)) {
+        printf("hotpath: %s\n", qnt_last_error());
+        return EXIT_FAILURE;
+    }
+    const char *why_not = detect_open();
+    if (why_not)
+        printf("skipped: counting system calls: %s\n", why_not);
+    baits(!why_not);
+    for (uint32_t batch = 1; batch <= MAX_BATCH; batch += MAX_BATCH - 1) {
+        session_is_silent("float", plain, batch, false);
+        session_is_silent("quantized", quantized, batch, false);
+        session_is_silent("quantized bytes", quantized, batch, true);
+    }
+    detect_close();
+    qnt_model_free(plain);
+    qnt_model_free(quantized);
+    qnt_ctx_free(ctx);
+    if (!failures)
+        printf("hotpath: 6 sessions, %d runs each: silent\n", ROUNDS * RUNS);
+    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
