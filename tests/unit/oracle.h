@@ -185,7 +185,7 @@ static inline void oracle_softmax(const struct oracle *o, const struct qnt_node 
     for (size_t r = 0; r < rows; r++, x += cols, y += cols) {
         double sum = 0.0, max = -INFINITY;
         for (size_t c = 0; c < cols; c++)
-            max = fmax(max, (double)x[c]);
+            max = (double)x[c] > max ? (double)x[c] : max; /* gcc 12 for ARM crashes on fmax here */
         for (size_t c = 0; c < cols; c++)
             sum += exp((double)x[c] - max);
         for (size_t c = 0; c < cols; c++)
