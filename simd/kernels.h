@@ -163,6 +163,7 @@ struct qnt_gemm {
     uint8_t w_bias;     /* 0 or 128, see above */
     uint16_t cost_step; /* relative cost of one kr step of one tile ... */
     uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
+    uint8_t m_least; /* a tile of m rows costs max(m, m_least) / mr of a full one; 0: tiles always cost a full one */
 };
 
 /* ---- declarations and the dispatch table, from kernels.def ----------------------------------------------------- */

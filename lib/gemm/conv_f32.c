@@ -33,7 +33,7 @@ static qnt_status make_plane(struct qnt_conv_f32_work *w)
 static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list)
 {
     const struct qnt_conv_geom *g = &w->geom;
-    size_t pixels = g->oh * g->ow, rows = pixels == 1 ? TYPICAL_BATCH : g->ow;
+    size_t pixels = g->oh * g->ow, rows = g->ow; /* of one pixel: fast for a single image, and no slower for many */
     w->forward = qnt_gemm_choose(list, rows, w->og, w->k);
     rows = g->h * g->w == 1 ? TYPICAL_BATCH : (g->w + g->stride_w - 1) / g->stride_w;
     w->input = qnt_gemm_choose(list, rows, w->cg, g->kh * g->kw * w->og);

@@ -40,8 +40,10 @@ static struct blocks choose_blocks(const struct qnt_gemm *g, size_t k, bool whol
 
 double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k)
 {
-    double rows = (double)ceil_div(m, g->mr), work = g->run_f32 ? (double)m / g->mr : rows;
-    return (double)ceil_div(n, g->nr) * (work * (double)ceil_div(k, g->kr) * g->cost_step + rows * g->cost_tile);
+    double tiles = (double)ceil_div(m, g->mr), full = tiles;
+    if (g->m_least && m) /* even shares of rows, as the f32 loops make them */
+        full = (double)(m > g->m_least ? m : g->m_least) / g->mr;
+    return (double)ceil_div(n, g->nr) * (full * (double)ceil_div(k, g->kr) * g->cost_step + tiles * g->cost_tile);
 }
 
 const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k)

@@ -22,7 +22,7 @@ struct qnt_operand {
 struct qnt_operand qnt_operand_rows(const void *a, size_t lda, size_t k, size_t elem);
 struct qnt_operand qnt_operand_cols(const void *at, size_t ldat, size_t elem);
 
-/* Estimated cost of m x n x k in the descriptor's own unit: f32 tiles of fewer rows cost less, 8-bit ones do not. */
+/* Estimated cost of m x n x k in the unit of the descriptors. */
 double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k);
 /* The usable variant with the least estimated cost for m x n x k. Never NULL. */
 const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k);

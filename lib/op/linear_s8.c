@@ -62,7 +62,7 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
         return QNT_ERR_NOMEM;
     st->rq.scale = st->factor;
     st->rq.per_channel = 1;
-    s->scratch_bytes = qnt_gemm_scratch_bytes(st->g, st->k, g->kh * g->kw);
+    s->scratch_bytes = qnt_conv_s8_scratch_bytes(st->g, g);
     s->variant = qnt_variant_of_tile(st->g);
     return QNT_OK;
 }
@@ -144,7 +144,6 @@ static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t
         struct qnt_epilogue e = {.kind = kind, .bias = st->bias + i * st->og, .rq = st->rq};
         e.rq.scale += i * st->og;
         struct qnt_gemm_call call = {.g = st->g,
-                                     .a = qnt_operand_im2col(qnt_step_in(s, x), &src, 1),
                                      .packed_w = st->packed + i * st->packed_group,
                                      .m = x->batch * g->oh * g->ow,
                                      .n = st->og,
@@ -152,7 +151,7 @@ static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t
                                      .c = (uint8_t *)c + i * st->og * size,
                                      .ldc = g->oc,
                                      .e = &e};
-        qnt_gemm_run(&call, r0, r1, x->scratch);
+        qnt_conv_s8_run(&call, qnt_step_in(s, x), &src, r0, r1, x->scratch);
     }
 }
 

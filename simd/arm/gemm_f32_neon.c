@@ -215,4 +215,5 @@ const struct qnt_gemm qnt_gemm_f32_8x8_neon = {
     .w_size = 4,
     .cost_step = 34,
     .cost_tile = 160,
+    .m_least = 4,
 };

@@ -44,14 +44,17 @@ static void pack_cols(const void *const *lines, size_t k, size_t used, void *pan
             to[i] = i < used ? ((const float *)lines[p])[i] : 0.0f;
 }
 
-const struct qnt_gemm qnt_gemm_f32_4x8_ref = {.name = "4x8",
-                                              .run_f32 = tile,
-                                              .pack_w = pack_rows,
-                                              .pack_w_cols = pack_cols,
-                                              .mr = MR,
-                                              .nr = NR,
-                                              .kr = 1,
-                                              .a_size = 4,
-                                              .w_size = 4,
-                                              .cost_step = 2000,
-                                              .cost_tile = 100};
+const struct qnt_gemm qnt_gemm_f32_4x8_ref = {
+    .name = "4x8",
+    .run_f32 = tile,
+    .pack_w = pack_rows,
+    .pack_w_cols = pack_cols,
+    .mr = MR,
+    .nr = NR,
+    .kr = 1,
+    .a_size = 4,
+    .w_size = 4,
+    .cost_step = 2000,
+    .cost_tile = 100,
+    .m_least = 1,
+};

@@ -177,4 +177,5 @@ const struct qnt_gemm qnt_gemm_f32_6x16_avx2 = {
     .w_size = 4,
     .cost_step = 26,
     .cost_tile = 140,
+    .m_least = 4,
 };

@@ -227,6 +227,7 @@ const struct qnt_gemm qnt_gemm_f32_14x32_avx512vnni = {
     .w_size = 4,
     .cost_step = 112,
     .cost_tile = 200,
+    .m_least = 4,
 };
 const struct qnt_gemm qnt_gemm_f32_28x16_avx512vnni = {
     .name = "28x16",
@@ -240,4 +241,5 @@ const struct qnt_gemm qnt_gemm_f32_28x16_avx512vnni = {
     .w_size = 4,
     .cost_step = 112,
     .cost_tile = 200,
+    .m_least = 6,
 };

@@ -3,6 +3,7 @@
 /* The end of an 8-bit tile of MR x 16: row i has its sums in acc[2 i] (columns 0..7) and acc[2 i + 1] (8..15). Columns
  * past t->n are masked off, rows past t->m skipped. */
 #include <string.h>
+#include "x86/part_avx2.h"
 #include "x86/requant_avx2.h"
 
 QNT_INLINE __m256i qnt_tail8_avx2(uint32_t n, int v)
@@ -10,10 +11,16 @@ QNT_INLINE __m256i qnt_tail8_avx2(uint32_t n, int v)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n - 8 * v), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
+/* Columns 8 v .. 8 v + 7 of a row of n dwords. */
+QNT_INLINE __m256i qnt_tile_load_avx2(const void *row, uint32_t n, int v)
+{
+    return qnt_part8_avx2((const int32_t *)row + 8 * v, n > 8u * (uint32_t)v ? n - 8u * (uint32_t)v : 0);
+}
+
 /* What the sums of a column start from: the bias, or 0 when a later k block adds it. */
 QNT_INLINE __m256i qnt_tile_bias_avx2(const struct qnt_tile *t, int v)
 {
-    return _mm256_maskload_epi32(t->e->bias + t->col + 8 * v, qnt_tail8_avx2(t->last ? t->n : 0, v));
+    return qnt_tile_load_avx2(t->e->bias + t->col, t->last ? t->n : 0, v);
 }
 
 QNT_INLINE void qnt_store_bytes_avx2(int8_t *c, __m128i b, uint32_t n)
@@ -37,7 +44,7 @@ QNT_INLINE void qnt_store_bytes_avx2(int8_t *c, __m128i b, uint32_t n)
         *c++ = (int8_t)last;
 }
 
-QNT_INLINE void qnt_tile_store_s8_avx2(const struct qnt_tile *t, const __m256i *acc, const __m256i *mask, const int MR)
+QNT_INLINE void qnt_tile_store_s8_avx2(const struct qnt_tile *t, const __m256i *acc, const int MR)
 {
     const struct qnt_requant *r = &t->e->rq;
     const struct qnt_requant_avx2 p = qnt_requant_load_avx2(r);
@@ -45,8 +52,8 @@ QNT_INLINE void qnt_tile_store_s8_avx2(const struct qnt_tile *t, const __m256i *
     __m256 scale[2];
     QNT_UNROLL
     for (int v = 0; v < 2; v++)
-        scale[v] =
-            r->per_channel ? _mm256_maskload_ps(r->scale + t->col + 8 * v, mask[v]) : _mm256_set1_ps(r->scale[0]);
+        scale[v] = r->per_channel ? _mm256_castsi256_ps(qnt_tile_load_avx2(r->scale + t->col, t->n, v))
+                                  : _mm256_set1_ps(r->scale[0]);
     int8_t *c = t->c;
     QNT_UNROLL
     for (int i = 0; i < MR; i += 2, c += 2 * t->ldc) { /* two rows fill a vector of bytes */
@@ -78,13 +85,13 @@ QNT_INLINE void qnt_tile_store_avx2(const struct qnt_tile *t, __m256i *acc, cons
                 break;
             QNT_UNROLL
             for (int v = 0; v < 2; v++)
-                acc[2 * i + v] = _mm256_add_epi32(acc[2 * i + v], _mm256_maskload_epi32(c + 8 * v, mask[v]));
+                acc[2 * i + v] = _mm256_add_epi32(acc[2 * i + v], qnt_tile_load_avx2(c, t->n, v));
         }
     }
     if (t->last && e->has_row_term) {
         QNT_UNROLL
         for (int v = 0; v < 2; v++) {
-            __m256i zero = _mm256_maskload_epi32(e->w_zero + t->col + 8 * v, mask[v]);
+            __m256i zero = qnt_tile_load_avx2(e->w_zero + t->col, t->n, v);
             QNT_UNROLL
             for (int i = 0; i < MR; i++) {
                 if ((uint32_t)i >= t->m)
@@ -95,7 +102,7 @@ QNT_INLINE void qnt_tile_store_avx2(const struct qnt_tile *t, __m256i *acc, cons
         }
     }
     if (e->kind == QNT_EPI_S8) {
-        qnt_tile_store_s8_avx2(t, acc, mask, MR);
+        qnt_tile_store_s8_avx2(t, acc, MR);
         return;
     }
     int32_t *c = t->c;

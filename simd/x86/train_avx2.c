@@ -129,7 +129,6 @@ QNT_INLINE float fold16(__m256 a, __m256 b)
 
 void qnt_code_sums_f32_avx2(const float *w, size_t n, float inv_scale, float limit, float *sums)
 {
-    static const int32_t window[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
     __m256 inv = _mm256_set1_ps(inv_scale), top = _mm256_set1_ps(limit), below = _mm256_set1_ps(-limit);
     struct sums a = {_mm256_setzero_ps(), _mm256_setzero_ps()}, b = a;
     size_t i = 0;
@@ -137,12 +136,12 @@ void qnt_code_sums_f32_avx2(const float *w, size_t n, float inv_scale, float lim
         add8(&a, _mm256_loadu_ps(w + i), inv, top, below);
         add8(&b, _mm256_loadu_ps(w + i + 8), inv, top, below);
     }
-    if (i < n) { /* lanes past the end hold w = 0, whose code must be 0 as well: inv 0 for an infinite scale is no
-                    trouble */
-        const int32_t *mask = window + 16 - (n - i);
-        __m256i m0 = load8(mask), m1 = load8(mask + 8);
-        add8(&a, _mm256_maskload_ps(w + i, m0), _mm256_and_ps(inv, _mm256_castsi256_ps(m0)), top, below);
-        add8(&b, _mm256_maskload_ps(w + i + 8, m1), _mm256_and_ps(inv, _mm256_castsi256_ps(m1)), top, below);
+    if (i < n) { /* lanes past the end hold w = 0, whose code must be 0 as well: inv 0 too, as it may be infinite */
+        float tail[16] = {0.0f}, scale[16] = {0.0f};
+        for (size_t l = 0; l < n - i; l++)
+            tail[l] = w[i + l], scale[l] = inv_scale;
+        add8(&a, _mm256_loadu_ps(tail), _mm256_loadu_ps(scale), top, below);
+        add8(&b, _mm256_loadu_ps(tail + 8), _mm256_loadu_ps(scale + 8), top, below);
     }
     float wq = fold16(a.wq, b.wq);
     sums[0] = wq != wq ? __builtin_nanf("") : wq;

@@ -3,6 +3,7 @@
 /* The vector vocabulary (tmpl/v_common.h) in AVX2 and FMA: 8 lanes. */
 #include <immintrin.h>
 #include "tmpl/v_common.h"
+#include "x86/part_avx2.h"
 
 #define V_FN(op) qnt_##op##_avx2
 enum { VL = 8 };
@@ -23,7 +24,7 @@ QNT_INLINE __m256i v_mask(size_t n) /* n < 8 */
 
 QNT_INLINE vf vf_load(const float *p, size_t n)
 {
-    return n >= VL ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, v_mask(n));
+    return _mm256_castsi256_ps(qnt_part8_avx2(p, n));
 }
 
 QNT_INLINE void vf_store(float *p, vf v, size_t n)

@@ -83,6 +83,18 @@ void check_avgpool_s8(struct ck *c)
         int8_t *dst = ck_out_2d(c, 1, CK_S8, w.pixels, g.n, ldd, g.place);
         CK_BOTH(c, avgpool_s8, src, dst, ldd, &w, in_zero, &r);
     }
+    ck_plain(c);
+    static const enum ck_fill extremes[] = {CK_MIN, CK_MAX};
+    for (size_t i = 0; i < 2 * 35; i++) { /* sums past 16 bits: 17 x 31 taps of one extreme, 1 to 35 channels */
+        const size_t channels = i % 35 + 1, span = 17 * 31 * channels;
+        const float scale = 1.0f / (17 * 31);
+        const struct qnt_requant r = {.lo = -128, .hi = 127, .scale = &scale};
+        w = (struct qnt_window){17, 31, 31 * channels, channels, channels, 1, channels};
+        describe(c, &w, channels);
+        const int8_t *src = ck_in(c, 0, CK_S8, span, extremes[i / 35], CK_END);
+        int8_t *dst = ck_out(c, 1, CK_S8, channels, CK_END);
+        CK_BOTH(c, avgpool_s8, src, dst, channels, &w, 0, &r);
+    }
     ck_case(c, "bench");
     const float quarter = 0.25f;
     const struct qnt_requant r = {.lo = -128, .hi = 127, .scale = &quarter};

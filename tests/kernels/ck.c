@@ -1,6 +1,7 @@
 /* Cases, the checks around a call, and the report of a failure. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "run.h"
 #include "simd/cpu.h"
@@ -199,4 +200,10 @@ bool ck_run(struct ck *c, ck_checker *check)
     bool whole = ck_guarded(c, call, &x);
     ck_state_set(s.control); /* a fault may have left it changed */
     return whole && !c->errors;
+}
+
+bool ck_wants_quick(void)
+{
+    const char *quick = getenv("CHECKKERN_QUICK");
+    return quick && *quick && strcmp(quick, "0");
 }

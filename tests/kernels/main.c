@@ -252,7 +252,7 @@ static void pin(void)
 
 static int set_up(const struct opt_tool *tool)
 {
-    const char *narrow = getenv("QNT_ISA"), *quick = getenv("CHECKKERN_QUICK"), *upper = "not reported here";
+    const char *narrow = getenv("QNT_ISA"), *upper = "not reported here";
     struct qnt_cpu_words words;
     char bad[40];
     bool known = false;
@@ -265,7 +265,7 @@ static int set_up(const struct opt_tool *tool)
             return opt_usage(tool, "QNT_ISA: unknown ISA level '%s'", bad);
         opt.usable &= allowed;
     }
-    opt.quick |= quick && *quick && strcmp(quick, "0");
+    opt.quick |= ck_wants_quick();
     for (size_t i = 0; opt.op && i < ENTRIES; i++)
         known |= !strcmp(entries[i].op, opt.op);
     if (opt.op && !known)

@@ -33,6 +33,7 @@ void ck_slots_free(void);
 /* ---- ck.c ---- */
 /* Checks one variant; c is filled but for the random state. False: it failed, c->first says how. */
 bool ck_run(struct ck *c, ck_checker *check);
+bool ck_wants_quick(void); /* CHECKKERN_QUICK is set, and not to 0 */
 
 /* ---- fault.c ---- */
 enum ck_leave { CK_LEAVE_FAULT = 1, CK_LEAVE_FAILED };

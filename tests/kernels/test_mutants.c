@@ -7,7 +7,6 @@
 #include <string.h>
 #include "mutants.h"
 #include "run.h"
-#include "simd/cpu.h"
 
 enum kind {
     CLEAN,
@@ -179,8 +178,8 @@ MUTANT(maxpool_grad_f32,
 MUTANT(watch_s32,
        (const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo, const int32_t *hi, uint8_t *pass,
         int32_t *min, int32_t *max),
-       (acc, ld, rows, cols, lo, hi, pass, min, max), acc, rows &&cols ? ((rows - 1) * ld + cols) * 4 : 0, pass, 1, rows,
-       cols, ld)
+       (acc, ld, rows, cols, lo, hi, pass, min, max), acc, rows &&cols ? ((rows - 1) * ld + cols) * 4 : 0, pass, 1,
+       rows, cols, ld)
 MUTANT(code_sums_f32, (const float *w, size_t n, float inv_scale, float limit, float *sums),
        (w, n, inv_scale, limit, sums), w, n * 4, sums, 4, 1, 2, 2)
 
@@ -201,37 +200,9 @@ static const struct op {
 };
 enum { OPS = sizeof ops / sizeof *ops };
 
-static unsigned passed, failed, skipped;
-
-static bool contains(const char *text, const char *words)
+static void check_op(const struct op *op, qnt_any_fn *fn, const char *what, const char *words)
 {
-    const char *bar = strchr(words, '|');
-    char first[32];
-    if (!bar)
-        return strstr(text, words) != NULL;
-    snprintf(first, sizeof first, "%.*s", (int)(bar - words), words);
-    return strstr(text, first) || strstr(text, bar + 1);
-}
-
-/* Runs the op's checker on fn; the outcome must be the expected one. */
-static void expect(const struct op *op, qnt_any_fn *fn, const char *what, const char *words)
-{
-    static struct ck c; /* outlives the jumps */
-    const char *quick = getenv("CHECKKERN_QUICK");
-    c = (struct ck){.op = op->name,
-                    .variant = "mutant",
-                    .ref = op->ref,
-                    .fn = fn,
-                    .seed = 1,
-                    .silent = true,
-                    .quick = quick && *quick && strcmp(quick, "0")};
-    bool clean = ck_run(&c, op->check);
-    if (clean != !words || (words && !contains(c.first, words))) {
-        printf("FAIL %s, %s: %s; expected: %s\n", op->name, what, clean ? "passes" : c.first, words ? words : "passes");
-        failed++;
-    } else {
-        passed++;
-    }
+    expect(&(struct ck){.op = op->name, .ref = op->ref, .fn = fn}, op->check, what, words);
 }
 
 static const struct op *find(const char *name)
@@ -255,38 +226,22 @@ static bool applies(const struct op *op, enum kind k)
     return k != WRITE_GAP || strided;
 }
 
-static void calibrate(void *arg)
-{
-    struct qnt_cpu_words words;
-    (void)arg;
-    qnt_cpu_read(&words);
-    ck_state_calibrate(qnt_cpu_found(&words));
-}
-
 int main(void)
 {
-    ck_faults_install();
-    ck_guarded(NULL, calibrate, NULL);
-    bool upper = ck_state_dirty();
-    ck_state_clean();
+    bool upper = expect_begin();
     for (size_t i = 0; i < OPS; i++)
         for (int k = 0; k < KINDS; k++) {
-            if (!applies(&ops[i], (enum kind)k))
-                continue;
-            if (k == KEEP_UPPER && !upper) {
-                skipped++;
-                continue;
-            }
             kind = (enum kind)k;
-            expect(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
+            if (!applies(&ops[i], kind))
+                continue;
+            if (kind == KEEP_UPPER && !upper)
+                expect_skip();
+            else
+                check_op(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
         }
     for (const struct mutant *m = mutants; m->op; m++)
-        expect(find(m->op), m->fn, m->what, "expected");
+        check_op(find(m->op), m->fn, m->what, "expected");
     for (const struct mutant *m = train_mutants; m->op; m++)
-        expect(find(m->op), m->fn, m->what, "expected");
-    ck_slots_free();
-    if (skipped)
-        printf("skipped: %u mutants that leave upper vector halves in use, not reported here\n", skipped);
-    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        check_op(find(m->op), m->fn, m->what, "expected");
+    return expect_end();
 }

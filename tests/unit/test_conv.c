@@ -1,21 +1,22 @@
 /* Convolutions through the driver (8 bits, implicit im2col) and the f32 products, against plain loops, bit for bit. */
 #include <math.h>
 #include <string.h>
-#include "lib/gemm/conv.h"
+#include "conv_naive.h"
 #include "unit.h"
 
 /* h, w, c, oh, ow, oc, kh, kw, stride h, w, dilation h, w, pad top, left, groups */
 static const struct qnt_conv_geom geoms[] = {
-    {8, 8, 3, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1},   {16, 16, 16, 16, 16, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1},
-    {7, 9, 5, 4, 5, 10, 3, 3, 2, 2, 1, 1, 1, 1, 1},   {9, 11, 4, 5, 7, 6, 3, 3, 1, 1, 2, 2, 0, 0, 2},
-    {6, 5, 8, 6, 5, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8},    {5, 7, 6, 5, 7, 12, 1, 1, 1, 1, 1, 1, 0, 0, 1},
-    {12, 10, 3, 4, 3, 7, 5, 3, 3, 4, 1, 1, 2, 0, 1},  {1, 1, 512, 1, 1, 33, 1, 1, 1, 1, 1, 1, 0, 0, 1},
-    {1, 1, 130, 1, 1, 10, 1, 1, 1, 1, 1, 1, 0, 0, 1}, {1, 20, 2, 1, 22, 3, 1, 5, 1, 1, 1, 1, 0, 3, 1},
-    {6, 6, 1, 9, 9, 1, 2, 2, 1, 1, 1, 1, 2, 2, 1},    {4, 4, 12, 4, 4, 6, 2, 2, 1, 1, 2, 3, 1, 2, 3},
-    {5, 5, 2, 1, 1, 4, 5, 5, 1, 1, 1, 1, 0, 0, 1},    {14, 9, 16, 7, 5, 32, 1, 1, 2, 2, 1, 1, 0, 0, 1},
-    {13, 17, 4, 4, 3, 8, 3, 4, 4, 6, 2, 3, 1, 5, 2},  {9, 9, 16, 3, 3, 16, 2, 2, 4, 4, 1, 1, 0, 0, 1},
-    {4, 4, 3, 2, 2, 5, 3, 3, 7, 7, 1, 1, 1, 1, 1},    {3, 40, 4, 3, 40, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1}};
-enum { GEOMS = sizeof geoms / sizeof geoms[0], IMAGES = 3 };
+    {8, 8, 3, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1},    {16, 16, 16, 16, 16, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1},
+    {7, 9, 5, 4, 5, 10, 3, 3, 2, 2, 1, 1, 1, 1, 1},    {9, 11, 4, 5, 7, 6, 3, 3, 1, 1, 2, 2, 0, 0, 2},
+    {6, 5, 8, 6, 5, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8},     {5, 7, 6, 5, 7, 12, 1, 1, 1, 1, 1, 1, 0, 0, 1},
+    {12, 10, 3, 4, 3, 7, 5, 3, 3, 4, 1, 1, 2, 0, 1},   {1, 1, 512, 1, 1, 33, 1, 1, 1, 1, 1, 1, 0, 0, 1},
+    {1, 1, 130, 1, 1, 10, 1, 1, 1, 1, 1, 1, 0, 0, 1},  {1, 20, 2, 1, 22, 3, 1, 5, 1, 1, 1, 1, 0, 3, 1},
+    {6, 6, 1, 9, 9, 1, 2, 2, 1, 1, 1, 1, 2, 2, 1},     {4, 4, 12, 4, 4, 6, 2, 2, 1, 1, 2, 3, 1, 2, 3},
+    {5, 5, 2, 1, 1, 4, 5, 5, 1, 1, 1, 1, 0, 0, 1},     {14, 9, 16, 7, 5, 32, 1, 1, 2, 2, 1, 1, 0, 0, 1},
+    {13, 17, 4, 4, 3, 8, 3, 4, 4, 6, 2, 3, 1, 5, 2},   {9, 9, 16, 3, 3, 16, 2, 2, 4, 4, 1, 1, 0, 0, 1},
+    {4, 4, 3, 2, 2, 5, 3, 3, 7, 7, 1, 1, 1, 1, 1},     {3, 40, 4, 3, 40, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1},
+    {34, 36, 16, 17, 36, 2, 3, 3, 2, 1, 2, 1, 2, 1, 1}};
+enum { GEOMS = sizeof geoms / sizeof geoms[0] };
 
 static qnt_ctx *ctx;
 
@@ -43,117 +44,6 @@ static float *floats(size_t n)
     for (size_t i = 0; i < n; i++)
         p[i] = unit_random_float();
     return p;
-}
-
-/* Address of the input element of output pixel (n, y, x), tap (ky, kx), channel c of group i; SIZE_MAX in the padding.
- */
-static size_t input_at(const struct qnt_conv_geom *g, size_t n, size_t y, size_t x, size_t ky, size_t kx, size_t i,
-                       size_t c)
-{
-    ptrdiff_t iy = (ptrdiff_t)(y * g->stride_h + ky * g->dil_h) - (ptrdiff_t)g->pad_top;
-    ptrdiff_t ix = (ptrdiff_t)(x * g->stride_w + kx * g->dil_w) - (ptrdiff_t)g->pad_left;
-    if (iy < 0 || ix < 0 || iy >= (ptrdiff_t)g->h || ix >= (ptrdiff_t)g->w)
-        return SIZE_MAX;
-    return ((n * g->h + (size_t)iy) * g->w + (size_t)ix) * g->c + i * (g->c / g->groups) + c;
-}
-
-struct sizes {
-    size_t in, out, cg, og, k;
-};
-
-static struct sizes sizes_of(const struct qnt_conv_geom *g)
-{
-    size_t cg = g->c / g->groups;
-    return (struct sizes){g->h * g->w * g->c, g->oh * g->ow * g->oc, cg, g->oc / g->groups, g->kh * g->kw * cg};
-}
-
-#define FOR(i, n) for (size_t i = 0; i < (n); i++)
-
-static void naive_forward(const struct qnt_conv_geom *g, const float *x, const float *w, const float *bias, float lo,
-                          float hi, float *out)
-{
-    struct sizes s = sizes_of(g);
-    FOR(n, IMAGES)
-    FOR(y, g->oh)
-    FOR(px, g->ow)
-    FOR(o, g->oc)
-    {
-        float acc = bias ? bias[o] : 0;
-        const float *wo = w + o * s.k;
-        FOR(ky, g->kh)
-        FOR(kx, g->kw)
-        FOR(c, s.cg)
-        {
-            size_t at = input_at(g, n, y, px, ky, kx, o / s.og, c);
-            acc = fmaf(at == SIZE_MAX ? 0 : x[at], *wo++, acc);
-        }
-        *out++ = acc < lo ? lo : acc > hi ? hi : acc;
-    }
-}
-
-/* Whether input (y, x) meets output pixels through tap (ky, kx); *at: where, SIZE_MAX outside of dy. */
-static bool output_at(const struct qnt_conv_geom *g, size_t n, size_t y, size_t x, size_t ky, size_t kx, size_t *at)
-{
-    ptrdiff_t oy = (ptrdiff_t)(y + g->pad_top) - (ptrdiff_t)(ky * g->dil_h);
-    ptrdiff_t ox = (ptrdiff_t)(x + g->pad_left) - (ptrdiff_t)(kx * g->dil_w);
-    if (oy % (ptrdiff_t)g->stride_h || ox % (ptrdiff_t)g->stride_w)
-        return false;
-    size_t py = (size_t)oy / g->stride_h, px = (size_t)ox / g->stride_w;
-    *at = oy >= 0 && ox >= 0 && py < g->oh && px < g->ow ? ((n * g->oh + py) * g->ow + px) * g->oc : SIZE_MAX;
-    return true;
-}
-
-static float naive_grad_one(const struct qnt_conv_geom *g, const float *dy, const float *w, size_t n, size_t y,
-                            size_t x, size_t c)
-{
-    struct sizes s = sizes_of(g);
-    float acc = 0;
-    for (size_t ky = g->kh; ky-- > 0;)
-        for (size_t kx = g->kw; kx-- > 0;) {
-            size_t at;
-            if (output_at(g, n, y, x, ky, kx, &at))
-                FOR(o, s.og)
-                {
-                    size_t oc = c / s.cg * s.og + o;
-                    float v = w[oc * s.k + (ky * g->kw + kx) * s.cg + c % s.cg];
-                    acc = fmaf(at == SIZE_MAX ? 0 : dy[at + oc], v, acc);
-                }
-        }
-    return acc;
-}
-
-static void naive_grad_input(const struct qnt_conv_geom *g, const float *dy, const float *w, float *dx)
-{
-    FOR(n, IMAGES)
-    FOR(y, g->h)
-    FOR(x, g->w)
-    FOR(c, g->c)
-    *dx++ = naive_grad_one(g, dy, w, n, y, x, c);
-}
-
-static void naive_grad_weights(const struct qnt_conv_geom *g, const float *x, const float *dy, float *dw, float *db)
-{
-    struct sizes s = sizes_of(g);
-    FOR(o, g->oc)
-    {
-        FOR(p, IMAGES * g->oh * g->ow)
-        db[o] += dy[p * g->oc + o];
-        FOR(ky, g->kh)
-        FOR(kx, g->kw)
-        FOR(c, s.cg)
-        {
-            float acc = *dw;
-            FOR(n, IMAGES)
-            FOR(y, g->oh)
-            FOR(px, g->ow)
-            {
-                size_t at = input_at(g, n, y, px, ky, kx, o / s.og, c);
-                float d = dy[((n * g->oh + y) * g->ow + px) * g->oc + o];
-                acc = fmaf(at == SIZE_MAX ? 0 : x[at], d, acc);
-            }
-            *dw++ = acc;
-        }
-    }
 }
 
 struct f32_case {
@@ -273,57 +163,89 @@ START_TEST(grad_weights_equal_the_chain)
 }
 END_TEST
 
-START_TEST(s8_im2col_equals_plain_loops)
+struct s8_case {
+    const struct qnt_conv_geom *g;
+    struct sizes s;
+    int8_t *x, *w, *zero;
+    int32_t *want, *got, *bias;
+};
+
+static void s8_make(struct s8_case *f, const struct qnt_conv_geom *g)
 {
-    const struct qnt_conv_geom *g = &geoms[_i];
-    struct sizes s = sizes_of(g);
     enum { ZERO = 5 };
-    int8_t *x = zeroed(IMAGES * s.in, 1), *w = zeroed(g->oc * s.k, 1), *zero = zeroed(s.cg, 1);
-    int32_t *bias = zeroed(s.og, 4), *got = zeroed(IMAGES * s.out, 4);
+    struct sizes s = sizes_of(g);
+    *f = (struct s8_case){g,
+                          s,
+                          zeroed(IMAGES * s.in, 1),
+                          zeroed(g->oc * s.k, 1),
+                          zeroed(s.cg, 1),
+                          zeroed(IMAGES * s.out, 4),
+                          zeroed(IMAGES * s.out, 4),
+                          zeroed(s.og, 4)};
     FOR(i, IMAGES * s.in)
-    x[i] = (int8_t)(unit_random() & 255);
+    f->x[i] = (int8_t)(unit_random() & 255);
     FOR(i, g->oc * s.k)
-    w[i] = (int8_t)(unit_random() & 255);
-    memset(zero, ZERO, s.cg);
-    for (uint32_t v = 0; v < ctx->dsp.gemm_s8.count; v++) {
-        const struct qnt_gemm *t = ctx->dsp.gemm_s8.v[v];
-        struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = bias};
-        void *packed = zeroed(1, qnt_gemm_packed_bytes(t, s.og, s.k));
-        void *scratch = zeroed(1, qnt_gemm_scratch_bytes(t, s.k, g->kh * g->kw));
-        FOR(i, g->groups)
+    f->w[i] = (int8_t)(unit_random() & 255);
+    memset(f->zero, ZERO, s.cg);
+    FOR(p, IMAGES * s.out)
+    {
+        size_t o = p % g->oc, px = p / g->oc % g->ow, y = p / g->oc / g->ow % g->oh, n = p / s.out;
+        FOR(q, s.k)
         {
-            struct qnt_conv_src src = {g, zero, i};
-            struct qnt_operand rows = qnt_operand_rows(w + i * s.og * s.k, s.k, s.k, 1);
-            qnt_gemm_pack_w(t, &rows, s.og, s.k, packed);
-            qnt_gemm_fold_bias(ctx, t, w + i * s.og * s.k, s.og, s.k, ZERO, NULL, bias);
-            struct qnt_gemm_call call = {.g = t,
-                                         .a = qnt_operand_im2col(x, &src, 1),
-                                         .packed_w = packed,
-                                         .n = s.og,
-                                         .k = s.k,
-                                         .m = IMAGES * g->oh * g->ow,
-                                         .c = got + i * s.og,
-                                         .ldc = g->oc,
-                                         .e = &e};
-            qnt_gemm_run(&call, 0, call.m / 2, scratch);
-            qnt_gemm_run(&call, call.m / 2, call.m, scratch);
+            size_t at = input_at(g, n, y, px, q / s.cg / g->kw, q / s.cg % g->kw, o / s.og, q % s.cg);
+            f->want[p] += ((at == SIZE_MAX ? ZERO : f->x[at]) - ZERO) * f->w[o * s.k + q];
         }
-        FOR(p, IMAGES * s.out)
-        {
-            size_t o = p % g->oc, px = p / g->oc % g->ow, y = p / g->oc / g->ow % g->oh, n = p / s.out;
-            int32_t sum = 0;
-            FOR(q, s.k)
-            {
-                size_t at = input_at(g, n, y, px, q / s.cg / g->kw, q / s.cg % g->kw, o / s.og, q % s.cg);
-                sum += ((at == SIZE_MAX ? ZERO : x[at]) - ZERO) * w[o * s.k + q];
-            }
-            ck_assert_msg(got[p] == sum, "%s geometry %d at %zu: expected %d, found %d", t->name, _i, p, sum, got[p]);
-        }
-        qnt_release(ctx, packed);
-        qnt_release(ctx, scratch);
     }
-    void *all[] = {x, w, zero, bias, got};
-    FOR(i, 5)
+}
+
+/* One group by tile t, its rows in three shares; `taps`: tap by tap, whatever the number of channels. */
+static void s8_group(struct s8_case *f, const struct qnt_gemm *t, size_t group, bool taps)
+{
+    const struct qnt_conv_geom *g = f->g;
+    const struct qnt_conv_src src = {g, f->zero, group};
+    const int8_t *w = f->w + group * f->s.og * f->s.k;
+    const size_t m = IMAGES * g->oh * g->ow, cuts[] = {0, m / 3, m - m / 4, m};
+    const struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = f->bias};
+    void *packed = zeroed(1, qnt_gemm_packed_bytes(t, f->s.og, f->s.k));
+    void *scratch = zeroed(1, qnt_conv_s8_scratch_bytes(t, g));
+    struct qnt_operand rows = qnt_operand_rows(w, f->s.k, f->s.k, 1);
+    qnt_gemm_pack_w(t, &rows, f->s.og, f->s.k, packed);
+    qnt_gemm_fold_bias(ctx, t, w, f->s.og, f->s.k, f->zero[0], NULL, f->bias);
+    const struct qnt_gemm_call call = {.g = t,
+                                       .a =
+                                           taps ? qnt_operand_im2col(f->x, &src, 1) : (struct qnt_operand){.in_xor = 0},
+                                       .packed_w = packed,
+                                       .n = f->s.og,
+                                       .k = f->s.k,
+                                       .m = m,
+                                       .c = f->got + group * f->s.og,
+                                       .ldc = g->oc,
+                                       .e = &e};
+    for (int i = 0; i < 3; i++) {
+        if (taps)
+            qnt_gemm_run(&call, cuts[i], cuts[i + 1], scratch);
+        else
+            qnt_conv_s8_run(&call, f->x, &src, cuts[i], cuts[i + 1], scratch);
+    }
+    qnt_release(ctx, packed);
+    qnt_release(ctx, scratch);
+}
+
+START_TEST(s8_equals_plain_loops)
+{
+    struct s8_case f;
+    s8_make(&f, &geoms[_i]);
+    for (uint32_t v = 0; v < 2 * ctx->dsp.gemm_s8.count; v++) {
+        const struct qnt_gemm *t = ctx->dsp.gemm_s8.v[v / 2];
+        memset(f.got, 0x55, IMAGES * f.s.out * sizeof *f.got);
+        FOR(i, f.g->groups)
+        s8_group(&f, t, i, v % 2);
+        FOR(p, IMAGES * f.s.out)
+        ck_assert_msg(f.got[p] == f.want[p], "%s geometry %d %s at %zu: expected %d, found %d", t->name, _i,
+                      v % 2 ? "by taps" : "by lines", p, f.want[p], f.got[p]);
+    }
+    void *all[] = {f.x, f.w, f.zero, f.bias, f.got, f.want};
+    FOR(i, 6)
     qnt_release(ctx, all[i]);
 }
 END_TEST
@@ -341,6 +263,48 @@ START_TEST(bad_geometry_is_refused)
 }
 END_TEST
 
+static struct {
+    int left, live; /* allocations until one fails; not yet freed */
+} memory;
+
+static void *counted_alloc(void *user, size_t bytes, size_t alignment)
+{
+    (void)user;
+    if (memory.left-- <= 0)
+        return NULL;
+    memory.live++;
+    return aligned_alloc(alignment, bytes);
+}
+
+static void counted_free(void *user, void *ptr)
+{
+    (void)user;
+    memory.live--;
+    free(ptr);
+}
+
+START_TEST(failed_allocations_leave_nothing)
+{
+    const qnt_config config = {.size = sizeof config, .alloc = counted_alloc, .free = counted_free};
+    struct qnt_conv_f32_work *w = NULL;
+    qnt_ctx *own;
+    memory.left = 1000;
+    memory.live = 0;
+    ck_assert_int_eq(qnt_ctx_create(&config, &own), QNT_OK);
+    const int before = memory.live;
+    for (int fail = 0; !w; fail++) {
+        memory.left = fail;
+        qnt_status status = qnt_conv_f32_create(own, &geoms[2], QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, &w);
+        ck_assert_int_eq(status, w ? QNT_OK : QNT_ERR_NOMEM);
+        ck_assert_int_eq(memory.live - before, w ? fail : 0);
+        ck_assert_int_lt(fail, 100);
+    }
+    qnt_conv_f32_free(own, w);
+    ck_assert_int_eq(memory.live, before);
+    qnt_ctx_free(own);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conv");
@@ -349,8 +313,9 @@ int main(void)
     tcase_add_loop_test(tc, forward_equals_the_chain, 0, GEOMS);
     tcase_add_loop_test(tc, grad_input_equals_the_chain, 0, GEOMS);
     tcase_add_loop_test(tc, grad_weights_equal_the_chain, 0, GEOMS);
-    tcase_add_loop_test(tc, s8_im2col_equals_plain_loops, 0, GEOMS);
+    tcase_add_loop_test(tc, s8_equals_plain_loops, 0, GEOMS);
     tcase_add_test(tc, bad_geometry_is_refused);
+    tcase_add_test(tc, failed_allocations_leave_nothing);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
