@@ -66,6 +66,11 @@ QNT_INLINE vf vf_if_lt(vf a, vf b, vf x, vf y)
     return vbslq_f32(vcltq_f32(a, b), x, y);
 }
 
+QNT_INLINE vf vf_if_eq(vf a, vf b, vf x, vf y)
+{
+    return vbslq_f32(vceqq_f32(a, b), x, y);
+}
+
 QNT_INLINE vf vf_or_nan(vf x, vf y)
 {
     return vbslq_f32(vceqq_f32(x, x), y, vdupq_n_f32(__builtin_nanf("")));
@@ -106,6 +111,22 @@ QNT_INLINE void vi_widen(vi v[2], vh h)
 {
     v[0] = vmovl_s16(vget_low_s16(h));
     v[1] = vmovl_high_s16(h);
+}
+
+QNT_INLINE vi vi_min(vi a, vi b)
+{
+    return vminq_s32(a, b);
+}
+
+QNT_INLINE vi vi_max(vi a, vi b)
+{
+    return vmaxq_s32(a, b);
+}
+
+QNT_INLINE vi vi_load_u8(const uint8_t *p, size_t n)
+{
+    uint8x8_t b = vcreate_u8(v_load_bytes(p, n < VL ? n : VL));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(b))));
 }
 
 QNT_INLINE void vi_load4(vi v[4], const void *p, const int is_u8)
@@ -165,6 +186,15 @@ QNT_INLINE vb vb_pack(const vi v[4], int32_t zero)
     vh ab = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(v[0]), v[1]), z);
     vh cd = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(v[2]), v[3]), z);
     return vqmovn_high_s16(vqmovn_s16(ab), cd);
+}
+
+QNT_INLINE vb vb_within(const vi *v, const vi *lo, const vi *hi, const int W)
+{
+    vi out[4] = {{0}};
+    QNT_UNROLL
+    for (int k = 0; k < W; k++)
+        out[k] = (v[k] < lo[k]) | (v[k] > hi[k]); /* -1 */
+    return vb_pack(out, 0) + 1;
 }
 
 QNT_INLINE vh vh_add_s8(vh h, const int8_t *p, size_t n)

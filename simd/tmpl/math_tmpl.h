@@ -1,5 +1,7 @@
 /* The sequences of ref/math_one.h, a vector at a time. The operand of exp is limited to [-104, 100] instead of the
  * reference's two exits: the end points already give 0 and Inf, and every exponent stays in range. */
+#include "tmpl/fold16.h"
+
 QNT_INLINE vf exp_v(vf x)
 {
     vf c = vf_max(vf_min(x, vf_set(100.0f)), vf_set(-104.0f)); /* no NaN from here on */
@@ -59,10 +61,7 @@ void V_FN(sigmoid_f32)(const float *src, float *dst, size_t n)
     map(src, dst, n, sigmoid_v);
 }
 
-/* 16 columns a step whatever VL is, so the partial sums are the reference's; lanes past the row are -Inf to the maximum
- * and +0 to the sums. The folds are of 16 floats, in the reference's order. */
-enum { SUMS = 16 / VL };
-
+/* Lanes past the row are -Inf to the maximum and +0 to the sums. */
 QNT_INLINE float row_max(const float *src, size_t cols)
 {
     const vf none = vf_set(-INFINITY);
@@ -95,24 +94,13 @@ QNT_INLINE void exp_step(const float *src, float *dst, size_t n, vf max, vf s[SU
 QNT_INLINE float exp_row(const float *src, float *dst, size_t cols, float max)
 {
     const vf m = vf_set(max);
-    float sum[16];
-    vf s[SUMS];
-    QNT_UNROLL
-    for (int k = 0; k < SUMS; k++)
-        s[k] = vf_set(0.0f);
+    vf s[SUMS] = {{0}};
     size_t c = 0;
     for (; cols - c >= 16; c += 16)
         exp_step(src + c, dst + c, 16, m, s);
     if (c < cols)
         exp_step(src + c, dst + c, cols - c, m, s);
-    QNT_UNROLL
-    for (int k = 0; k < SUMS; k++)
-        vf_store(sum + k * VL, s[k], VL);
-    QNT_UNROLL
-    for (int half = 8; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            sum[i] += sum[i + half];
-    return sum[0];
+    return fold16(s);
 }
 
 void V_FN(softmax_f32)(const float *src, float *dst, size_t rows, size_t cols)

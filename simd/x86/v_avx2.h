@@ -68,6 +68,11 @@ QNT_INLINE vf vf_if_lt(vf a, vf b, vf x, vf y)
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
 }
 
+QNT_INLINE vf vf_if_eq(vf a, vf b, vf x, vf y)
+{
+    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_EQ_OQ));
+}
+
 QNT_INLINE vf vf_or_nan(vf x, vf y)
 {
     return _mm256_blendv_ps(y, _mm256_set1_ps(__builtin_nanf("")), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
@@ -103,6 +108,22 @@ QNT_INLINE vi vi_round(vf v)
 QNT_INLINE vi vi_quant(vf v)
 {
     return vi_round(v) & (vi)_mm256_cmp_ps(v, v, _CMP_ORD_Q);
+}
+
+QNT_INLINE vi vi_min(vi a, vi b)
+{
+    return (vi)_mm256_min_epi32((__m256i)a, (__m256i)b);
+}
+
+QNT_INLINE vi vi_max(vi a, vi b)
+{
+    return (vi)_mm256_max_epi32((__m256i)a, (__m256i)b);
+}
+
+QNT_INLINE vi vi_load_u8(const uint8_t *p, size_t n)
+{
+    return (vi)_mm256_cvtepu8_epi32(n >= VL ? _mm_loadl_epi64((const __m128i *)p)
+                                            : _mm_cvtsi64_si128((long long)v_load_bytes(p, n)));
 }
 
 QNT_INLINE void vi_load4(vi v[4], const void *p, const int is_u8)
@@ -177,6 +198,15 @@ QNT_INLINE vb vb_pack(const vi v[4], int32_t zero)
     __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)v[0], (__m256i)v[1]), z);
     __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)v[2], (__m256i)v[3]), z);
     return (vb)_mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+QNT_INLINE vb vb_within(const vi *v, const vi *lo, const vi *hi, const int W)
+{
+    vi out[4] = {{0}};
+    QNT_UNROLL
+    for (int k = 0; k < W; k++)
+        out[k] = (v[k] < lo[k]) | (v[k] > hi[k]); /* -1 */
+    return vb_pack(out, 0) + 1;
 }
 
 QNT_INLINE vh vh_add_s8(vh h, const int8_t *p, size_t n)

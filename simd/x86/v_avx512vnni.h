@@ -54,6 +54,11 @@ QNT_INLINE vf vf_if_lt(vf a, vf b, vf x, vf y)
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
 }
 
+QNT_INLINE vf vf_if_eq(vf a, vf b, vf x, vf y)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), y, x);
+}
+
 QNT_INLINE vf vf_or_nan(vf x, vf y)
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), y, _mm512_set1_ps(__builtin_nanf("")));
@@ -89,6 +94,21 @@ QNT_INLINE vi vi_quant(vf v)
 {
     return (vi)_mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(v, v, _CMP_ORD_Q),
                                         _mm512_min_ps(v, _mm512_set1_ps(2147483520.0f)));
+}
+
+QNT_INLINE vi vi_min(vi a, vi b)
+{
+    return (vi)_mm512_min_epi32((__m512i)a, (__m512i)b);
+}
+
+QNT_INLINE vi vi_max(vi a, vi b)
+{
+    return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b);
+}
+
+QNT_INLINE vi vi_load_u8(const uint8_t *p, size_t n)
+{
+    return (vi)_mm512_cvtepu8_epi32(n >= VL ? _mm_loadu_si128((const __m128i *)p) : _mm_maskz_loadu_epi8(v_mask(n), p));
 }
 
 QNT_INLINE void vi_load4(vi v[4], const void *p, const int is_u8)
@@ -149,6 +169,23 @@ QNT_INLINE vb vb_pack(const vi v[4], int32_t zero)
     __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]), z);
     __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32((__m512i)v[2], (__m512i)v[3]), z);
     return (vb)_mm512_permutexvar_epi32(order, _mm512_packs_epi16(ab, cd));
+}
+
+QNT_INLINE __mmask16 v_within(vi v, vi lo, vi hi)
+{
+    return _mm512_mask_cmple_epi32_mask(_mm512_cmpge_epi32_mask((__m512i)v, (__m512i)lo), (__m512i)v, (__m512i)hi);
+}
+
+QNT_INLINE vb vb_within(const vi *v, const vi *lo, const vi *hi, const int W)
+{
+    __mmask16 a = v_within(v[0], lo[0], hi[0]);
+    if (W == 1)
+        return (vb)_mm512_zextsi128_si512(_mm_maskz_set1_epi8(a, 1));
+    __mmask32 ab = _mm512_kunpackw(v_within(v[1], lo[1], hi[1]), a);
+    if (W == 2)
+        return (vb)_mm512_zextsi256_si512(_mm256_maskz_set1_epi8(ab, 1));
+    __mmask32 cd = _mm512_kunpackw(v_within(v[3], lo[3], hi[3]), v_within(v[2], lo[2], hi[2]));
+    return (vb)_mm512_maskz_set1_epi8(_mm512_kunpackd(cd, ab), 1);
 }
 
 QNT_INLINE vh vh_add_s8(vh h, const int8_t *p, size_t n)
