@@ -120,3 +120,39 @@ qnt_status test_model_quantized(qnt_ctx *ctx, uint32_t bits, qnt_model **out)
         *out = m;
     return s;
 }
+
+static qnt_status add_batchnorm(qnt_model *m, int *x)
+{
+    static const char *const name[] = {"gamma", "beta", "mean", "variance"};
+    static const float value[][3] = {
+        {1.0f, -0.5f, 2.0f}, {0.1f, 0.2f, -0.3f}, {0.0f, 0.5f, -1.0f}, {1.0f, 2.0f, 0.25f}};
+    const qnt_node_attr attr = {.size = sizeof attr, .epsilon = 1e-3f};
+    int in[5] = {*x};
+    qnt_status s = QNT_OK;
+    for (int i = 0; i < 4 && !s; i++)
+        s = qnt_model_add_const(m, name[i], 1, (const size_t[]){3}, value[i], &in[i + 1]);
+    return s ? s : qnt_model_add_node(m, "batchnorm", "norm", &attr, in, 5, x);
+}
+
+qnt_status test_model_pools(qnt_ctx *ctx, bool quantized, qnt_model **out)
+{
+    const qnt_node_attr clamp = {.size = sizeof clamp, .lo = -1.0f, .hi = 1.5f},
+                        pool = {.size = sizeof pool, .kernel = {3, 2}, .stride = {2, 1}, .pad = {1, 0, 1, 1}};
+    float scale = quantized ? 0.02f : 0.0f, wider = 1.25f * scale;
+    qnt_model *m;
+    int x;
+    qnt_status s = qnt_model_new(ctx, &m);
+    if (s)
+        return s;
+    if ((s = qnt_model_add_input(m, "image", 3, input_dim, &x)) ||
+        (s = quantized ? add(m, "quantize", "image.q", NULL, &x, 1, scale, -3, &x) : add_batchnorm(m, &x)) ||
+        (s = add(m, "clamp", "clamp", &clamp, &x, 1, scale, -3, &x)) ||
+        (s = add(m, "avgpool", "pool", &pool, &x, 1, wider, 9, &x)) ||
+        (s = add(m, "global_avgpool", "mean pool", NULL, &x, 1, scale, 0, &x)) ||
+        (s = add(m, quantized ? "dequantize" : "softmax", "result", NULL, &x, 1, 0.0f, 0, &x)) ||
+        (s = qnt_model_set_output(m, x)))
+        qnt_model_free(m);
+    else
+        *out = m;
+    return s;
+}

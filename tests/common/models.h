@@ -1,6 +1,7 @@
 #ifndef TESTS_COMMON_MODELS_H
 #define TESTS_COMMON_MODELS_H
 /* Small models that have every kind of tensor: input 6 x 6 x 3, output 4. The same values on every call. */
+#include <stdbool.h>
 #include <qnt/model.h>
 
 enum { TEST_MODEL_IN = 6 * 6 * 3, TEST_MODEL_OUT = 4 };
@@ -8,6 +9,9 @@ enum { TEST_MODEL_IN = 6 * 6 * 3, TEST_MODEL_OUT = 4 };
 qnt_status test_model_float(qnt_ctx *ctx, qnt_model **out);
 /* The same between quantize and dequantize, weights of `bits`, per channel, s32 biases. Internal builder. */
 qnt_status test_model_quantized(qnt_ctx *ctx, uint32_t bits, qnt_model **out);
+/* The other ops: batchnorm (float only), clamp, avgpool, global_avgpool, softmax (float only) or between quantize and
+ * dequantize. Output 3. */
+qnt_status test_model_pools(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* n input values. */
 void test_model_images(float *dst, size_t n);
 #endif

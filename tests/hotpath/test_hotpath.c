@@ -12,7 +12,7 @@
 #include "tests/hotpath/detect.h"
 
 enum { MAX_BATCH = 7, RUNS = 200, ROUNDS = 20, BAIT_PAGES = 3 };
-static int failures;
+static int failures, sessions;
 
 static void expect(bool good, const char *what, struct detected d)
 {
@@ -90,14 +90,19 @@ static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bo
         quiet = quiet || (!d.faults && !d.waits);
     }
     expect(quiet, what, d);
+    sessions++;
     qnt_session_free(s);
 }
 
 int main(void)
 {
+    static const char *const name[] = {"float", "8 bits", "2 bits", "other ops", "other ops, quantized"};
+    enum { MODELS = sizeof name / sizeof *name };
+    qnt_model *m[MODELS] = {NULL};
     qnt_ctx *ctx;
-    qnt_model *plain, *quantized;
-    if (qnt_ctx_create(NULL, &ctx) || test_model_float(ctx, &plain) || test_model_quantized(ctx, 8, &quantized)) {
+    if (qnt_ctx_create(NULL, &ctx) || test_model_float(ctx, &m[0]) || test_model_quantized(ctx, 8, &m[1]) ||
+        test_model_quantized(ctx, 2, &m[2]) || test_model_pools(ctx, false, &m[3]) ||
+        test_model_pools(ctx, true, &m[4])) {
         printf("hotpath: %s\n", qnt_last_error());
         return EXIT_FAILURE;
     }
@@ -105,16 +110,17 @@ int main(void)
     if (why_not)
         printf("skipped: counting system calls: %s\n", why_not);
     baits(!why_not);
-    for (uint32_t batch = 1; batch <= MAX_BATCH; batch += MAX_BATCH - 1) {
-        session_is_silent("float", plain, batch, false);
-        session_is_silent("quantized", quantized, batch, false);
-        session_is_silent("quantized bytes", quantized, batch, true);
-    }
+    for (uint32_t batch = 1; batch <= MAX_BATCH; batch += MAX_BATCH - 1)
+        for (int i = 0; i < MODELS; i++) {
+            session_is_silent(name[i], m[i], batch, false);
+            if (strstr(name[i], "bits"))
+                session_is_silent("bytes in and out", m[i], batch, true);
+        }
     detect_close();
-    qnt_model_free(plain);
-    qnt_model_free(quantized);
+    for (int i = 0; i < MODELS; i++)
+        qnt_model_free(m[i]);
     qnt_ctx_free(ctx);
     if (!failures)
-        printf("hotpath: 6 sessions, %d runs each: silent\n", ROUNDS * RUNS);
+        printf("hotpath: %d sessions, %d runs each: silent\n", sessions, ROUNDS * RUNS);
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,5 +1,5 @@
 /* Every allocation of the library fails in turn: the call reports it, nothing leaks, nothing crashes, what existed
- * before stays whole. Alone (the n-th) and for good (the n-th and all after it). */
+ * before stays whole. Training: test_oom_train.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,45 +7,26 @@
 #include <qnt/qnt.h>
 #include "lib/graph/graph.h"
 #include "tests/common/models.h"
+#include "tests/common/oom.h"
 #include "tests/common/qnt_bytes.h"
 #include "unit.h"
 
-static struct {
-    size_t live, calls, first, last; /* calls first..last fail; 0: none */
-} heap;
 static qnt_ctx *ctx;
-static qnt_model *model[2]; /* float, 3 bits */
+enum { MODELS = 4 };
+static qnt_model *model[MODELS]; /* float, 3 bits, other ops in float and quantized */
 static qnt_dataset *images;
 static struct qnt_bytes file[2];
 static char path[] = "/tmp/qnt-oom-XXXXXX";
 
-static void *failing_alloc(void *user, size_t bytes, size_t alignment)
-{
-    (void)user;
-    heap.calls++;
-    if (heap.calls >= heap.first && heap.calls <= heap.last)
-        return NULL;
-    heap.live++;
-    return aligned_alloc(alignment, bytes);
-}
-
-static void counting_free(void *user, void *ptr)
-{
-    (void)user;
-    heap.live--;
-    free(ptr);
-}
-
-static const qnt_config config = {.size = sizeof config, .alloc = failing_alloc, .free = counting_free};
-
 static void setup(void)
 {
-    memset(&heap, 0, sizeof heap);
     strcpy(path + strlen(path) - 6, "XXXXXX");
     close(mkstemp(path));
-    ck_assert_int_eq(qnt_ctx_create(&config, &ctx), QNT_OK);
+    ck_assert_int_eq(qnt_ctx_create(&oom_config, &ctx), QNT_OK);
     ck_assert_int_eq(test_model_float(ctx, &model[0]), QNT_OK);
     ck_assert_int_eq(test_model_quantized(ctx, 3, &model[1]), QNT_OK);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(test_model_pools(ctx, i, &model[2 + i]), QNT_OK);
     ck_assert_int_eq(qnt_dataset_builtin(ctx, QNT_TRAIN, 20, &images), QNT_OK);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(qnt_model_save(model[i], path), QNT_OK);
@@ -55,20 +36,20 @@ static void setup(void)
 
 static void teardown(void)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < MODELS; i++)
         qnt_model_free(model[i]);
+    for (int i = 0; i < 2; i++)
         free(file[i].data);
-    }
     qnt_dataset_free(images);
     qnt_ctx_free(ctx);
     unlink(path);
-    ck_assert_uint_eq(heap.live, 0);
+    ck_assert_uint_eq(oom_live(), 0);
 }
 
 static qnt_status context(void)
 {
     qnt_ctx *made = NULL;
-    qnt_status status = qnt_ctx_create(&config, &made);
+    qnt_status status = qnt_ctx_create(&oom_config, &made);
     qnt_ctx_free(made);
     return status;
 }
@@ -147,6 +128,16 @@ static qnt_status session_quantized(void)
     return session(1, 1, 7);
 }
 
+static qnt_status session_pools(void)
+{
+    return session(2, 1, 7);
+}
+
+static qnt_status session_pools_quantized(void)
+{
+    return session(3, 1, 7);
+}
+
 static qnt_status session_of_a_team(void)
 {
     return session(1, 2, 3);
@@ -174,37 +165,15 @@ static const struct {
     {"clone", clone},
     {"session, float", session_float},
     {"session, 3 bits", session_quantized},
+    {"session, other ops", session_pools},
+    {"session, other ops quantized", session_pools_quantized},
     {"session, two threads", session_of_a_team},
     {"data set", data_set},
 };
 
 START_TEST(every_failing_allocation_is_reported)
 {
-    const char *name = call_table[_i].name;
-    size_t before = heap.live, allocations = 0;
-    ck_assert_msg(call_table[_i].call() == QNT_OK, "%s: %s", name, qnt_last_error());
-    ck_assert_msg(heap.live == before, "%s leaks", name);
-    for (int alone = 0; alone < 2; alone++)
-        for (size_t n = 1;; n++) {
-            heap.calls = 0;
-            heap.first = n;
-            heap.last = alone ? n : SIZE_MAX;
-            qnt_status status = call_table[_i].call();
-            bool reached = heap.calls >= n;
-            heap.last = 0;
-            ck_assert_msg(heap.live == before, "%s: allocation %zu fails: %zu blocks leak", name, n,
-                          heap.live - before);
-            if (!reached) {
-                ck_assert_int_eq(status, QNT_OK);
-                allocations = n - 1;
-                break;
-            }
-            ck_assert_msg(status == QNT_ERR_NOMEM, "%s: allocation %zu fails: status %d, '%s'", name, n, (int)status,
-                          qnt_last_error());
-            ck_assert_msg(strstr(qnt_last_error(), "out of memory"), "%s: '%s'", name, qnt_last_error());
-        }
-    printf("oom: %s: each of %zu allocations\n", name, allocations);
-    ck_assert_uint_gt(allocations, 0);
+    oom_sweep(call_table[_i].name, call_table[_i].call);
 }
 END_TEST
 

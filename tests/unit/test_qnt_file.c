@@ -41,10 +41,14 @@ static void refuses(qnt_status got, qnt_status status, const char *text)
                   qnt_last_error(), (int)status, text);
 }
 
-static qnt_model *model_of(int i) /* 0: float, else quantized with i + 1 bits */
+enum { MODELS = 10 };
+static qnt_model *
+model_of(int i) /* 0: float, 1 to 7: quantized with i + 1 bits, 8 and 9: other ops, float and quantized */
 {
     qnt_model *m = NULL;
-    if (i == 0)
+    if (i >= 8)
+        OK(test_model_pools(ctx, i == 9, &m));
+    else if (i == 0)
         OK(test_model_float(ctx, &m));
     else
         OK(test_model_quantized(ctx, (uint32_t)i + 1, &m));
@@ -91,6 +95,7 @@ static void same_model(const qnt_model *a, const qnt_model *b)
 static void run(qnt_model *m, float *out)
 {
     float in[BATCH * TEST_MODEL_IN];
+    memset(out, 0, BATCH * TEST_MODEL_OUT * sizeof *out);
     qnt_session_config config = {.size = sizeof config, .max_batch = BATCH};
     qnt_session *s;
     test_model_images(in, BATCH * TEST_MODEL_IN);
@@ -297,9 +302,9 @@ int main(void)
     Suite *suite = suite_create("qnt_file");
     TCase *tc = tcase_create("qnt_file");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, model_comes_back_the_same, 0, 8);
-    tcase_add_loop_test(tc, constants_lie_in_the_mapping, 0, 8);
-    tcase_add_loop_test(tc, weight_bytes_are_those_of_the_file, 0, 8);
+    tcase_add_loop_test(tc, model_comes_back_the_same, 0, MODELS);
+    tcase_add_loop_test(tc, constants_lie_in_the_mapping, 0, MODELS);
+    tcase_add_loop_test(tc, weight_bytes_are_those_of_the_file, 0, MODELS);
     tcase_add_test(tc, file_keeps_its_layout);
     tcase_add_loop_test(tc, codes_of_every_width, 2, 8);
     tcase_add_test(tc, what_is_no_model_is_refused);
