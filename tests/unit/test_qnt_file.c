@@ -259,6 +259,38 @@ START_TEST(what_is_no_model_is_refused)
 }
 END_TEST
 
+/* Whether some mapping of this process is of the model file. */
+static bool mapped(void)
+{
+    char line[512];
+    bool found = false;
+    FILE *f = fopen("/proc/self/maps", "r");
+    ck_assert_ptr_nonnull(f);
+    while (fgets(line, sizeof line, f))
+        found = found || strstr(line, path);
+    fclose(f);
+    return found;
+}
+
+START_TEST(mapping_lives_as_long_as_the_model)
+{
+    qnt_model *m = model_of(1), *loaded;
+    OK(qnt_model_save(m, path));
+    OK(qnt_model_load(ctx, path, &loaded));
+    ck_assert(mapped());
+    qnt_session *s;
+    OK(qnt_session_create(loaded, NULL, &s));
+    qnt_model_free(loaded);
+    ck_assert(mapped()); /* the session holds the model */
+    qnt_session_free(s);
+    ck_assert(!mapped());
+    ck_assert_int_eq(truncate(path, 640), 0);
+    refuses(qnt_model_load(ctx, path, &loaded), QNT_ERR_FORMAT, "model.qnt: header: the file has 640 bytes, expected");
+    ck_assert(!mapped());
+    qnt_model_free(m);
+}
+END_TEST
+
 START_TEST(what_cannot_be_written_is_refused)
 {
     char nowhere[128];
@@ -308,6 +340,7 @@ int main(void)
     tcase_add_test(tc, file_keeps_its_layout);
     tcase_add_loop_test(tc, codes_of_every_width, 2, 8);
     tcase_add_test(tc, what_is_no_model_is_refused);
+    tcase_add_test(tc, mapping_lives_as_long_as_the_model);
     tcase_add_test(tc, what_cannot_be_written_is_refused);
     tcase_add_test(tc, saving_replaces_the_file_whole);
     suite_add_tcase(suite, tc);

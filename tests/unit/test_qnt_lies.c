@@ -62,6 +62,14 @@ START_TEST(lies_of_tensors_are_named)
     TENSOR(4, dim[0], 7, "nodes: 'conv': the output is 6 x 6 x 5, but the file says 7 x 6 x 5");
     TENSOR(6, dim[1], 4, "nodes: 'pool': the output is 3 x 3 x 5, but the file says 3 x 4 x 5");
     TENSOR(3, constant, 0, "tensors: 'conv.bias': 5 scales");
+    struct qnt_file_tensor last = {.type = QNT_S8, .bits = 8, .rank = 1, .scales = 1, .dim = {4}};
+    struct qnt_file_tensor kept;
+    struct qnt_file_section tensors = qnt_bytes_section(h->good, QNT_FILE_TENSORS);
+    memcpy(&kept, h->good.data + tensors.offset + 10 * sizeof kept, sizeof kept);
+    last.name = kept.name;
+    last.first_scale = kept.first_scale;
+    lie(QNT_FILE_TENSORS, 10, 0, &last, sizeof last, QNT_ERR_FORMAT,
+        "tensors: 'logits': 1 scales, but only 0 are left");
     for (int i = 0; i < 4; i++) {
         static const uint32_t scale[] = {0, 0x80000000u, 0x7f800000u, 0x7fc00000u}; /* 0, -0, Inf, NaN */
         lie(QNT_FILE_SCALES, 3, 0, &scale[i], 4, QNT_ERR_FORMAT, "scales: 'conv.weight': scale 2 is ");
@@ -99,6 +107,7 @@ START_TEST(lies_of_nodes_and_model_are_named)
     lie(QNT_FILE_MODEL, 0, offsetof(struct qnt_file_model, requantize), &one, 4, QNT_ERR_UNSUPPORTED,
         "model: requantize mode 1 is unknown");
     lie(QNT_FILE_NAMES, 1, 0, bell, 1, QNT_ERR_FORMAT, "names: name of tensors 0 holds the control character 0x07");
+    lie(QNT_FILE_NAMES, 1, 0, "\x7f", 1, QNT_ERR_FORMAT, "control character 0x7f");
     lie(QNT_FILE_NAMES, 0, 0, "", 1, QNT_ERR_FORMAT, "names: name of tensors 0 is empty");
     const char *names = (const char *)h->good.data + qnt_bytes_section(h->good, QNT_FILE_NAMES).offset;
     size_t at = 0; /* of "maxpool" */
