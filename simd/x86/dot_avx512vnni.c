@@ -13,6 +13,7 @@ QNT_INLINE void step_s8(__m512i s[2], const int8_t *a, const int8_t *b, size_t n
 {
     const __m512i high = _mm512_set1_epi8(-128);
     __m512i y = load(b, n);
+    __asm__("" : "+v"(y)); /* one load: gcc would make it an operand of both, and loads bind */
     s[0] = _mm512_dpbusd_epi32(s[0], _mm512_xor_si512(load(a, n), high), y);
     s[1] = _mm512_dpbusd_epi32(s[1], high, y);
 }
