@@ -44,7 +44,7 @@ void qnt_conv_backward(const struct qnt_step *s, const struct qnt_grad *g)
     float *dy = g->delta[n->out], *dw = g->param[n->in[1]], *db = n->n_in > 2 ? g->param[n->in[2]] : NULL;
     qnt_backward_clamp(s, g, dy, g->batch * qnt_tensor_count(s->out));
     if (dw)
-        qnt_conv_f32_grad_weights(st->work, g->value[x], dy, dw, db, g->batch, 0, g->scratch);
+        qnt_conv_f32_grad_weights(st->work, g->value[x], dy, dw, db, g->batch, g->param_add, g->scratch);
     if (!g->delta[x])
         return;
     if (!g->delta_set[x]) {

@@ -13,17 +13,21 @@ struct qnt_bounds {
     float lo, hi; /* a step's clamp_lo, clamp_hi */
 };
 
+/* Tables are by tensor id of the plan's model; activations are [batch][elements]. */
 struct qnt_grad {
     const struct qnt_dsp *dsp;
-    size_t batch;              /* images in this shard */
-    const float *const *value; /* by tensor id: forward values, [batch][elements] (constants: the whole tensor) */
-    float *const *delta; /* by tensor id: dL/d(tensor), same layout; NULL: not wanted (the model's input). backward
-                            may overwrite its output's delta: nobody reads it later */
-    float *const *param; /* by tensor id: dL/d(constant) of this shard; NULL: not trained */
-    uint8_t *delta_set;  /* by tensor id: 0 until a consumer has written delta: the first writes, later ones add */
-    const uint8_t *const
-        *pass; /* by tensor id: quantized training: 1 where the straight-through gradient passes the output's
-                  clamp (sums taken before rounding); NULL: decide by the value (clamp_lo < y < clamp_hi) */
+    size_t batch;              /* images: a shard, or a part of one */
+    const float *const *value; /* forward values; of constants: the whole tensor */
+    /* dL/d(tensor); NULL: not wanted (the model's input). backward may overwrite its output's: nobody reads it later.
+     */
+    float *const *delta;
+    uint8_t *delta_set; /* 0 until a consumer has written delta: the first writes, later ones add */
+    /* dL/d(constant) of the shard; NULL: not trained. param_add: add to what it holds, the images before these. */
+    float *const *param;
+    bool param_add;
+    /* Quantized training: 1 where the straight-through gradient passes the output's clamp (sums taken before rounding);
+     * NULL: decide by the value (clamp_lo < y < clamp_hi). */
+    const uint8_t *const *pass;
     /* A tensor that one step alone reads may have its clamp applied by that reader, which has the values at hand (a
      * pool): early[id] gives the maker's bounds, NULL where this is not allowed; the reader then sets clamped[id]. */
     const struct qnt_bounds *const *early;

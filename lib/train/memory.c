@@ -4,9 +4,9 @@
 
 enum { LINE = 64 };
 
-static size_t shard_bytes(const struct qnt_tensor *t)
+static size_t bytes_of(const struct qnt_tensor *t, size_t images)
 {
-    return qnt_round_up(QNT_SHARD * qnt_tensor_count(t) * sizeof(float), LINE);
+    return qnt_round_up(images * qnt_tensor_count(t) * sizeof(float), LINE);
 }
 
 static bool is_param(const struct qnt_train *t, int id)
@@ -28,7 +28,7 @@ static void place_values(struct qnt_train *t, size_t *values, size_t *masks)
         if (s->out->type != QNT_S8 || !s->op->run)
             continue;
         t->value_at[out] = *values;
-        *values += shard_bytes(s->out);
+        *values += bytes_of(s->out, QNT_SHARD);
         if (t->quantizer->layer_of_step[i] >= 0) {
             t->mask_at[out] = *masks;
             *masks += qnt_round_up(QNT_SHARD * qnt_tensor_count(s->out), LINE);
@@ -41,6 +41,32 @@ struct life {
     size_t from, to; /* steps, from >= to */
     size_t at, bytes;
 };
+
+/* Products of whole rows gain from many images, convolutions have rows enough in a few. */
+static size_t first_whole_step(const struct qnt_plan *p)
+{
+    size_t i = 0;
+    while (i < p->n_steps && p->step[i].op != &qnt_op_fully_connected)
+        i++;
+    return i;
+}
+
+static struct life life_of(struct qnt_train *t, size_t i)
+{
+    const struct qnt_plan *p = t->plan;
+    int out = p->step[i].node->out;
+    struct life l = {.from = i, .to = i};
+    for (size_t j = i + 1; j < p->n_steps; j++)
+        for (uint32_t k = 0; k < p->step[j].node->n_in; k++)
+            l.from = p->step[j].node->in[k] == out ? j : l.from;
+    if (out == p->output)
+        l.from = p->n_steps; /* the loss writes it first */
+    t->part_only[out] = l.from < t->whole;
+    if (i < t->whole && !t->part_only[out])
+        l.to = 0; /* every part reads its share of it */
+    l.bytes = bytes_of(p->step[i].out, t->part_only[out] ? QNT_PART : QNT_SHARD);
+    return l;
+}
 
 static bool overlap(const struct life *a, const struct life *b)
 {
@@ -68,6 +94,7 @@ static qnt_status place_deltas(struct qnt_train *t, size_t *bytes)
     if (!life)
         return QNT_ERR_NOMEM;
     *bytes = 0;
+    t->whole = first_whole_step(p);
     for (size_t i = 0; i < p->n_steps; i++) {
         const struct qnt_node *node = p->step[i].node;
         bool wanted = false;
@@ -75,12 +102,7 @@ static qnt_status place_deltas(struct qnt_train *t, size_t *bytes)
             wanted |= is_param(t, node->in[k]) || t->delta_at[node->in[k]] != SIZE_MAX;
         if (!wanted)
             continue;
-        life[n] = (struct life){.from = i, .to = i, .bytes = shard_bytes(p->step[i].out)};
-        for (size_t j = i + 1; j < p->n_steps; j++)
-            for (uint32_t k = 0; k < p->step[j].node->n_in; k++)
-                life[n].from = p->step[j].node->in[k] == node->out ? j : life[n].from;
-        if (node->out == p->output)
-            life[n].from = p->n_steps; /* the loss writes it first */
+        life[n] = life_of(t, i);
         place(life, n);
         t->delta_at[node->out] = life[n].at;
         *bytes = life[n].at + life[n].bytes > *bytes ? life[n].at + life[n].bytes : *bytes;
@@ -124,11 +146,14 @@ static qnt_status create_worker(const struct qnt_train *t, struct qnt_worker *w,
         !(w->values = qnt_alloc(ctx, z->values, "values")) || !(w->deltas = qnt_alloc(ctx, z->deltas, "gradients")) ||
         !(w->masks = qnt_alloc(ctx, z->masks, "masks")) ||
         !(w->value = qnt_alloc_array(ctx, tensors, sizeof *w->value, "tables")) ||
+        !(w->part_value = qnt_alloc_array(ctx, tensors, sizeof *w->part_value, "tables")) ||
         !(w->delta = qnt_alloc_array(ctx, tensors, sizeof *w->delta, "tables")) ||
+        !(w->part_delta = qnt_alloc_array(ctx, tensors, sizeof *w->part_delta, "tables")) ||
         !(w->param = qnt_alloc_array(ctx, tensors, sizeof *w->param, "tables")) ||
         !(w->pass = qnt_alloc_array(ctx, tensors, sizeof *w->pass, "tables")) ||
+        !(w->part_pass = qnt_alloc_array(ctx, tensors, sizeof *w->part_pass, "tables")) ||
         !(w->delta_set = qnt_alloc(ctx, tensors, "tables")) || !(w->clamped = qnt_alloc(ctx, tensors, "tables")) ||
-        !(w->p = qnt_alloc(ctx, shard_bytes(&t->plan->model->tensor[t->plan->output]), "a distribution")))
+        !(w->p = qnt_alloc(ctx, bytes_of(&t->plan->model->tensor[t->plan->output], QNT_SHARD), "a distribution")))
         return QNT_ERR_NOMEM;
     if (t->teacher && !(w->teacher_arena = qnt_alloc(ctx, t->teacher->arena_bytes, "the teacher's activations")))
         return QNT_ERR_NOMEM;
@@ -161,6 +186,7 @@ static qnt_status create_tables(struct qnt_train *t, struct sizes *z)
     size_t tensors = t->plan->model->n_tensors;
     if (!(t->value_at = qnt_alloc_array(ctx, tensors, sizeof *t->value_at, "offsets")) ||
         !(t->delta_at = qnt_alloc_array(ctx, tensors, sizeof *t->delta_at, "offsets")) ||
+        !(t->part_only = qnt_alloc_array(ctx, tensors, sizeof *t->part_only, "offsets")) ||
         !(t->mask_at = qnt_alloc_array(ctx, tensors, sizeof *t->mask_at, "offsets")) ||
         !(t->bounds = qnt_alloc_array(ctx, t->plan->n_steps, sizeof *t->bounds, "bounds")) ||
         !(t->early = qnt_alloc_array(ctx, tensors, sizeof *t->early, "bounds")) ||
@@ -218,8 +244,9 @@ qnt_status qnt_train_memory_create(struct qnt_train *t)
 
 static void free_worker(const qnt_ctx *ctx, struct qnt_worker *w)
 {
-    void *all[] = {w->arena, w->teacher_arena, w->scratch,     w->value, w->delta,  w->param,  w->pass,  w->delta_set,
-                   w->acc,   w->extreme.min,   w->extreme.max, w->p,     w->values, w->deltas, w->masks, w->clamped};
+    void *all[] = {w->arena,     w->teacher_arena, w->scratch,     w->value,       w->delta,    w->param,  w->pass,
+                   w->delta_set, w->acc,           w->extreme.min, w->extreme.max, w->p,        w->values, w->deltas,
+                   w->masks,     w->clamped,       w->part_value,  w->part_delta,  w->part_pass};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         qnt_release(ctx, all[i]);
 }
@@ -232,7 +259,7 @@ void qnt_train_memory_free(struct qnt_train *t)
     for (uint32_t i = 0; t->worker && i < qnt_team_size(t->team); i++)
         free_worker(t->ctx, &t->worker[i]);
     void *all[] = {t->value_at,  t->delta_at,    t->mask_at, t->state,  t->task_status, t->gradient,
-                   t->shard_sum, t->shard_range, t->worker,  t->bounds, t->early};
+                   t->shard_sum, t->shard_range, t->worker,  t->bounds, t->early,       t->part_only};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         qnt_release(t->ctx, all[i]);
 }

@@ -68,28 +68,57 @@ static void clear_params(const struct qnt_train *t, const struct qnt_worker *w, 
                 memset(w->param[n->in[k]], 0, t->param[i].count * sizeof(float));
 }
 
+/* Steps [from, to), last to first. */
+static void backward_steps(const struct qnt_train *t, struct qnt_worker *w, struct qnt_grad *g, size_t from, size_t to)
+{
+    for (size_t i = to; i-- > from;) {
+        const struct qnt_step *s = &t->plan->step[i];
+        if (!w->delta[s->node->out])
+            continue;
+        g->state = t->state[i];
+        if (w->delta_set[s->node->out])
+            s->op->backward(s, g);
+        else if (!g->param_add)
+            clear_params(t, w, s->node);
+    }
+}
+
+/* Tables of the images from `first` on. */
+static void point_part(const struct qnt_train *t, struct qnt_worker *w, size_t first)
+{
+    const struct qnt_model *m = t->plan->model;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        size_t skip = m->tensor[i].constant ? 0 : first * qnt_tensor_count(&m->tensor[i]);
+        w->part_value[i] = w->value[i] ? w->value[i] + skip : NULL;
+        w->part_delta[i] = w->delta[i] ? w->delta[i] + (t->part_only[i] ? 0 : skip) : NULL;
+        w->part_pass[i] = w->pass[i] ? w->pass[i] + skip : NULL;
+    }
+}
+
 static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t batch)
 {
-    const struct qnt_plan *p = t->plan;
     struct qnt_grad g = {.dsp = &t->ctx->dsp,
                          .batch = batch,
                          .value = w->value,
                          .delta = w->delta,
-                         .param = w->param,
                          .delta_set = w->delta_set,
+                         .param = w->param,
                          .pass = t->quantizer ? w->pass : NULL,
                          .early = t->early,
                          .clamped = w->clamped,
                          .scratch = w->scratch};
-    for (size_t i = p->n_steps; i-- > 0;) {
-        const struct qnt_step *s = &p->step[i];
-        if (!w->delta[s->node->out])
-            continue;
-        g.state = t->state[i];
-        if (w->delta_set[s->node->out])
-            s->op->backward(s, &g);
-        else
-            clear_params(t, w, s->node);
+    backward_steps(t, w, &g, t->whole, t->plan->n_steps);
+    g.value = w->part_value;
+    g.delta = w->part_delta;
+    g.pass = t->quantizer ? w->part_pass : NULL;
+    for (size_t at = 0; at < batch; at += QNT_PART) {
+        g.batch = batch - at < QNT_PART ? batch - at : QNT_PART;
+        g.param_add = at > 0;
+        point_part(t, w, at);
+        for (size_t i = 0; i < t->whole; i++)
+            if (t->part_only[t->plan->step[i].node->out])
+                w->delta_set[t->plan->step[i].node->out] = w->clamped[t->plan->step[i].node->out] = 0;
+        backward_steps(t, w, &g, 0, t->whole);
     }
 }
 

@@ -11,7 +11,10 @@
 #include "lib/train/quantizer.h"
 #include "lib/train/sgd.h"
 
-enum { QNT_SHARD = 16 };
+enum {
+    QNT_SHARD = 16,
+    QNT_PART = 4 /* images that convolutions take backward together: their gradients stay in the caches */
+};
 
 /* A trained constant and its place in the flat arrays. */
 struct qnt_param {
@@ -22,9 +25,9 @@ struct qnt_param {
 /* One thread's memory, for one shard at a time. The tables are by tensor id of the plan's model, as qnt_grad's. */
 struct qnt_worker {
     uint8_t *arena, *teacher_arena, *scratch;
-    const float **value;
-    float **delta, **param;
-    const uint8_t **pass;
+    const float **value, **part_value; /* part_*: of the part of the shard that is at work */
+    float **delta, **part_delta, **param;
+    const uint8_t **pass, **part_pass;
     uint8_t *delta_set, *clamped;
     int32_t *acc;                        /* sums of one step */
     struct qnt_channel_extremes extreme; /* of one step */
@@ -50,6 +53,8 @@ struct qnt_train {
     float *effective; /* what backward sees: weights, or the quantized weights' values */
 
     size_t *value_at, *delta_at, *mask_at; /* by tensor id: offsets in a worker's blocks, SIZE_MAX: none */
+    bool *part_only;                       /* by tensor id: delta holds one part, not a shard */
+    size_t whole;                          /* steps from here on go backward by whole shards, those before by parts */
     struct qnt_bounds *bounds;             /* by step */
     const struct qnt_bounds **early;       /* by tensor id, as qnt_grad's */
     void **state;                          /* by step: op->backward_prepare's */
