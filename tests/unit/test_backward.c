@@ -73,7 +73,7 @@ static void check_param(qnt_ctx *ctx, const struct layer *net, const qnt_dataset
                         const float *after, size_t n)
 {
     struct qnt_rng r = qnt_rng_key(7, p, 0);
-    float largest = 0.0f, h = 4e-3f;
+    float largest = 0.0f, h = 1e-3f;
     for (size_t i = 0; i < n; i++)
         largest = fmaxf(largest, fabsf(before[i] - after[i]));
     ck_assert_float_gt(largest, 1e-4f);
