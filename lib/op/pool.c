@@ -33,7 +33,6 @@ static void find_inner(struct axis *a)
     size_t reach = (a->kernel - 1) * a->dilation + 1, last = a->in + a->pad; /* o * stride + reach <= last: inside */
     a->inner0 = (a->pad + a->stride - 1) / a->stride;
     a->inner1 = last < reach ? 0 : (last - reach) / a->stride + 1;
-    a->inner1 = a->inner1 < a->out ? a->inner1 : a->out;
     a->inner0 = a->inner0 < a->inner1 ? a->inner0 : a->inner1;
 }
 

@@ -1,4 +1,5 @@
 /* conv2d against its definition: f32 in bits, s8 in bytes; the bounds of s8 sums. */
+#include "lib/op/requant.h"
 #include "op_util.h"
 
 struct shape {
@@ -146,6 +147,30 @@ START_TEST(a_bias_of_other_units_is_refused)
 }
 END_TEST
 
+/* One order of operations, told apart from its neighbours. */
+START_TEST(factors_are_rounded_in_the_order_told)
+{
+    float sx, sy, sw[64], factor[64];
+    size_t other = 0;
+    struct qnt_tensor x = quant(&sx, 0), y = quant(&sy, 0), w = {.scales = 64, .scale = sw};
+    struct qnt_step s = {.in = {&x, &w}, .out = &y};
+    unit_seed();
+    for (int round = 0; round < 20; round++) {
+        sx = 0.5f + fabsf(unit_random_float());
+        sy = 0.5f + fabsf(unit_random_float());
+        for (size_t c = 0; c < 64; c++)
+            sw[c] = 0.01f + fabsf(unit_random_float());
+        OK(qnt_requant_factors(&s, 64, factor));
+        for (size_t c = 0; c < 64; c++) {
+            float product = sx * sw[c];
+            ck_assert(factor[c] == product / sy);
+            other += factor[c] != sx * (sw[c] / sy) || factor[c] != sx / sy * sw[c];
+        }
+    }
+    ck_assert_uint_gt(other, 100);
+}
+END_TEST
+
 /* run_acc: the exact sums, and the codes of run. */
 START_TEST(sums_and_codes_agree)
 {
@@ -199,6 +224,7 @@ int main(void)
     tcase_add_loop_test(tc, f32_is_the_definition, 0, n);
     tcase_add_loop_test(tc, extremes_do_not_saturate, 0, 12);
     tcase_add_loop_test(tc, sums_and_codes_agree, 0, n);
+    tcase_add_test(tc, factors_are_rounded_in_the_order_told);
     tcase_add_test(tc, sums_that_may_overflow_are_refused);
     tcase_add_test(tc, a_bias_of_other_units_is_refused);
     suite_add_tcase(suite, tc);

@@ -3,7 +3,7 @@
 
 static qnt_ctx *ctx;
 static qnt_model *m;
-static const size_t image[] = {6, 6, 4}, w_dim[] = {5, 3, 3, 4};
+static const size_t image[] = {6, 6, 4}, w_dim[] = {4, 3, 3, 4};
 
 static void setup(void)
 {
@@ -103,26 +103,36 @@ START_TEST(batchnorm_and_clamps_vanish_into_a_convolution)
 }
 END_TEST
 
-START_TEST(what_others_read_stays)
+START_TEST(dead_nodes_count_for_nothing)
 {
-    static const char *const shared[] = {"conv", "bn", "conv2", "bn2", "relu"};
-    int in = add_input(m, 3, image), x = conv("conv", "w", "b", in), ids[2] = {in, qnt_model_find(m, "w")};
-    x = batchnorm("bn", x); /* w serves conv2 too: bn cannot change it */
-    add_node(m, "relu", "dead", NULL, &x, 1, NULL);
-    OK(qnt_model_set_output(m, x));
+    static const char *const names[] = {"conv"};
+    int x = conv("conv", "w", "b", add_input(m, 3, image));
+    add_node(m, "softmax", "dead", NULL, &x, 1, NULL);
+    OK(qnt_model_set_output(m, batchnorm("bn", x)));
     struct qnt_plan *p = plan_of(false, false);
-    expect_steps(p, 1, shared); /* dead is swept, so bn folds */
-    qnt_plan_free(p);
-    x = add_node(m, "conv2d", "conv2", NULL, ids, 2, NULL);
-    x = batchnorm("bn2", x);
-    OK(qnt_model_set_output(m, add_node(m, "relu", "relu", NULL, &x, 1, NULL)));
-    p = plan_of(false, false);
-    static const char *const second[] = {"conv2"};
-    expect_steps(p, 1, second);
+    expect_steps(p, 1, names); /* nobody but bn reads conv */
     expect_output(p, 1e-5f);
     qnt_plan_free(p);
-    p = plan_of(false, true); /* everything, dead or not */
-    ck_assert_uint_eq(p->n_steps, 6);
+    p = plan_of(false, true);
+    ck_assert_uint_eq(p->n_steps, 3);
+    expect_output(p, 0.0f);
+    qnt_plan_free(p);
+}
+END_TEST
+
+/* Weights, or a bias, that serve two nodes cannot take a batch norm in. _i: which of them. */
+START_TEST(what_others_read_stays)
+{
+    static const char *const names[] = {"conv", "bn", "conv2", "bn2"};
+    int x = batchnorm("bn", conv("conv", "w", "b", add_input(m, 3, image)));
+    int in[3] = {x, qnt_model_find(m, "w"), qnt_model_find(m, "b")};
+    if (_i)
+        in[1] = add_floats(m, "w2", 4, w_dim, 0.5f);
+    x = add_node(m, "conv2d", "conv2", NULL, in, _i ? 3 : 2, NULL);
+    OK(qnt_model_set_output(m, batchnorm("bn2", x)));
+    struct qnt_plan *p = plan_of(false, false);
+    /* without a bias of its own conv2 is not safe either: w is conv's too */
+    expect_steps(p, 4, names);
     expect_output(p, 0.0f);
     qnt_plan_free(p);
 }
@@ -131,7 +141,7 @@ END_TEST
 START_TEST(an_output_or_a_second_reader_stops_fusing)
 {
     static const char *const names[] = {"conv", "relu", "conv2"};
-    const size_t w2_dim[] = {5, 1, 1, 5};
+    const size_t w2_dim[] = {5, 1, 1, 4};
     int x = conv("conv", "w", NULL, add_input(m, 3, image)), y = add_node(m, "relu", "relu", NULL, &x, 1, NULL);
     OK(qnt_model_set_output(m, x));
     struct qnt_plan *p = plan_of(false, false);
@@ -144,6 +154,19 @@ START_TEST(an_output_or_a_second_reader_stops_fusing)
     p = plan_of(false, false);
     static const char *const fused[] = {"conv", "conv2"};
     expect_steps(p, 2, fused);
+    expect_output(p, 0.0f);
+    qnt_plan_free(p);
+}
+END_TEST
+
+/* The last convolution has a reader, the caller, that is no node: least of all the first. */
+START_TEST(the_callers_reading_is_no_node)
+{
+    static const char *const names[] = {"relu", "conv"};
+    int x = add_input(m, 3, image);
+    OK(qnt_model_set_output(m, conv("conv", "w", "b", add_node(m, "relu", "relu", NULL, &x, 1, NULL))));
+    struct qnt_plan *p = plan_of(false, false);
+    expect_steps(p, 2, names);
     expect_output(p, 0.0f);
     qnt_plan_free(p);
 }
@@ -170,7 +193,7 @@ START_TEST(codes_are_clamped_in_the_requantization)
     qnt_node_attr attr = ATTR(.lo = -100.0f, .hi = 0.63f);
     int in[2] = {add_input(m, 3, image)};
     in[0] = add_node(m, "quantize", "q", NULL, in, 1, &qx);
-    in[1] = add_weights(m, "w", 8, 4, w_dim, 5, RANDOM);
+    in[1] = add_weights(m, "w", 8, 4, w_dim, w_dim[0], RANDOM);
     int x = add_node(m, "conv2d", "conv", NULL, in, 2, &qy);
     x = add_node(m, "relu", "relu", NULL, &x, 1, NULL);
     x = add_node(m, "clamp", "clamp", &attr, &x, 1, NULL);
@@ -302,7 +325,9 @@ int main(void)
     TCase *tc = tcase_create("plan");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, batchnorm_and_clamps_vanish_into_a_convolution, 0, 2);
-    tcase_add_test(tc, what_others_read_stays);
+    tcase_add_test(tc, dead_nodes_count_for_nothing);
+    tcase_add_loop_test(tc, what_others_read_stays, 0, 2);
+    tcase_add_test(tc, the_callers_reading_is_no_node);
     tcase_add_test(tc, an_output_or_a_second_reader_stops_fusing);
     tcase_add_test(tc, a_relu_before_batchnorm_stays_before_it);
     tcase_add_test(tc, codes_are_clamped_in_the_requantization);
