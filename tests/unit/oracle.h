@@ -136,7 +136,8 @@ static inline void oracle_full(const struct oracle *o, const struct qnt_node *n,
             if (w->type == QNT_F32)
                 sum = fmaf(((const float *)x)[k], ((const float *)w->data)[c * w->dim[1] + k], sum);
             else
-                acc += (((const int8_t *)x)[k] - in->zero) * ((const int8_t *)w->data)[c * w->dim[1] + k];
+                /* a 64-bit product: gcc 12 for ARM64 stops with an internal error on the sum of 32-bit ones */
+                acc += (int64_t)(((const int8_t *)x)[k] - in->zero) * ((const int8_t *)w->data)[c * w->dim[1] + k];
         if (w->type == QNT_F32)
             ((float *)y)[c] = sum;
         else
