@@ -133,43 +133,69 @@ qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t 
     return QNT_OK;
 }
 
-/* Rows [r0, r1) of all groups into c (s8 or s32 by kind), ldc = all output channels. */
-static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t kind, void *c, size_t r0, size_t r1)
+/* One thread's share of each group: rows, or where there are fewer rows than threads, panels of columns. */
+struct share {
+    size_t r0, r1, c0, c1;
+};
+
+static struct share share_of(const struct state *st, const struct qnt_exec *x)
+{
+    size_t rows = x->batch * st->geom.oh * st->geom.ow, nr = st->g->nr, panels = (st->og + nr - 1) / nr;
+    struct share s = {.r1 = rows, .c1 = st->og};
+    if (rows >= x->parts) {
+        qnt_share(rows, x->part, x->parts, &s.r0, &s.r1);
+        return s;
+    }
+    qnt_share(panels, x->part, x->parts, &s.c0, &s.c1);
+    s.c0 *= nr;
+    s.c1 = s.c1 * nr < st->og ? s.c1 * nr : st->og; /* c0 >= c1: an empty share */
+    s.c0 = s.c0 < s.c1 ? s.c0 : s.c1;
+    return s;
+}
+
+/* The share of all groups into c (s8 or s32 by kind), ldc = all output channels. */
+static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t kind, void *c, const struct share *own)
 {
     const struct state *st = s->state;
     const struct qnt_conv_geom *g = &st->geom;
     size_t size = kind == QNT_EPI_S8 ? 1 : sizeof(int32_t);
-    for (size_t i = 0; i < g->groups; i++) {
+    for (size_t i = 0; i < g->groups && own->c0 != own->c1; i++) {
+        size_t first = i * st->og + own->c0;
         struct qnt_conv_src src = {.geom = g, .zero_row = st->zero_row, .group = i};
-        struct qnt_epilogue e = {.kind = kind, .bias = st->bias + i * st->og, .rq = st->rq};
-        e.rq.scale += i * st->og;
+        struct qnt_epilogue e = {.kind = kind, .bias = st->bias + first, .rq = st->rq};
+        e.rq.scale += first;
         struct qnt_gemm_call call = {.g = st->g,
-                                     .packed_w = st->packed + i * st->packed_group,
+                                     .packed_w = st->packed + i * st->packed_group +
+                                                 qnt_gemm_packed_bytes(st->g, own->c0, st->k), /* whole panels */
                                      .m = x->batch * g->oh * g->ow,
-                                     .n = st->og,
+                                     .n = own->c1 - own->c0,
                                      .k = st->k,
-                                     .c = (uint8_t *)c + i * st->og * size,
+                                     .c = (uint8_t *)c + first * size,
                                      .ldc = g->oc,
                                      .e = &e};
-        qnt_conv_s8_run(&call, qnt_step_in(s, x), &src, r0, r1, x->scratch);
+        qnt_conv_s8_run(&call, qnt_step_in(s, x), &src, own->r0, own->r1, x->scratch);
     }
 }
 
 void qnt_linear_s8_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
-    const struct state *st = s->state;
-    size_t r0, r1;
-    qnt_share(x->batch * st->geom.oh * st->geom.ow, x->part, x->parts, &r0, &r1);
-    multiply(s, x, QNT_EPI_S8, qnt_step_out(s, x), r0, r1);
+    struct share own = share_of(s->state, x);
+    multiply(s, x, QNT_EPI_S8, qnt_step_out(s, x), &own);
 }
 
 void qnt_linear_s8_run_acc(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc)
 {
     const struct state *st = s->state;
-    size_t r0, r1, oc = st->geom.oc;
-    qnt_share(x->batch * st->geom.oh * st->geom.ow, x->part, x->parts, &r0, &r1);
-    multiply(s, x, QNT_EPI_S32, acc, r0, r1);
-    st->requantize(acc + r0 * oc, oc, (int8_t *)qnt_step_out(s, x) + r0 * oc, oc, r1 - r0, oc, &st->rq);
+    struct share own = share_of(st, x);
+    size_t oc = st->geom.oc, width = own.c1 - own.c0;
+    bool whole = width == st->og; /* all groups side by side */
+    multiply(s, x, QNT_EPI_S32, acc, &own);
+    for (size_t i = 0; i < (whole ? 1 : st->geom.groups) && width; i++) {
+        size_t first = i * st->og + own.c0, at = own.r0 * oc + first;
+        struct qnt_requant rq = st->rq;
+        rq.scale += first;
+        st->requantize(acc + at, oc, (int8_t *)qnt_step_out(s, x) + at, oc, own.r1 - own.r0, whole ? oc : width, &rq);
+    }
 }
 
 void qnt_linear_s8_release(const qnt_ctx *ctx, struct qnt_step *s)

@@ -195,12 +195,16 @@ START_TEST(sums_and_codes_agree)
     struct qnt_exec all = {.arena = arena, .scratch = scratch, .batch = 2, .part = 0, .parts = 1};
     conv->op->run(conv, &all);
     memcpy(codes, out, outputs);
-    memset(out, 0x55, outputs);
-    for (uint32_t part = 0; part < 3; part++) {
-        struct qnt_exec one = {.arena = arena, .scratch = scratch, .batch = 2, .part = part, .parts = 3};
-        conv->op->run_acc(conv, &one, acc);
+    static const uint32_t parts[] = {3, 1000}; /* fewer and more than rows */
+    for (size_t i = 0; i < 2; i++) {
+        memset(acc, 0x55, outputs * sizeof *acc);
+        memset(out, 0x55, outputs);
+        for (uint32_t part = 0; part < parts[i]; part++) {
+            struct qnt_exec one = {.arena = arena, .scratch = scratch, .batch = 2, .part = part, .parts = parts[i]};
+            conv->op->run_acc(conv, &one, acc);
+        }
+        ck_assert_int_eq(memcmp(codes, out, outputs), 0);
     }
-    ck_assert_int_eq(memcmp(codes, out, outputs), 0);
     for (size_t i = 0; i < outputs; i++) {
         float factor = x->scale[0] * oracle_real(w, i % y->dim[2]) / y->scale[0];
         ck_assert_int_eq(codes[i], oracle_requant(acc[i], factor, y));
