@@ -206,6 +206,54 @@ START_TEST(codes_are_clamped_in_the_requantization)
 }
 END_TEST
 
+static void *no_memory(void *user, size_t bytes, size_t alignment)
+{
+    (void)user;
+    (void)alignment;
+    ck_abort_msg("%zu bytes allocated", bytes);
+    return NULL;
+}
+
+/* What training does every step: new codes, scales and zero points, then prepare on the same steps. */
+START_TEST(prepared_again_follows_the_tensors_without_allocating)
+{
+    float s[3] = {0.05f, 0.02f, 0.03f};
+    struct qnt_tensor q[3] = {quant(&s[0], -3), quant(&s[1], -60), quant(&s[2], 7)};
+    qnt_node_attr pool = ATTR(.kernel = {2, 2}, .stride = {1, 1}, .pad = {1, 0, 0, 0}), pad = ATTR(.pad = {1, 1, 1, 1});
+    int in[3] = {add_input(m, 3, image)};
+    in[0] = add_node(m, "quantize", "q", NULL, in, 1, &q[0]);
+    in[1] = add_weights(m, "w", 8, 4, w_dim, w_dim[0], RANDOM);
+    in[2] = add_bias(m, "b", w_dim[0], 1000);
+    int x = add_node(m, "conv2d", "conv", &pad, in, 3, &q[1]);
+    x = add_node(m, "relu", "relu", NULL, &x, 1, NULL);
+    x = add_node(m, "maxpool", "max", &pool, &x, 1, NULL);
+    x = add_node(m, "clamp", "clamp", &ATTR(.lo = -0.5f, .hi = 1.5f), &x, 1, NULL);
+    x = add_node(m, "avgpool", "mean", &pool, &x, 1, &q[2]);
+    OK(qnt_model_set_output(m, add_node(m, "dequantize", "y", NULL, &x, 1, NULL)));
+    struct qnt_plan *p = plan_of(false, false);
+    expect_output(p, 0.0f);
+    void *(*alloc)(void *, size_t, size_t) = ctx->config.alloc;
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < qnt_tensor_count(&m->tensor[in[1]]); i++)
+            ((int8_t *)m->tensor[in[1]].data)[i] = (int8_t)unit_random(); /* the plan's too */
+        ((int32_t *)m->tensor[in[2]].data)[1] += 500;
+        for (size_t i = 0; i < m->n_tensors; i++) {
+            struct qnt_tensor *from = &m->tensor[i], *to = &p->model->tensor[i];
+            for (uint32_t k = 0; k < from->scales; k++)
+                to->scale[k] = from->scale[k] *= round == 1 ? 1.0f : 1.1f;
+            to->zero = from->zero += from->type == QNT_S8 && !from->constant ? 3 : 0;
+        }
+        ctx->config.alloc = no_memory;
+        for (size_t i = 0; i < p->n_steps; i++)
+            if (p->step[i].op->prepare)
+                OK(p->step[i].op->prepare(ctx, &p->step[i], 2));
+        ctx->config.alloc = alloc;
+        expect_output(p, 0.0f);
+    }
+    qnt_plan_free(p);
+}
+END_TEST
+
 /* A tree of pools, flattens, clamps and convolutions; returns nodes. */
 static size_t random_tree(void)
 {
@@ -331,6 +379,7 @@ int main(void)
     tcase_add_test(tc, an_output_or_a_second_reader_stops_fusing);
     tcase_add_test(tc, a_relu_before_batchnorm_stays_before_it);
     tcase_add_test(tc, codes_are_clamped_in_the_requantization);
+    tcase_add_test(tc, prepared_again_follows_the_tensors_without_allocating);
     tcase_add_test(tc, tensors_that_live_together_do_not_overlap);
     tcase_add_test(tc, a_chain_takes_two_neighbours);
     suite_add_tcase(suite, tc);
