@@ -45,7 +45,7 @@ typedef struct qnt_train_config {
     float weight_decay;    /**< 0; on weights and biases, as PyTorch's SGD */
     qnt_schedule schedule;
     uint32_t warmup_steps; /**< linear, before the schedule */
-    uint32_t augment;      /**< 1: pad 4 + random crop, random horizontal flip */
+    uint32_t augment;      /**< 1: pad 4 (zeros, after normalisation) + random crop, horizontal flip */
     uint32_t weight_bits;  /**< 0: float training; 2..8: fake quantization */
     const char *layer_bits; /**< "conv1=8,fc1=2": overrides by layer name; NULL: none */
     uint32_t activation_bits; /**< 8 (the only width supported now) */

@@ -1,4 +1,5 @@
 /* Image bytes -> float input. */
+#include <string.h>
 #include "lib/train/input.h"
 #include "lib/core/rng.h"
 
@@ -40,10 +41,10 @@ static void write_mirrored(const struct qnt_input_map *m, const uint8_t *src, si
     }
 }
 
-static void write_black(const struct qnt_input_map *m, size_t pixels, float *dst)
+static float *write_border(size_t pixels, float *dst)
 {
-    for (size_t i = 0; i < pixels * CHANNELS; i++)
-        dst[i] = m->value[i % CHANNELS][0];
+    memset(dst, 0, pixels * CHANNELS * sizeof *dst);
+    return dst + pixels * CHANNELS;
 }
 
 void qnt_input_write(const struct qnt_input_map *m, const uint8_t *image, struct qnt_augment a, float *dst)
@@ -55,13 +56,13 @@ void qnt_input_write(const struct qnt_input_map *m, const uint8_t *image, struct
     for (int32_t y = 0; y < SIDE; y++, dst += SIDE * CHANNELS) {
         int32_t from = y + a.dy;
         if (from < 0 || from >= SIDE) {
-            write_black(m, SIDE, dst);
+            write_border(SIDE, dst);
             continue;
         }
         const uint8_t *src = image + (from * SIDE + left + a.dx) * CHANNELS;
-        write_black(m, (size_t)first, dst);
-        (a.flip ? write_mirrored : write_run)(m, src, width, dst + first * CHANNELS);
-        write_black(m, SIDE - width - (size_t)first, dst + ((size_t)first + width) * CHANNELS);
+        float *to = write_border((size_t)first, dst);
+        (a.flip ? write_mirrored : write_run)(m, src, width, to);
+        write_border(SIDE - width - (size_t)first, to + width * CHANNELS);
     }
 }
 

@@ -10,7 +10,7 @@ void qnt_input_map_init(struct qnt_input_map *m, const float mean[4], const floa
 
 /* Crop position and flip of one image. The identity is all zero. */
 struct qnt_augment {
-    int32_t dy, dx; /* -4..4: output (y, x) is the input's (y + dy, x + dx), black (byte 0) outside */
+    int32_t dy, dx; /* -4..4: output (y, x) is the input's (y + dy, x + dx), 0 (the mean, when normalised) outside */
     int32_t flip;   /* 1: mirrored left to right, after the crop */
 };
 /* Drawn from seed, epoch and the image's index alone. */
