@@ -112,6 +112,28 @@ START_TEST(weights_do_not_depend_on_the_thread_count)
 }
 END_TEST
 
+/* Every product is one chain of fma whatever the tile, so neither do they depend on the kernels. */
+START_TEST(weights_do_not_depend_on_the_kernels)
+{
+    qnt_train_config c = config(_i);
+    qnt_config plain = {.size = sizeof plain, .isa = "ref"};
+    qnt_train *best = make(&c), *ref;
+    qnt_ctx *other;
+    OK(qnt_ctx_create(&plain, &other));
+    qnt_model *m = net_make(other, small_net, 1, SIZE_MAX, 0, 0.0f),
+              *p = net_make(other, small_net, 2, SIZE_MAX, 0, 0.0f);
+    OK(qnt_train_create(m, c.kl > 0.0f ? p : NULL, data, &c, &ref));
+    steps(best, 5);
+    steps(ref, 5);
+    assert_same(best, ref, "reference kernels");
+    qnt_train_free(best);
+    qnt_train_free(ref);
+    qnt_model_free(m);
+    qnt_model_free(p);
+    qnt_ctx_free(other);
+}
+END_TEST
+
 /* 9 steps are three epochs; the stop falls inside one. */
 START_TEST(resuming_equals_not_stopping)
 {
@@ -291,17 +313,83 @@ START_TEST(the_minus_sign_is_another_training)
 }
 END_TEST
 
+static size_t allocations, fail_at, alive;
+
+static void *counting_alloc(void *user, size_t bytes, size_t alignment)
+{
+    (void)user;
+    if (++allocations == fail_at)
+        return NULL;
+    alive++;
+    return aligned_alloc(alignment, bytes);
+}
+
+static void counting_free(void *user, void *ptr)
+{
+    (void)user;
+    alive--;
+    free(ptr);
+}
+
+static qnt_status whole_life(const qnt_model *from, const qnt_model *towards)
+{
+    qnt_train_config c = config(2);
+    qnt_train *t = NULL;
+    qnt_model *m = NULL;
+    int done;
+    qnt_status status = qnt_train_create(from, towards, data, &c, &t);
+    if (!status)
+        status = qnt_train_step(t, NULL, &done);
+    if (!status)
+        status = qnt_train_model(t, &m);
+    if (!status)
+        status = qnt_train_checkpoint(t, file());
+    if (!status)
+        status = qnt_train_restore(t, file());
+    qnt_model_free(m);
+    qnt_train_free(t);
+    return status;
+}
+
+/* Each allocation fails once: a clean error, nothing is left behind. */
+START_TEST(every_allocation_may_fail)
+{
+    qnt_config k = {.size = sizeof k, .alloc = counting_alloc, .free = counting_free};
+    qnt_status status = QNT_ERR_NOMEM;
+    qnt_ctx *counted;
+    allocations = fail_at = alive = 0;
+    OK(qnt_ctx_create(&k, &counted));
+    qnt_model *from = net_make(counted, small_net, 1, SIZE_MAX, 0, 0.0f);
+    qnt_model *towards = net_make(counted, small_net, 2, SIZE_MAX, 0, 0.0f);
+    size_t before = alive;
+    for (size_t n = 1; status == QNT_ERR_NOMEM; n++) {
+        allocations = 0;
+        fail_at = n;
+        status = whole_life(from, towards);
+        ck_assert_uint_eq(alive, before);
+        ck_assert(status == QNT_OK || status == QNT_ERR_NOMEM);
+    }
+    ck_assert_uint_gt(allocations, 100);
+    qnt_model_free(from);
+    qnt_model_free(towards);
+    qnt_ctx_free(counted);
+    ck_assert_uint_eq(alive, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("train");
     TCase *tc = tcase_create("train");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, weights_do_not_depend_on_the_thread_count, 0, 3);
+    tcase_add_loop_test(tc, weights_do_not_depend_on_the_kernels, 0, 3);
     tcase_add_loop_test(tc, resuming_equals_not_stopping, 0, 3);
     tcase_add_test(tc, restore_names_the_field_that_differs);
     tcase_add_test(tc, restore_refuses_damage);
     tcase_add_test(tc, create_refuses_what_it_cannot_train);
     tcase_add_loop_test(tc, training_lowers_the_loss, 0, 3);
+    tcase_add_test(tc, every_allocation_may_fail);
     tcase_add_test(tc, the_minus_sign_is_another_training);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
