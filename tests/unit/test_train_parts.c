@@ -32,11 +32,13 @@ static double error_of(const float *w, size_t n, uint32_t bits, float scale)
     int8_t q[512];
     double sum = 0.0;
     qnt_weight_codes(w, n, bits, scale, q);
+    int largest = 0; /* Check's own calls are slow: one for all */
     for (size_t i = 0; i < n; i++) {
-        ck_assert_int_le(abs(q[i]), (1 << (bits - 1)) - 1);
+        largest = abs(q[i]) > largest ? abs(q[i]) : largest;
         double e = (double)w[i] - (double)(scale * (float)q[i]);
         sum += e * e;
     }
+    ck_assert_int_le(largest, (1 << (bits - 1)) - 1);
     return sum;
 }
 
@@ -138,6 +140,7 @@ START_TEST(sgd_is_pytorchs)
 {
     enum { N = 700, SHARDS = 3, STRIDE = 704 };
     static float w[N], v[N], g[SHARDS * STRIDE], ew[N], ev[N];
+    float worst = 0.0f;
     struct qnt_rng r = qnt_rng_key(4, 0, 0);
     struct qnt_sgd s = {.lr = 0.05f, .momentum = 0.9f, .decay = 5e-4f};
     for (int i = 0; i < N; i++)
@@ -150,9 +153,10 @@ START_TEST(sgd_is_pytorchs)
             double sum = (double)g[i] + (double)g[STRIDE + i] + (double)g[2 * STRIDE + i] + 5e-4 * (double)ew[i];
             ev[i] = (float)(0.9 * (double)ev[i] + sum);
             ew[i] = (float)((double)ew[i] - 0.05 * (double)ev[i]);
-            ck_assert_float_eq_tol(w[i], ew[i], 2e-6f);
+            worst = fmaxf(worst, fabsf(w[i] - ew[i]));
         }
     }
+    ck_assert_float_lt(worst, 2e-6f);
 }
 END_TEST
 
@@ -161,13 +165,15 @@ START_TEST(schedule_warms_up_and_falls_as_a_cosine)
     qnt_train_config c = QNT_TRAIN_CONFIG_INIT;
     c.lr = 0.05f;
     ck_assert(qnt_schedule_lr(&c, 12345, 20000) == 0.05f);
+    double worst = 0.0;
     c.warmup_steps = 200;
     c.schedule = QNT_LR_COSINE;
     for (uint64_t step = 0; step < 2000; step++) {
         double t = ((double)step - 200.0) / 1800.0;
         double expected = step < 200 ? 0.05 * (double)(step + 1) / 200.0 : 0.025 * (1.0 + cos(3.14159265358979 * t));
-        ck_assert_double_eq_tol((double)qnt_schedule_lr(&c, step, 2000), expected, 1e-8);
+        worst = fmax(worst, fabs((double)qnt_schedule_lr(&c, step, 2000) - expected));
     }
+    ck_assert_double_lt(worst, 1e-8);
 }
 END_TEST
 
