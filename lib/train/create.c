@@ -60,6 +60,18 @@ static qnt_status check_shape(const struct qnt_model *m, const char *which, cons
     return QNT_OK;
 }
 
+/* The teacher sees what the student sees. */
+static qnt_status check_teacher(const struct qnt_model *teacher, const struct qnt_model *start, const qnt_dataset *data)
+{
+    for (int c = 0; c < QNT_IMAGE_CHANNELS; c++)
+        if (teacher->mean[c] != start->mean[c] || teacher->deviation[c] != start->deviation[c])
+            return qnt_fail(QNT_ERR_ARG,
+                            "teacher: channel %d is normalised by mean %g, deviation %g, the start model's by %g, %g",
+                            c, (double)teacher->mean[c], (double)teacher->deviation[c], (double)start->mean[c],
+                            (double)start->deviation[c]);
+    return check_shape(teacher, "teacher", data);
+}
+
 static qnt_status check_nodes(const struct qnt_model *m)
 {
     for (size_t i = 0; i < m->n_nodes; i++) {
@@ -232,7 +244,7 @@ qnt_status qnt_train_create(const qnt_model *start, const qnt_model *teacher, co
         return qnt_fail(QNT_ERR_ARG, "train create: a pointer is NULL");
     if ((status = qnt_config_copy(&c, sizeof c, config, "train config")) || (status = check_config(&c, teacher)) ||
         (status = check_shape(start, "start model", data)) || (status = check_nodes(start)) ||
-        (teacher && (status = check_shape(teacher, "teacher", data))))
+        (teacher && (status = check_teacher(teacher, start, data))))
         return status;
     if (!data->n || data->n > UINT32_MAX)
         return qnt_fail(QNT_ERR_ARG, "training: %zu images, expected 1 to 2^32 - 1", data->n);

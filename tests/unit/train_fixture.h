@@ -1,0 +1,90 @@
+#ifndef UNIT_TRAIN_FIXTURE_H
+#define UNIT_TRAIN_FIXTURE_H
+/* What the trainer's tests start from: a small network, a teacher, images, a folder for checkpoints. */
+#include "train_util.h"
+
+enum { IMAGES = 100, BATCH = 40 }; /* shards of 16, 16, 8 and, at the epoch's end, of 16 and 4 */
+
+static qnt_ctx *ctx;
+static qnt_dataset *data;
+static qnt_model *start, *teacher;
+static char folder[] = "/tmp/qnt-train-XXXXXX";
+
+static inline void setup(void)
+{
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(qnt_dataset_builtin(ctx, QNT_TRAIN, IMAGES, &data));
+    start = net_make(ctx, small_net, 1, SIZE_MAX, 0, 0.0f);
+    teacher = net_make(ctx, small_net, 2, SIZE_MAX, 0, 0.0f);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static inline const char *file(void)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "%s/ckpt", folder);
+    return path;
+}
+
+static inline void teardown(void)
+{
+    remove(file());
+    ck_assert_int_eq(remove(folder), 0);
+    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
+    qnt_model_free(start);
+    qnt_model_free(teacher);
+    qnt_dataset_free(data);
+    qnt_ctx_free(ctx);
+}
+
+/* 0: float, 1: 8 bits, 2: low bits with a teacher. */
+static inline qnt_train_config config(int kind)
+{
+    qnt_train_config c = QNT_TRAIN_CONFIG_INIT;
+    c.epochs = 3;
+    c.batch = BATCH;
+    c.lr = 0.05f;
+    c.momentum = 0.9f;
+    c.weight_decay = 5e-4f;
+    c.schedule = QNT_LR_COSINE;
+    c.warmup_steps = 2;
+    c.augment = 1;
+    c.weight_bits = kind == 0 ? 0 : kind == 1 ? 8 : 3;
+    c.layer_bits = kind == 2 ? "conv2d0=8,fully_connected7=2" : NULL;
+    c.kl = kind == 2 ? 0.5f : 0.0f;
+    c.ema = 0.1f;
+    c.threads = 1;
+    return c;
+}
+
+static inline qnt_train *make(const qnt_train_config *c)
+{
+    qnt_train *t;
+    OK(qnt_train_create(start, c->kl > 0.0f ? teacher : NULL, data, c, &t));
+    return t;
+}
+
+static inline qnt_train_progress steps(qnt_train *t, int n)
+{
+    qnt_train_progress p = {0};
+    int done = 0;
+    for (int i = 0; i < n && !done; i++)
+        OK(qnt_train_step(t, &p, &done));
+    return p;
+}
+
+static inline void assert_same(const qnt_train *a, const qnt_train *b, const char *what)
+{
+    qnt_model *ma, *mb;
+    OK(qnt_train_float_model(a, &ma));
+    OK(qnt_train_float_model(b, &mb));
+    ck_assert_msg(same_model(ma, mb), "%s: models differ", what);
+    qnt_model_free(ma);
+    qnt_model_free(mb);
+    OK(qnt_train_model(a, &ma));
+    OK(qnt_train_model(b, &mb));
+    ck_assert_msg(same_model(ma, mb), "%s: models differ", what);
+    qnt_model_free(ma);
+    qnt_model_free(mb);
+}
+#endif
