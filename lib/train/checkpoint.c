@@ -2,6 +2,7 @@
  * fields that must match, the place, then group ranges, weights and momentum as float32. Random state is no more than
  * seed and place. Written under a temporary name, then renamed. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +262,12 @@ static qnt_status take(struct qnt_train *t, const char *path, const uint8_t *at)
         return qnt_fail(QNT_ERR_FORMAT, "%s: the place (epoch %llu, step %llu, %llu images) is not in this training",
                         path, (unsigned long long)place.epoch, (unsigned long long)place.step,
                         (unsigned long long)place.seen);
+    for (size_t i = 0; i < groups(t); i++) {
+        struct qnt_range r;
+        get(at + i * sizeof r, &r, sizeof r);
+        if (!(r.lo <= 0.0f && r.hi >= 0.0f && r.lo > -INFINITY && r.hi < INFINITY))
+            return qnt_fail(QNT_ERR_FORMAT, "%s: range %zu is %g to %g", path, i, (double)r.lo, (double)r.hi);
+    }
     t->epoch = (uint32_t)place.epoch;
     t->step = (uint32_t)place.step;
     t->seen = (size_t)place.seen;

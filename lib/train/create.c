@@ -205,10 +205,11 @@ static qnt_status set_up_team(struct qnt_train *t)
 {
     struct qnt_topo topo;
     uint32_t threads = t->config.threads;
-    size_t shards = (t->config.batch + QNT_SHARD - 1) / QNT_SHARD;
+    size_t tasks = (t->config.batch + QNT_SHARD - 1) / QNT_SHARD;
+    tasks = tasks < QNT_TASKS ? tasks : QNT_TASKS;
     if (!threads)
         threads = qnt_topo_read(NULL, &topo) || !topo.usable ? 1 : topo.usable;
-    return qnt_team_create(t->ctx, threads > shards ? (uint32_t)shards : threads, NULL, 0, &t->team);
+    return qnt_team_create(t->ctx, threads > tasks ? (uint32_t)tasks : threads, NULL, 0, &t->team);
 }
 
 static qnt_status set_up(struct qnt_train *t, const qnt_model *start, qnt_model *teacher)

@@ -224,7 +224,9 @@ qnt_status qnt_train_memory_create(struct qnt_train *t)
     const qnt_ctx *ctx = t->ctx;
     struct sizes z = {.scratch = t->plan->scratch_bytes};
     size_t shards = (t->config.batch + QNT_SHARD - 1) / QNT_SHARD, groups = t->quantizer ? t->quantizer->n_groups : 0;
+    size_t tasks = shards < QNT_TASKS ? shards : QNT_TASKS;
     uint32_t threads = qnt_team_size(t->team);
+    t->task_shards = (shards + QNT_TASKS - 1) / QNT_TASKS;
     qnt_status status = create_tables(t, &z);
     if (!status)
         status = create_states(t, &z.scratch);
@@ -232,9 +234,9 @@ qnt_status qnt_train_memory_create(struct qnt_train *t)
         return status;
     if (t->teacher && t->teacher->scratch_bytes > z.scratch)
         z.scratch = t->teacher->scratch_bytes;
-    if (!(t->gradient = qnt_alloc_array(ctx, shards * t->stride, sizeof *t->gradient, "gradients of weights")) ||
-        !(t->shard_sum = qnt_alloc_array(ctx, shards, sizeof *t->shard_sum, "losses")) ||
-        !(t->shard_range = qnt_alloc_array(ctx, shards * groups, sizeof *t->shard_range, "ranges")) ||
+    if (!(t->gradient = qnt_alloc_array(ctx, tasks * t->stride, sizeof *t->gradient, "gradients of weights")) ||
+        !(t->task_sum = qnt_alloc_array(ctx, tasks, sizeof *t->task_sum, "losses")) ||
+        !(t->task_range = qnt_alloc_array(ctx, tasks * groups, sizeof *t->task_range, "ranges")) ||
         !(t->worker = qnt_alloc_array(ctx, threads, sizeof *t->worker, "workers")))
         return QNT_ERR_NOMEM;
     for (uint32_t i = 0; i < threads && !status; i++)
@@ -258,8 +260,8 @@ void qnt_train_memory_free(struct qnt_train *t)
             t->plan->step[i].op->backward_release(t->ctx, t->state[i]);
     for (uint32_t i = 0; t->worker && i < qnt_team_size(t->team); i++)
         free_worker(t->ctx, &t->worker[i]);
-    void *all[] = {t->value_at,  t->delta_at,    t->mask_at, t->state,  t->task_status, t->gradient,
-                   t->shard_sum, t->shard_range, t->worker,  t->bounds, t->early,       t->part_only};
+    void *all[] = {t->value_at, t->delta_at,   t->mask_at, t->state,  t->task_status, t->gradient,
+                   t->task_sum, t->task_range, t->worker,  t->bounds, t->early,       t->part_only};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         qnt_release(t->ctx, all[i]);
 }

@@ -85,18 +85,15 @@ void qnt_quantizer_watch(const struct qnt_quantizer *q, size_t layer, const int3
     q->ctx->dsp.watch_s32(acc, n, rows, n, l->lo, l->hi, pass, e ? e->min : NULL, e ? e->max : NULL);
 }
 
-struct qnt_range qnt_quantizer_range(const struct qnt_qlayer *l, const struct qnt_group *g,
-                                     const struct qnt_channel_extremes *e)
+void qnt_quantizer_widen(struct qnt_range *range, const struct qnt_qlayer *l, const struct qnt_group *g,
+                         const struct qnt_channel_extremes *e)
 {
-    struct qnt_range r = {0.0f, 0.0f};
+    float least = 0.0f, most = 0.0f;
     for (size_t c = 0; c < l->channels; c++) {
-        float lo = (float)e->min[c] * l->real[c], hi = (float)e->max[c] * l->real[c];
-        r.lo = lo < r.lo ? lo : r.lo;
-        r.hi = hi > r.hi ? hi : r.hi;
+        least = fminf(least, (float)e->min[c] * l->real[c]);
+        most = fmaxf(most, (float)e->max[c] * l->real[c]);
     }
-    r.lo = r.lo < g->clamp_lo ? g->clamp_lo : r.lo;
-    r.hi = r.hi > g->clamp_hi ? g->clamp_hi : r.hi;
-    r.lo = r.lo > 0.0f ? 0.0f : r.lo; /* a clamp to [1, 6] */
-    r.hi = r.hi < 0.0f ? 0.0f : r.hi;
-    return r;
+    /* 0 stays inside, also of a clamp to [1, 6]. */
+    range->lo = fminf(range->lo, fminf(fmaxf(least, g->clamp_lo), 0.0f));
+    range->hi = fmaxf(range->hi, fmaxf(fminf(most, g->clamp_hi), 0.0f));
 }

@@ -57,7 +57,7 @@ void qnt_quantizer_put_channel(const struct qnt_quantizer *q, size_t layer, size
 /* Sums [rows][channels] of a layer: extremes by channel (NULL: not wanted) and pass[rows][channels]. */
 void qnt_quantizer_watch(const struct qnt_quantizer *q, size_t layer, const int32_t *acc, size_t rows,
                          const struct qnt_channel_extremes *e, uint8_t *pass);
-/* The range of real values that the extremes mean, clamped as the group says; 0 included. */
-struct qnt_range qnt_quantizer_range(const struct qnt_qlayer *l, const struct qnt_group *g,
-                                     const struct qnt_channel_extremes *e);
+/* Widens a range by the real values that the extremes mean, clamped as the group says; 0 stays inside. */
+void qnt_quantizer_widen(struct qnt_range *range, const struct qnt_qlayer *l, const struct qnt_group *g,
+                         const struct qnt_channel_extremes *e);
 #endif

@@ -1,4 +1,5 @@
-/* A shard: up to QNT_SHARD images of the mini-batch through the plan and back, on one thread. */
+/* A shard: up to QNT_SHARD images of the mini-batch through the plan and back, on one thread. A task is a shard, or in
+ * large mini-batches several, one after another. */
 #include <string.h>
 #include "lib/train/trainer.h"
 
@@ -26,7 +27,7 @@ static void layer_forward(const struct qnt_train *t, struct qnt_worker *w, size_
     qnt_quantizer_watch(q, (size_t)q->layer_of_step[i], w->acc, x->batch * (qnt_tensor_count(s->out) / l->channels),
                         ranges ? &w->extreme : NULL, (uint8_t *)w->pass[s->node->out]);
     if (ranges)
-        ranges[group] = qnt_quantizer_range(l, &q->group[group], &w->extreme);
+        qnt_quantizer_widen(&ranges[group], l, &q->group[group], &w->extreme);
 }
 
 void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_range *ranges)
@@ -95,7 +96,8 @@ static void point_part(const struct qnt_train *t, struct qnt_worker *w, size_t f
     }
 }
 
-static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t batch)
+/* more: add to the parameters' gradients. */
+static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t batch, bool more)
 {
     struct qnt_grad g = {.dsp = &t->ctx->dsp,
                          .batch = batch,
@@ -103,6 +105,7 @@ static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t bat
                          .delta = w->delta,
                          .delta_set = w->delta_set,
                          .param = w->param,
+                         .param_add = more,
                          .pass = t->quantizer ? w->pass : NULL,
                          .early = t->early,
                          .clamped = w->clamped,
@@ -113,7 +116,7 @@ static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t bat
     g.pass = t->quantizer ? w->part_pass : NULL;
     for (size_t at = 0; at < batch; at += QNT_PART) {
         g.batch = batch - at < QNT_PART ? batch - at : QNT_PART;
-        g.param_add = at > 0;
+        g.param_add = more || at > 0;
         point_part(t, w, at);
         for (size_t i = 0; i < t->whole; i++)
             if (t->part_only[t->plan->step[i].node->out])
@@ -122,10 +125,9 @@ static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t bat
     }
 }
 
-void qnt_train_shard(void *arg, size_t shard, uint32_t thread)
+static void run_shard(const struct qnt_train *t, struct qnt_worker *w, size_t shard, struct qnt_loss_sum *sum,
+                      struct qnt_range *ranges, bool more)
 {
-    struct qnt_train *t = arg;
-    struct qnt_worker *w = &t->worker[thread];
     const struct qnt_plan *p = t->plan;
     size_t first = shard * QNT_SHARD, left = t->batch_size - first, n = left < QNT_SHARD ? left : QNT_SHARD;
     uint8_t labels[QNT_SHARD];
@@ -136,13 +138,26 @@ void qnt_train_shard(void *arg, size_t shard, uint32_t thread)
                             .kl = t->config.kl_minus ? -t->config.kl : t->config.kl};
     qnt_train_fill(t, first, n, input, labels);
     const float *teacher = t->teacher ? teacher_logits(t, w, input, n) : NULL;
-    qnt_train_forward_shard(t, w, n, t->observe ? t->shard_range + shard * t->quantizer->n_groups : NULL);
-    for (size_t i = 0; i < t->n_params; i++)
-        w->param[t->param[i].plan] = t->gradient + shard * t->stride + t->param[i].at;
+    qnt_train_forward_shard(t, w, n, ranges);
     memset(w->delta_set, 0, p->model->n_tensors);
     memset(w->clamped, 0, p->model->n_tensors);
     w->delta_set[p->output] = 1;
-    t->shard_sum[shard] = (struct qnt_loss_sum){0};
-    qnt_loss_run(&loss, w->value[p->output], teacher, labels, n, w->delta[p->output], w->p, &t->shard_sum[shard]);
-    backward(t, w, n);
+    qnt_loss_run(&loss, w->value[p->output], teacher, labels, n, w->delta[p->output], w->p, sum);
+    backward(t, w, n, more);
+}
+
+void qnt_train_task(void *arg, size_t task, uint32_t thread)
+{
+    struct qnt_train *t = arg;
+    struct qnt_worker *w = &t->worker[thread];
+    size_t shards = (t->batch_size + QNT_SHARD - 1) / QNT_SHARD, begin = task * t->task_shards;
+    size_t end = begin + t->task_shards < shards ? begin + t->task_shards : shards;
+    struct qnt_range *ranges = t->observe ? t->task_range + task * t->quantizer->n_groups : NULL;
+    if (ranges)
+        memset(ranges, 0, t->quantizer->n_groups * sizeof *ranges);
+    for (size_t i = 0; i < t->n_params; i++)
+        w->param[t->param[i].plan] = t->gradient + task * t->stride + t->param[i].at;
+    t->task_sum[task] = (struct qnt_loss_sum){0};
+    for (size_t i = begin; i < end; i++)
+        run_shard(t, w, i, &t->task_sum[task], ranges, i > begin);
 }

@@ -23,7 +23,8 @@ void qnt_train_shuffle(struct qnt_train *t, uint32_t epoch)
     t->order_epoch = epoch;
 }
 
-bool qnt_train_frozen(const struct qnt_train *t, uint32_t epoch)
+/* Ranges stay as they are in this epoch. */
+static bool frozen(const struct qnt_train *t, uint32_t epoch)
 {
     const qnt_train_config *c = &t->config;
     return c->freeze_ranges_epoch ? epoch >= c->freeze_ranges_epoch : c->epochs > 1 && epoch + 1 == c->epochs;
@@ -36,9 +37,10 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-static size_t shards(const struct qnt_train *t)
+static size_t tasks(const struct qnt_train *t)
 {
-    return (t->batch_size + QNT_SHARD - 1) / QNT_SHARD;
+    size_t images = t->task_shards * QNT_SHARD;
+    return (t->batch_size + images - 1) / images;
 }
 
 static void begin_batch(struct qnt_train *t)
@@ -51,7 +53,7 @@ static void begin_batch(struct qnt_train *t)
     qnt_train_shuffle(t, t->epoch);
     t->batch_first = t->step * batch;
     t->batch_size = t->data->n - t->batch_first < batch ? t->data->n - t->batch_first : batch;
-    t->observe = t->quantizer && !qnt_train_frozen(t, t->epoch);
+    t->observe = t->quantizer && !frozen(t, t->epoch);
     t->sgd.lr =
         qnt_schedule_lr(&t->config, (uint64_t)t->epoch * t->steps + t->step, (uint64_t)t->config.epochs * t->steps);
 }
@@ -61,7 +63,7 @@ static void update_chunk(void *arg, size_t task, uint32_t thread)
     struct qnt_train *t = arg;
     size_t at = task * CHUNK, n = t->n_weights - at < CHUNK ? t->n_weights - at : CHUNK;
     (void)thread;
-    qnt_sgd_run(&t->sgd, t->weights + at, t->velocity + at, t->gradient + at, t->stride, shards(t), n);
+    qnt_sgd_run(&t->sgd, t->weights + at, t->velocity + at, t->gradient + at, t->stride, tasks(t), n);
 }
 
 static void update_ranges(struct qnt_train *t)
@@ -70,8 +72,8 @@ static void update_ranges(struct qnt_train *t)
     for (size_t i = 0; i < groups; i++) {
         struct qnt_group *g = &t->quantizer->group[i];
         struct qnt_range batch = {0.0f, 0.0f};
-        for (size_t s = 0; s < shards(t); s++) {
-            const struct qnt_range *r = &t->shard_range[s * groups + i];
+        for (size_t s = 0; s < tasks(t); s++) {
+            const struct qnt_range *r = &t->task_range[s * groups + i];
             batch.lo = r->lo < batch.lo ? r->lo : batch.lo;
             batch.hi = r->hi > batch.hi ? r->hi : batch.hi;
         }
@@ -103,9 +105,9 @@ static void report(const struct qnt_train *t, qnt_train_progress *p)
 static qnt_status end_batch(struct qnt_train *t)
 {
     struct qnt_loss_sum sum = {0};
-    for (size_t i = 0; i < shards(t); i++) {
-        sum.loss += t->shard_sum[i].loss;
-        sum.correct += t->shard_sum[i].correct;
+    for (size_t i = 0; i < tasks(t); i++) {
+        sum.loss += t->task_sum[i].loss;
+        sum.correct += t->task_sum[i].correct;
     }
     if (!isfinite(sum.loss))
         return qnt_fail(QNT_ERR_RANGE, "training diverged: the loss of epoch %u, step %u is not finite", t->epoch,
@@ -130,7 +132,7 @@ static qnt_status one_step(struct qnt_train *t)
 {
     double start = now();
     begin_batch(t);
-    qnt_team_for(t->team, shards(t), qnt_train_shard, t);
+    qnt_team_for(t->team, tasks(t), qnt_train_task, t);
     size_t images = t->batch_size;
     qnt_status status = end_batch(t);
     t->busy += now() - start;

@@ -13,7 +13,8 @@
 
 enum {
     QNT_SHARD = 16,
-    QNT_PART = 4 /* images that convolutions take backward together: their gradients stay in the caches */
+    QNT_TASKS = 32, /* at most, of a mini-batch: each needs memory for gradients */
+    QNT_PART = 4    /* images that convolutions take backward together: their gradients stay in the caches */
 };
 
 /* A trained constant and its place in the flat arrays. */
@@ -59,9 +60,10 @@ struct qnt_train {
     const struct qnt_bounds **early;       /* by tensor id, as qnt_grad's */
     void **state;                          /* by step: op->backward_prepare's */
     struct qnt_worker *worker;
-    struct qnt_loss_sum *shard_sum; /* by shard */
-    struct qnt_range *shard_range;  /* by shard and group; quantized training */
-    qnt_status *task_status;        /* of refresh, by task */
+    size_t task_shards;            /* shards of a task: 1, or more in large mini-batches; whatever the thread count */
+    struct qnt_loss_sum *task_sum; /* by task */
+    struct qnt_range *task_range;  /* by task and group; quantized training */
+    qnt_status *task_status;       /* of refresh, by task */
 
     uint32_t *order; /* a permutation of the images, of epoch order_epoch (UINT32_MAX: none yet) */
     uint32_t order_epoch;
@@ -82,9 +84,9 @@ struct qnt_train {
  */
 qnt_status qnt_train_memory_create(struct qnt_train *t);
 void qnt_train_memory_free(struct qnt_train *t);
-/* shard.c: forward, loss and backward of one shard of the mini-batch (a team task; arg: the trainer). */
-void qnt_train_shard(void *arg, size_t shard, uint32_t thread);
-/* The forward pass on w->arena, whose input is there; ranges: NULL, or receives the groups' ranges (not of fixed ones).
+/* shard.c: forward, loss and backward of one task's shards (a team task; arg: the trainer). */
+void qnt_train_task(void *arg, size_t task, uint32_t thread);
+/* The forward pass on w->arena, whose input is there; ranges: NULL, or widened by what the groups' values reach.
  */
 void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_range *ranges);
 /* Images [first, first + n) of the mini-batch, augmented, and their labels. */
@@ -93,7 +95,6 @@ void qnt_train_fill(const struct qnt_train *t, size_t first, size_t n, float *ds
 qnt_status qnt_train_refresh(struct qnt_train *t);
 /* The ranges of the first mini-batch under the float model. */
 qnt_status qnt_train_first_ranges(struct qnt_train *t, const struct qnt_plan *float_plan);
-/* train.c: makes `order` the given epoch's; whether ranges stay as they are in it. */
+/* train.c: makes `order` the given epoch's. */
 void qnt_train_shuffle(struct qnt_train *t, uint32_t epoch);
-bool qnt_train_frozen(const struct qnt_train *t, uint32_t epoch);
 #endif

@@ -112,8 +112,8 @@ int main(void)
     Suite *suite = suite_create("train");
     TCase *tc = tcase_create("train");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, weights_do_not_depend_on_the_thread_count, 0, 3);
-    tcase_add_loop_test(tc, weights_do_not_depend_on_the_kernels, 0, 3);
+    tcase_add_loop_test(tc, weights_do_not_depend_on_the_thread_count, 0, 4);
+    tcase_add_loop_test(tc, weights_do_not_depend_on_the_kernels, 0, 4);
     tcase_add_loop_test(tc, resuming_equals_not_stopping, 0, 3);
     tcase_add_loop_test(tc, training_lowers_the_loss, 0, 3);
     tcase_add_test(tc, the_minus_sign_is_another_training);
