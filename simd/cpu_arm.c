@@ -2,7 +2,7 @@
 #include <string.h>
 #include "cpu.h"
 
-enum { CAP_ASIMD = 1 << 1, CAP_ASIMDDP = 1 << 20 };
+enum { CAP_ASIMD = 1 << 1, CAP_ASIMDDP = 1 << 20, CAP2_I8MM = 1 << 13 };
 
 qnt_isa_set qnt_cpu_isas_arm(const struct qnt_cpu_words *w)
 {
@@ -10,8 +10,11 @@ qnt_isa_set qnt_cpu_isas_arm(const struct qnt_cpu_words *w)
     if (!(w->hwcap & CAP_ASIMD))
         return s;
     s |= QNT_ISA_FLAG(neon);
-    if (w->hwcap & CAP_ASIMDDP)
-        s |= QNT_ISA_FLAG(neondot);
+    if (!(w->hwcap & CAP_ASIMDDP))
+        return s;
+    s |= QNT_ISA_FLAG(neondot);
+    if (w->hwcap2 & CAP2_I8MM)
+        s |= QNT_ISA_FLAG(neoni8mm);
     return s;
 }
 

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "cpu.h"
 
-#define BIT(word, n) ((word) >> (n) & 1)
+#define BIT(word, n) ((word) >> (n)&1)
 
 qnt_isa_set qnt_cpu_isas_x86(const struct qnt_cpu_words *w)
 {
@@ -16,11 +16,19 @@ qnt_isa_set qnt_cpu_isas_x86(const struct qnt_cpu_words *w)
     if (!ymm || !avx2)
         return s;
     s |= QNT_ISA_FLAG(avx2);
-    /* F, DQ, BW, VL; VNNI */
-    int vnni = BIT(w->leaf7_ebx, 16) && BIT(w->leaf7_ebx, 17) && BIT(w->leaf7_ebx, 30) && BIT(w->leaf7_ebx, 31) &&
-               BIT(w->leaf7_ecx, 11);
-    if (zmm && vnni)
-        s |= QNT_ISA_FLAG(avx512vnni);
+    if (BIT(w->leaf7_1_eax, 4)) /* AVX-VNNI */
+        s |= QNT_ISA_FLAG(avxvnni);
+    /* F, DQ, BW, VL */
+    int avx512 = BIT(w->leaf7_ebx, 16) && BIT(w->leaf7_ebx, 17) && BIT(w->leaf7_ebx, 30) && BIT(w->leaf7_ebx, 31);
+    if (!zmm || !avx512)
+        return s;
+    s |= QNT_ISA_FLAG(avx512);
+    if (!BIT(w->leaf7_ecx, 11)) /* AVX512_VNNI */
+        return s;
+    s |= QNT_ISA_FLAG(avx512vnni);
+    /* VBMI, BITALG, VPOPCNTDQ */
+    if (BIT(w->leaf7_ecx, 1) && BIT(w->leaf7_ecx, 12) && BIT(w->leaf7_ecx, 14))
+        s |= QNT_ISA_FLAG(avx512icl);
     return s;
 }
 

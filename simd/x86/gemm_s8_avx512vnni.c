@@ -11,8 +11,8 @@
  *   1x64   4 x 2        one row: bound by the stream of weights
  *   1x16   1 x 8
  */
-#include "x86/pack_avx512vnni.h"
-#include "x86/tile_avx512vnni.h"
+#include "x86/pack_avx512.h"
+#include "x86/tile_avx512.h"
 
 QNT_INLINE __m512i bcast(const int8_t *p)
 {
@@ -49,7 +49,7 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     __m512i acc[32], bias[4];
     QNT_UNROLL
     for (int v = 0; v < NV; v++)
-        bias[v] = qnt_tile_bias_avx512vnni(t, v);
+        bias[v] = qnt_tile_bias_avx512(t, v);
     QNT_UNROLL
     for (int i = 0; i < MR * NV; i++)
         acc[i] = KU > 1 ? _mm512_setzero_si512() : bias[i % NV];
@@ -77,20 +77,20 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
         for (int i = 0; i < MR * NV; i++)
             acc[i] = _mm512_add_epi32(acc[i], bias[i % NV]);
     }
-    qnt_tile_store_avx512vnni(t, acc, MR, NV);
+    qnt_tile_store_avx512(t, acc, MR, NV);
 }
 
 #define PACK(R)                                                                                                        \
     static void pack_a##R(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,     \
                           void *panel)                                                                                 \
     {                                                                                                                  \
-        qnt_pack_rows_avx512vnni(rows, tap_k, k0, k, used, in_xor ^ 0x80, panel, R);                                   \
+        qnt_pack_rows_avx512(rows, tap_k, k0, k, used, in_xor ^ 0x80, panel, R);                                       \
     }
 #define PACK_W(R)                                                                                                      \
     static void pack_w##R(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,     \
                           void *panel)                                                                                 \
     {                                                                                                                  \
-        qnt_pack_rows_avx512vnni(rows, tap_k, k0, k, used, in_xor, panel, R);                                          \
+        qnt_pack_rows_avx512(rows, tap_k, k0, k, used, in_xor, panel, R);                                              \
     }
 PACK(4)
 PACK(12)
@@ -103,7 +103,7 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
                     void *panel)
 {
     (void)used;
-    qnt_pack_row_avx512vnni(rows, tap_k, k0, k, in_xor ^ 0x80, panel);
+    qnt_pack_row_avx512(rows, tap_k, k0, k, in_xor ^ 0x80, panel);
 }
 
 #define TILE(MR, NR, KU, step, start)                                                                                  \

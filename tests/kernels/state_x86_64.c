@@ -39,7 +39,7 @@ const char *ck_state_calibrate(qnt_isa_set found)
     dirty |= in_use() & YMM;
     ck_state_clean();
     clean |= in_use();
-    if (found & QNT_ISA_FLAG(avx512vnni)) {
+    if (found & QNT_ISA_FLAG(avx512)) {
         __asm__ volatile("vpternlogd $255, %%zmm0, %%zmm0, %%zmm0" ::: "xmm0");
         dirty |= in_use() & ZMM;
         ck_state_clean();

@@ -4,7 +4,7 @@
  * There is a function for each number of rows: nothing outside the operands is read, and fewer rows cost less.
  * W panel: [k][nr]. */
 #include <immintrin.h>
-#include "x86/pack_avx512vnni.h"
+#include "x86/pack_avx512.h"
 
 typedef __m512 vec;
 enum { LANES = 16 };
@@ -178,7 +178,7 @@ QNT_INLINE void pack_rows(const void *const *rows, size_t tap_k, size_t k0, size
         for (int i = 0; i < NR; i += 16)
             transpose(rows + i, k0 + p, to + p * NR + i, NR);
     if (p < k)
-        qnt_pack_rows_avx512vnni(rows, 4 * tap_k, 4 * (k0 + p), 4 * (k - p), used, 0, to + p * NR, NR);
+        qnt_pack_rows_avx512(rows, 4 * tap_k, 4 * (k0 + p), 4 * (k - p), used, 0, to + p * NR, NR);
 }
 
 static void pack_rows_32(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
@@ -215,7 +215,7 @@ static void pack_cols_16(const void *const *lines, size_t k, size_t used, void *
     pack_cols(1, lines, k, used, panel);
 }
 
-const struct qnt_gemm qnt_gemm_f32_14x32_avx512vnni = {
+const struct qnt_gemm qnt_gemm_f32_14x32_avx512 = {
     .name = "14x32",
     .run_f32 = run_14x32,
     .pack_w = pack_rows_32,
@@ -229,7 +229,7 @@ const struct qnt_gemm qnt_gemm_f32_14x32_avx512vnni = {
     .cost_tile = 200,
     .m_least = 4,
 };
-const struct qnt_gemm qnt_gemm_f32_28x16_avx512vnni = {
+const struct qnt_gemm qnt_gemm_f32_28x16_avx512 = {
     .name = "28x16",
     .run_f32 = run_28x16,
     .pack_w = pack_rows_16,

@@ -1,5 +1,5 @@
-#ifndef X86_PACK_AVX512VNNI_H
-#define X86_PACK_AVX512VNNI_H
+#ifndef X86_PACK_AVX512_H
+#define X86_PACK_AVX512_H
 /* Panels [k/4][R][4] of bytes, 16 bytes of k at a time: dwords are transposed within 128-bit lanes, four rows a lane.
  *
  *   row 4l+q, bytes 0..15 -> x[q] lane l       x[0] lane l: a0 a1 a2 a3  ->  y[0] lane l: a0 b0 c0 d0
@@ -13,7 +13,7 @@
 #include "kernels.h"
 
 enum { QNT_PACK_BLOCK = 16 }; /* rows of a vector */
-struct qnt_pieces_avx512vnni {
+struct qnt_pieces_avx512 {
     size_t n;
     struct {
         const void *const *rows; /* the block's rows of one tap */
@@ -24,8 +24,8 @@ struct qnt_pieces_avx512vnni {
 };
 
 /* The block's rows of one tap; `edge` gives room when the last one must be repeated. */
-QNT_INLINE const void *const *qnt_block_rows_avx512vnni(const void *const *tap, size_t row0, size_t rows, size_t used,
-                                                        const void **edge)
+QNT_INLINE const void *const *qnt_block_rows_avx512(const void *const *tap, size_t row0, size_t rows, size_t used,
+                                                    const void **edge)
 {
     if (row0 + rows <= used)
         return tap + row0;
@@ -35,21 +35,21 @@ QNT_INLINE const void *const *qnt_block_rows_avx512vnni(const void *const *tap, 
 }
 
 /* Where `bytes` (1..16) of rows row0.. come from, starting at byte `off` of the first tap. */
-static __attribute__((noinline)) void qnt_pieces_cut_avx512vnni(struct qnt_pieces_avx512vnni *p, const void *const *tap,
-                                                                size_t off, size_t tap_k, size_t used, size_t bytes,
-                                                                size_t row0, size_t rows)
+static __attribute__((noinline)) void qnt_pieces_cut_avx512(struct qnt_pieces_avx512 *p, const void *const *tap,
+                                                            size_t off, size_t tap_k, size_t used, size_t bytes,
+                                                            size_t row0, size_t rows)
 {
     size_t n = 0;
     for (size_t at = 0, run; at < bytes; at += run, n++, off = 0, tap += used) {
         run = tap_k - off < bytes - at ? tap_k - off : bytes - at;
-        p->v[n].rows = qnt_block_rows_avx512vnni(tap, row0, rows, used, p->edge[n]);
+        p->v[n].rows = qnt_block_rows_avx512(tap, row0, rows, used, p->edge[n]);
         p->v[n].move = (ptrdiff_t)off - (ptrdiff_t)at;
         p->v[n].mask = (__mmask16)(((1u << run) - 1) << at);
     }
     p->n = n;
 }
 
-QNT_INLINE void qnt_pieces_load_avx512vnni(const struct qnt_pieces_avx512vnni *p, __m512i *x, const int LANES)
+QNT_INLINE void qnt_pieces_load_avx512(const struct qnt_pieces_avx512 *p, __m512i *x, const int LANES)
 {
     __m128i row[QNT_PACK_BLOCK];
     QNT_UNROLL
@@ -73,7 +73,7 @@ QNT_INLINE void qnt_pieces_load_avx512vnni(const struct qnt_pieces_avx512vnni *p
     }
 }
 
-QNT_INLINE void qnt_rows_load_avx512vnni(const void *const *rows, size_t off, __m512i *x, const int LANES)
+QNT_INLINE void qnt_rows_load_avx512(const void *const *rows, size_t off, __m512i *x, const int LANES)
 {
     QNT_UNROLL
     for (int q = 0; q < 4; q++) {
@@ -87,8 +87,8 @@ QNT_INLINE void qnt_rows_load_avx512vnni(const void *const *rows, size_t off, __
 }
 
 /* Stores steps [0, steps), at most 4; `panel` is the place of the first of these rows in a panel of R. */
-QNT_INLINE void qnt_pack_block_avx512vnni(__m512i *x, __m512i flip, int8_t *panel, size_t steps, const int R,
-                                          const int LANES)
+QNT_INLINE void qnt_pack_block_avx512(__m512i *x, __m512i flip, int8_t *panel, size_t steps, const int R,
+                                      const int LANES)
 {
     const __mmask16 part = (__mmask16)((1u << 4 * LANES) - 1);
     __m512i y[4];
@@ -108,8 +108,8 @@ QNT_INLINE void qnt_pack_block_avx512vnni(__m512i *x, __m512i flip, int8_t *pane
 }
 
 /* flip is xor'ed to the bytes of the matrix, never to the padding of k. R is 4, 12 or a multiple of 16. */
-QNT_INLINE void qnt_pack_rows_avx512vnni(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,
-                                         uint8_t flip, void *panel, const int R)
+QNT_INLINE void qnt_pack_rows_avx512(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,
+                                     uint8_t flip, void *panel, const int R)
 {
     const int LANES = R < QNT_PACK_BLOCK ? R / 4 : 4;
     int8_t *out = panel;
@@ -120,15 +120,15 @@ QNT_INLINE void qnt_pack_rows_avx512vnni(const void *const *rows, size_t tap_k, 
         const __m512i f = _mm512_broadcast_i32x4(_mm_maskz_set1_epi8((__mmask16)((1u << bytes) - 1), (char)flip));
         for (size_t row0 = 0; row0 < (size_t)R; row0 += QNT_PACK_BLOCK) {
             __m512i x[4];
-            struct qnt_pieces_avx512vnni p;
+            struct qnt_pieces_avx512 p;
             if (bytes == 16 && tap_k - off >= 16) {
-                qnt_rows_load_avx512vnni(qnt_block_rows_avx512vnni(tap, row0, 4 * (size_t)LANES, used, p.edge[0]), off,
-                                         x, LANES);
+                qnt_rows_load_avx512(qnt_block_rows_avx512(tap, row0, 4 * (size_t)LANES, used, p.edge[0]), off, x,
+                                     LANES);
             } else {
-                qnt_pieces_cut_avx512vnni(&p, tap, off, tap_k, used, bytes, row0, 4 * (size_t)LANES);
-                qnt_pieces_load_avx512vnni(&p, x, LANES);
+                qnt_pieces_cut_avx512(&p, tap, off, tap_k, used, bytes, row0, 4 * (size_t)LANES);
+                qnt_pieces_load_avx512(&p, x, LANES);
             }
-            qnt_pack_block_avx512vnni(x, f, out + 4 * row0, (bytes + 3) / 4, R, LANES);
+            qnt_pack_block_avx512(x, f, out + 4 * row0, (bytes + 3) / 4, R, LANES);
         }
         for (off += bytes; off >= tap_k; off -= tap_k)
             tap += used;
@@ -136,8 +136,8 @@ QNT_INLINE void qnt_pack_rows_avx512vnni(const void *const *rows, size_t tap_k, 
 }
 
 /* A panel of one row is the row itself, padded to 4 bytes. */
-QNT_INLINE void qnt_pack_row_avx512vnni(const void *const *rows, size_t tap_k, size_t k0, size_t k, uint8_t flip,
-                                        void *panel)
+QNT_INLINE void qnt_pack_row_avx512(const void *const *rows, size_t tap_k, size_t k0, size_t k, uint8_t flip,
+                                    void *panel)
 {
     const __m512i f = _mm512_set1_epi8((char)flip);
     int8_t *out = panel, *end = out + (k + 3) / 4 * 4;

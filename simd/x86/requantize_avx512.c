@@ -1,2 +1,2 @@
-#include "x86/v_avx512vnni.h"
+#include "x86/v_avx512.h"
 #include "tmpl/requantize_tmpl.h"

@@ -1,10 +1,10 @@
-#ifndef X86_V_AVX512VNNI_H
-#define X86_V_AVX512VNNI_H
+#ifndef X86_V_AVX512_H
+#define X86_V_AVX512_H
 /* The vector vocabulary (tmpl/v_common.h) in AVX-512: 16 lanes, mask registers for all parts of vectors. */
 #include <immintrin.h>
 #include "tmpl/v_common.h"
 
-#define V_FN(op) qnt_##op##_avx512vnni
+#define V_FN(op) qnt_##op##_avx512
 enum { VL = 16 };
 typedef __m512 vf;
 typedef int32_t vi __attribute__((vector_size(64)));

@@ -1,3 +1,3 @@
 #include <math.h>
-#include "x86/v_avx512vnni.h"
+#include "x86/v_avx512.h"
 #include "tmpl/math_tmpl.h"

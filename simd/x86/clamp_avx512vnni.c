@@ -1,2 +1,0 @@
-#include "x86/v_avx512vnni.h"
-#include "tmpl/clamp_tmpl.h"
