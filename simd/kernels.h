@@ -177,7 +177,7 @@ struct qnt_gemm {
 #undef QNT_GEMM
 #undef QNT_GK
 
-enum { QNT_GEMM_MAX = 16 };
+enum { QNT_GEMM_MAX = 24 };
 struct qnt_gemm_list {
     uint32_t count;
     const struct qnt_gemm *v[QNT_GEMM_MAX]; /* slow to fast */

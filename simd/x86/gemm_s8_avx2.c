@@ -5,8 +5,7 @@
  * broadcast, one product. The tile for one row is bound by the stream of weights, so its W stays s8 and is widened on
  * the way in. */
 #include <immintrin.h>
-#include "pack_rows.h"
-#include "ref/gemm_tile.h"
+#include "x86/pack_s16_avx2.h"
 #include "x86/tile_avx2.h"
 
 enum { NR = 16 };
@@ -28,10 +27,11 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
 {
     const int16_t *pa = a;
     const char *pw = w;
+    const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
     __m256i acc[12], w0, w1;
     QNT_UNROLL
     for (int i = 0; i < 2 * MR; i++)
-        acc[i] = qnt_tile_bias_avx2(t, i % 2);
+        acc[i] = bias[i % 2];
     for (; k; k -= 2, pa += 2 * MR, pw += 2 * NR * w_size) {
         w0 = load_w(pw, 0, w_size);
         w1 = load_w(pw, 1, w_size);
@@ -45,98 +45,26 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     qnt_tile_store_avx2(t, acc, MR);
 }
 
-/* Four rows (or the first two of them), 8 bytes of k: widened, and their 4 x 4 pairs transposed. */
-QNT_INLINE void pack_block(const void *const *rows, size_t at, __m128i flip, int16_t *out, size_t pairs, const int R,
-                           const int n)
-{
-    __m128i x[4];
-    QNT_UNROLL
-    for (int i = 0; i < 4; i++)
-        x[i] = _mm_cvtepi8_epi16(
-            _mm_xor_si128(_mm_loadl_epi64((const __m128i *)((const int8_t *)rows[i < n ? i : 0] + at)), flip));
-    __m128i ab0 = _mm_unpacklo_epi32(x[0], x[1]), ab1 = _mm_unpackhi_epi32(x[0], x[1]);
-    __m128i cd0 = _mm_unpacklo_epi32(x[2], x[3]), cd1 = _mm_unpackhi_epi32(x[2], x[3]);
-    __m128i y[4] = {_mm_unpacklo_epi64(ab0, cd0), _mm_unpackhi_epi64(ab0, cd0), _mm_unpacklo_epi64(ab1, cd1),
-                    _mm_unpackhi_epi64(ab1, cd1)};
-    QNT_UNROLL
-    for (size_t g = 0; g < 4; g++) {
-        if (g >= pairs)
-            break;
-        if (n == 4)
-            _mm_storeu_si128((__m128i *)(out + 2 * g * (size_t)R), y[g]);
-        else
-            _mm_storel_epi64((__m128i *)(out + 2 * g * (size_t)R), y[g]);
-    }
-}
-
-QNT_INLINE void pack_blocks(const struct qnt_rows *r, size_t at, __m128i flip, int16_t *out, size_t pairs, const int R)
-{
-    int s = 0;
-    for (; s + 4 <= R; s += 4)
-        pack_block(r->row + s, r->at + at, flip, out + 2 * s, pairs, R, 4);
-    if (R % 4)
-        pack_block(r->row + s, r->at + at, flip, out + 2 * s, pairs, R, 2);
-}
-
-QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                     void *panel, const int R)
-{
-    const uint64_t flips = 0x0101010101010101u * in_xor; /* the padding of k is never flipped */
-    struct qnt_rows r;
-    int16_t *out = panel;
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
-    while (qnt_rows_next(&r, 8)) {
-        size_t j = 0;
-        for (; j + 8 <= r.bytes; j += 8, out += 8 * R)
-            pack_blocks(&r, j, _mm_cvtsi64_si128((int64_t)flips), out, 4, R);
-        if (j < r.bytes)
-            pack_blocks(&r, j, _mm_cvtsi64_si128((int64_t)(flips >> 8 * (8 - (r.bytes - j)))), out,
-                        (r.bytes - j + 1) / 2, R);
-    }
-}
-
 #define PACK(name, R)                                                                                                  \
     static void name(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,          \
                      void *panel)                                                                                      \
     {                                                                                                                  \
-        pack(rows, tap_k, k0, k, used, in_xor, panel, R);                                                              \
+        qnt_pack_s16_avx2(rows, tap_k, k0, k, used, in_xor, panel, R);                                                 \
     }
 PACK(pack_a4, 4)
 PACK(pack_a6, 6)
 PACK(pack_w16, 16)
 
-/* One row: its pairs in order. */
 static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                     void *panel)
 {
-    int16_t *out = panel;
-    struct qnt_rows r;
-    const __m128i flip = _mm_set1_epi8((char)in_xor); /* A's padding meets zeros of W */
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, 1);
-    while (qnt_rows_next(&r, 8)) {
-        for (size_t j = 0; j < r.bytes; j += 8, out += 8) {
-            __m128i x = _mm_loadl_epi64((const __m128i *)((const int8_t *)r.row[0] + r.at + j));
-            x = _mm_cvtepi8_epi16(_mm_xor_si128(x, flip));
-            if (r.bytes - j >= 8) {
-                _mm_storeu_si128((__m128i *)out, x);
-            } else {
-                int16_t part[8];
-                _mm_storeu_si128((__m128i *)part, x);
-                memcpy(out, part, (r.bytes - j + 1) / 2 * 4);
-            }
-        }
-    }
+    qnt_pack_row_s16_avx2(rows, tap_k, k0, k, used, in_xor, panel);
 }
 
-/* s8 pairs [k/2][16][2]. */
 static void pack_w16_s8(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                         void *panel)
 {
-    uint8_t *out = panel;
-    for (size_t s = 0; s < k; s += 2)
-        for (size_t i = 0; i < NR; i++)
-            for (size_t j = s; j < s + 2; j++)
-                *out++ = i < used && j < k ? qnt_row_byte(rows, tap_k, used, i, k0 + j) ^ in_xor : 0;
+    qnt_pack_s8_pairs_avx2(rows, tap_k, k0, k, used, in_xor, panel, NR);
 }
 
 #define TILE(MR, wsize, packw, step, start)                                                                            \
