@@ -81,6 +81,21 @@ START_TEST(rows_are_in_order)
 }
 END_TEST
 
+/* Nothing is left to the reference on these levels (with what they imply). */
+START_TEST(every_op_has_a_variant)
+{
+    static const enum qnt_isa levels[] = {QNT_ISA_avx2, QNT_ISA_avx512vnni, QNT_ISA_neon, QNT_ISA_neondot};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (!(qnt_isa_built() >> levels[i] & 1))
+            continue;
+        qnt_isa_set isas = qnt_isa_close((qnt_isa_set)1 << levels[i]);
+        for (const struct qnt_kernel_row *row = qnt_kernel_rows; row->op; row++)
+            ck_assert_msg(last_usable(row->op, isas)->isa != QNT_ISA_ref, "%s has no variant for %s", row->op,
+                          qnt_isa_table[levels[i]].id);
+    }
+}
+END_TEST
+
 START_TEST(tiles_are_described)
 {
     for (const struct qnt_kernel_row *row = qnt_kernel_rows; row->op; row++) {
@@ -103,6 +118,7 @@ int main(void)
     TCase *tc = tcase_create("dispatch");
     tcase_add_test(tc, every_closed_set);
     tcase_add_test(tc, rows_are_in_order);
+    tcase_add_test(tc, every_op_has_a_variant);
     tcase_add_test(tc, tiles_are_described);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
