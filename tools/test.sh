@@ -97,7 +97,7 @@ if [ $quick = no ]; then
     elif build aarch64 aarch64 --cross-file .ci/cross/aarch64.ini -Dwerror=true; then
         check cortex-a53 aarch64 --setup cortex_a53
         check cortex-a76 aarch64 --setup cortex_a76
-        check i8mm aarch64 --setup i8mm --suite kernels
+        check i8mm aarch64 --setup i8mm --suite kernels --suite digest
     fi
     if ! command -v qemu-x86_64 > /dev/null; then
         skip qemu-x86_64 "no qemu-x86_64"
