@@ -61,7 +61,8 @@ QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], floa
 /** Attributes of a node to add; only the fields of its op count. */
 typedef struct qnt_node_attr {
     size_t size; /**< sizeof(qnt_node_attr) */
-    uint32_t kernel[2], stride[2], dilation[2]; /**< h, w; 0 means 1. conv2d, maxpool, avgpool */
+    uint32_t kernel[2], stride[2], dilation[2]; /**< h, w; 0 means 1 (kernel of conv2d: the weights'). conv2d, maxpool,
+                                                     avgpool */
     uint32_t pad[4];                            /**< top, left, bottom, right */
     uint32_t groups;                            /**< conv2d; 0 means 1 */
     float lo, hi;                               /**< clamp */
@@ -76,7 +77,9 @@ QNT_API qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint3
 QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank, const size_t *dim,
                                        const float *data, int *id);
 /** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
- *  softmax or batchnorm (x, gamma, beta, mean, variance). Shapes are inferred now: a misfit is an error naming the node.
+ *  softmax (over the last dimension) or batchnorm (x, gamma, beta, mean, variance; likewise). avgpool's mean is that of
+ *  the window's pixels inside the image; every pool window must hold one. fully_connected wants one dimension: a flatten
+ *  before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error naming the node.
  *  *id receives its output tensor, named as the node. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
                                       const int *inputs, size_t n_inputs, int *id);

@@ -15,5 +15,10 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
     return qnt_pool_prepare(ctx, s, QNT_POOL_AVERAGE);
 }
 
-const struct qnt_op_def qnt_op_avgpool = {
-    .name = "avgpool", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = qnt_pool_run, .backward = qnt_avgpool_backward};
+const struct qnt_op_def qnt_op_avgpool = {.name = "avgpool",
+                                          .min_in = 1,
+                                          .max_in = 1,
+                                          .infer = infer,
+                                          .prepare = prepare,
+                                          .run = qnt_pool_run,
+                                          .backward = qnt_avgpool_backward};

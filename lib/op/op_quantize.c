@@ -46,5 +46,10 @@ static void run(const struct qnt_step *s, const struct qnt_exec *x)
     st->quantize((const float *)qnt_step_in(s, x) + i0, (int8_t *)qnt_step_out(s, x) + i0, i1 - i0, &st->q);
 }
 
-const struct qnt_op_def qnt_op_quantize = {
-    .name = "quantize", .min_in = 1, .max_in = 1, .infer = infer, .prepare = prepare, .run = run, .backward = qnt_identity_backward};
+const struct qnt_op_def qnt_op_quantize = {.name = "quantize",
+                                           .min_in = 1,
+                                           .max_in = 1,
+                                           .infer = infer,
+                                           .prepare = prepare,
+                                           .run = run,
+                                           .backward = qnt_identity_backward};
