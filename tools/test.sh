@@ -76,14 +76,16 @@ if [ $deps = yes ]; then
     fi
 fi
 
+gcc=no
 if build gcc gcc -Dwerror=true; then
+    gcc=yes
     check gcc gcc
 fi
 if [ $quick = no ]; then
     if build clang clang -Dwerror=true --native-file .ci/native/clang.ini; then
         check clang clang
     fi
-    if [ -f $out/gcc/build.ninja ]; then
+    if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref
     fi
     if build asan-ubsan asan -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all; then
@@ -101,8 +103,11 @@ if [ $quick = no ]; then
     fi
     if ! command -v qemu-x86_64 > /dev/null; then
         skip qemu-x86_64 "no qemu-x86_64"
-    elif [ -f $out/gcc/build.ninja ] && [ "$(uname -m)" = x86_64 ]; then
+    elif [ $gcc = yes ] && [ "$(uname -m)" = x86_64 ]; then
         check qemu-x86_64-max gcc --setup qemu_x86_64_max
+        QNT_RUN='qemu-x86_64 -cpu max'
+        export QNT_RUN
+        check qemu-x86_64-max-digest gcc --suite digest --timeout-multiplier 10
     fi
 fi
 

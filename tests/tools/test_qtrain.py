@@ -8,8 +8,9 @@ import subprocess
 import cases
 from cases import has, run
 
+SLOW = bool(cases.WRAPPER or os.environ.get("QNT_ISA"))  # an emulator, or the reference kernels
 FEW = ("--batch", 8, "--test-images", 20)
-SMALL = (*FEW, "--images", 16 if cases.WRAPPER else 48, "--epochs", 2)
+SMALL = (*FEW, "--images", 16 if SLOW else 48, "--epochs", 2)
 
 
 def read(path):
@@ -102,7 +103,7 @@ def interrupt(options, number):
 
 
 def test_interrupted_and_resumed():
-    options = (*FEW, "--images", 24, "--epochs", 4 if cases.WRAPPER else 100, "--augment", "on", "--momentum", "0.9")
+    options = (*FEW, "--images", 24, "--epochs", 4 if SLOW else 100, "--augment", "on", "--momentum", "0.9")
     run("qtrain", *options, "--out", "whole.qnt")
     for number in (signal.SIGINT, signal.SIGTERM):
         code, errors = interrupt((*options, "--out", "parts.qnt"), number)
@@ -127,7 +128,7 @@ def test_checkpoints():
 
 def test_progress_on_a_terminal():
     main, terminal = pty.openpty()
-    options = (*FEW, "--images", 16 if cases.WRAPPER else 256, "--epochs", 2)
+    options = (*FEW, "--images", 16 if SLOW else 256, "--epochs", 2)
     with subprocess.Popen(cases.command("qtrain", *options), stdout=terminal, stderr=subprocess.STDOUT) as child:
         os.close(terminal)
         text = b""
