@@ -51,6 +51,20 @@ typedef void qnt_dequantize_pc_s8_f32_fn(const int8_t *src, float *dst, size_t r
 typedef void qnt_requantize_s32_s8_fn(const int32_t *src, size_t lds, int8_t *dst, size_t ldd, size_t rows, size_t cols,
                                       const struct qnt_requant *r);
 
+/* ---- binary values: +1 or -1 in one bit each, set for -1 ---------------------------------------------------------
+ * Element i of a row is bit i % 8 of byte i / 8; bits past the row's end are 0. So two rows of n values have the dot
+ * product n - 2 * popcount(a xor w). */
+
+/* src [rows][cols] dense, dst [rows][(cols + 7) / 8]: value c is -1 where src < threshold[c], else +1 (NaN too; and so
+ * sign(0) = +1), then negated where bit c of flip is set. threshold NULL: zeros; flip [(cols + 7) / 8] NULL: none, bits
+ * past cols are 0. */
+typedef void qnt_binarize_f32_fn(const float *src, uint8_t *dst, size_t rows, size_t cols, const float *threshold,
+                                 const uint8_t *flip);
+typedef void qnt_binarize_s8_fn(const int8_t *src, uint8_t *dst, size_t rows, size_t cols, const int8_t *threshold,
+                                const uint8_t *flip);
+/* n values in (n + 7) / 8 bytes each: n - 2 * popcount(a xor b). n < 2^31. */
+typedef int32_t qnt_dot_b1_fn(const uint8_t *a, const uint8_t *b, size_t n);
+
 /* ---- dot products and sums: exact for n <= 2^16 -------------------------------------------------------------- */
 typedef int32_t qnt_dot_s8_fn(const int8_t *a, const int8_t *b, size_t n);
 typedef int32_t qnt_dot_u8s8_fn(const uint8_t *a, const int8_t *b, size_t n);
@@ -111,7 +125,12 @@ typedef void qnt_code_sums_f32_fn(const float *w, size_t n, float inv_scale, flo
  * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
  * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
  * w_bias * (sum of the W row) from the bias, so kernels need no correction. Kernels run full tiles and store m x n. */
-enum qnt_epilogue_kind { QNT_EPI_S32, QNT_EPI_S8, QNT_EPI_F32 };
+/* Binary tiles (gemm_b1): panels hold bytes of eight binary values, k counts bytes. The sum is -2 * popcount(a xor w), so
+ * the bias holds the row's number of values; a threshold is subtracted from it. Their in_xor and has_row_term are 0; they
+ * add row_bias, with which a convolution takes back what its padding (bits of 0, that is +1) gave. They know every kind:
+ * F32 is float(sum) * rq.scale[c] + bias_f32[c], two roundings of finite numbers, clamped; BITS the signs of the sums,
+ * set for sum < 0, in byte i * ldc + j / 8 of c, bits past n 0. nr is a multiple of 8. */
+enum qnt_epilogue_kind { QNT_EPI_S32, QNT_EPI_S8, QNT_EPI_F32, QNT_EPI_BITS };
 struct qnt_epilogue {
     int32_t kind;          /* enum qnt_epilogue_kind */
     int32_t has_row_term;
@@ -121,14 +140,16 @@ struct qnt_epilogue {
     struct qnt_requant rq; /* S8 */
     const int32_t *row_term; /* with has_row_term: [m] sums of A rows; acc -= w_zero[n] * row_term[m] */
     const int32_t *w_zero;   /* [n] */
+    const int32_t *const *row_bias; /* binary, NULL or [m]: NULL, or [n] terms added to the sums of that row */
 };
 struct qnt_tile {
-    void *c;          /* first element of the tile; s32, s8 or f32 by e->kind */
-    size_t ldc;       /* elements */
+    void *c;          /* first element of the tile; s32, s8, f32 or bits by e->kind */
+    size_t ldc;       /* elements; bytes of bits */
     uint32_t m, n;    /* rows and columns to store: 1..mr, 1..nr */
     uint32_t row, col; /* tile position in the matrix: index into the epilogue's arrays */
     uint32_t first, last; /* first k block: start from the bias (s32: from 0); otherwise continue from the values in c.
-                             last k block: apply the epilogue. s8 output needs first and last together. */
+                             last k block: apply the epilogue. Only s32, and f32 of f32 tiles, may come
+                             in several k blocks. */
     const struct qnt_epilogue *e;
 };
 /* k: already padded to a multiple of kr. */
@@ -161,6 +182,7 @@ struct qnt_gemm {
     qnt_pack_cols_fn *pack_w_cols; /* f32 only; NULL for 8-bit */
     uint8_t mr, nr, kr, a_size, w_size;
     uint8_t w_bias;     /* 0 or 128, see above */
+    uint8_t binary;     /* 1: a binary tile */
     uint16_t cost_step; /* relative cost of one kr step of one tile ... */
     uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
     uint8_t m_least; /* a tile of m rows costs max(m, m_least) / mr of a full one; 0: tiles always cost a full one */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "lib/core/selftest.h"
+#include "simd/ref/popcount.h"
 #include "simd/ref/scalar.h"
 
 enum { SIDE = 64, K = 37, KP = 64, WIDEST = 2 }; /* rows and columns of any tile, its depth, padded, bytes of a code */
@@ -53,6 +54,33 @@ static bool run_s8(const struct qnt_gemm *g, struct tile *x)
     return true;
 }
 
+static bool run_b1(const struct qnt_gemm *g, struct tile *x)
+{
+    const uint8_t *a = (const uint8_t *)x->src.s8, *w = a + SIDE * K;
+    uint32_t r = 1;
+    for (size_t i = 0; i < 2 * SIDE * K; i++)
+        x->src.s8[i] = (int8_t)((r = r * 1664525u + 1013904223u) >> 24);
+    for (size_t j = 0; j < SIDE; j++) {
+        x->a_rows[j] = a + j * K;
+        x->w_rows[j] = w + j * K;
+        x->bias[j] = 8 * K - (int32_t)j;
+    }
+    x->e = (struct qnt_epilogue){.kind = QNT_EPI_BITS, .bias = x->bias};
+    g->pack_a(x->a_rows, K, 0, K, g->mr, 0, x->a);
+    g->pack_w(x->w_rows, K, 0, K, g->nr, 0, x->w);
+    const struct qnt_tile t = {x->out.s8, g->nr / 8, g->mr, g->nr, 0, 0, 1, 1, &x->e};
+    g->run(qnt_round_up(K, g->kr), x->a, x->w, &t);
+    for (size_t i = 0; i < g->mr; i++)
+        for (size_t j = 0; j < g->nr; j++) {
+            int32_t sum = x->bias[j];
+            for (size_t l = 0; l < K; l++)
+                sum -= 2 * (int32_t)qnt_popcount64(a[i * K + l] ^ w[j * K + l]);
+            if (((uint8_t)x->out.s8[i * (g->nr / 8) + j / 8] >> j % 8 & 1) != (sum < 0))
+                return false;
+        }
+    return true;
+}
+
 static bool run_f32(const struct qnt_gemm *g, struct tile *x)
 {
     const float *a = x->src.f32, *w = a + SIDE * K;
@@ -84,5 +112,5 @@ bool qnt_selftest_tile(const struct qnt_gemm *g)
     struct tile x;
     if (g->mr > SIDE || g->nr > SIDE || qnt_round_up(K, g->kr) > KP || (g->run && g->a_size > WIDEST))
         return false;
-    return g->run_f32 ? run_f32(g, &x) : run_s8(g, &x);
+    return g->run_f32 ? run_f32(g, &x) : g->binary ? run_b1(g, &x) : run_s8(g, &x);
 }

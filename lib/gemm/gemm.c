@@ -21,9 +21,22 @@ static size_t ceil_div(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
-static bool one_k_block(const struct qnt_epilogue *e)
+static bool one_k_block(const struct qnt_gemm *g, const struct qnt_epilogue *e)
 {
-    return e->kind == QNT_EPI_S8;
+    return e->kind != QNT_EPI_S32 && !g->run_f32;
+}
+
+/* Where element (row, col) of the product goes; col is a multiple of 8 for bits. */
+static void *place(const struct qnt_gemm_call *call, size_t row, size_t col)
+{
+    switch (call->e->kind) {
+    case QNT_EPI_S8:
+        return (int8_t *)call->c + row * call->ldc + col;
+    case QNT_EPI_BITS:
+        return (uint8_t *)call->c + row * call->ldc + col / 8;
+    default:
+        return (int32_t *)call->c + row * call->ldc + col;
+    }
 }
 
 static struct blocks choose_blocks(const struct qnt_gemm *g, size_t k, bool whole_k)
@@ -188,7 +201,7 @@ static void run_block(const struct block *b)
 {
     const struct qnt_gemm_call *call = b->call;
     const struct qnt_gemm *g = call->g;
-    size_t kp = qnt_round_up(call->k, g->kr), c_size = call->e->kind == QNT_EPI_S8 ? 1 : 4;
+    size_t kp = qnt_round_up(call->k, g->kr);
     struct qnt_tile t = {.ldc = call->ldc, .first = b->k0 == 0, .last = b->k0 + b->k >= call->k, .e = call->e};
     for (size_t col = 0; col < call->n; col += g->nr) {
         const char *w = (const char *)call->packed_w + (col * kp + b->k0 * g->nr) * g->w_size;
@@ -197,7 +210,7 @@ static void run_block(const struct block *b)
         for (size_t i = 0; i < b->rows; i += g->mr) {
             t.m = (uint32_t)(b->rows - i < g->mr ? b->rows - i : g->mr);
             t.row = (uint32_t)(b->row + i);
-            t.c = (char *)call->c + ((b->row + i) * call->ldc + col) * c_size;
+            t.c = place(call, b->row + i, col);
             tile(b, i, w, &t);
         }
     }
@@ -206,7 +219,7 @@ static void run_block(const struct block *b)
 void qnt_gemm_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
 {
     const struct qnt_gemm *g = call->g;
-    struct blocks size = choose_blocks(g, call->k, one_k_block(call->e));
+    struct blocks size = choose_blocks(g, call->k, one_k_block(g, call->e));
     struct block b = {.call = call, .ptr = scratch, .a = (char *)scratch + pointer_bytes(g, call->a.taps)};
     for (b.row = m0; b.row < m1; b.row += b.rows) {
         b.rows = m1 - b.row < size.mc ? m1 - b.row : size.mc;

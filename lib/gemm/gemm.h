@@ -24,6 +24,7 @@ struct qnt_operand qnt_operand_cols(const void *at, size_t ldat, size_t elem);
 
 /* Estimated cost of m x n x k in the unit of the descriptors. */
 double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k);
+/* Binary products take bytes of eight values for elements: k, strides and taps count bytes. */
 /* The usable variant with the least estimated cost for m x n x k. Never NULL. */
 const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k);
 
@@ -43,13 +44,13 @@ struct qnt_gemm_call {
     struct qnt_operand a;
     const void *packed_w;
     size_t m, n, k; /* m, n < 2^32 */
-    void *c;        /* s32, s8 or f32 by e->kind */
-    size_t ldc;     /* elements */
+    void *c;        /* s32, s8, f32 or bits by e->kind */
+    size_t ldc;     /* elements; bytes of bits */
     const struct qnt_epilogue *e;
 };
 /* Rows [m0, m1) of the product; any split over rows gives the same bytes. The epilogue's arrays (row_term too) are
  * indexed by the row and column of the whole product. k is blocked for s32 and f32 (partial sums wait in c: exact);
- * 8-bit results need their whole sum at once, so there k is one block and the packed rows may exceed the cache from
- * about k = 2^15 on. |sum| < 2^31 is the caller's to prove (op prepare). */
+ * 8-bit and binary results need their whole sum at once, so there k is one block and the packed rows may exceed the
+ * cache from about k = 2^15 on. |sum| < 2^31 is the caller's to prove (op prepare). */
 void qnt_gemm_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch);
 #endif

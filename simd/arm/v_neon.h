@@ -201,4 +201,24 @@ QNT_INLINE vh vh_add_s8(vh h, const int8_t *p, size_t n)
 {
     return vaddw_s8(h, v_load8(p, n));
 }
+
+/* Lanes of all ones or zeros to a bit each. */
+QNT_INLINE uint64_t v_bits(uint8x16_t m)
+{
+    const uint8x16_t weight = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    m = vandq_u8(m, weight);
+    return (uint64_t)vaddv_u8(vget_low_u8(m)) | (uint64_t)vaddv_u8(vget_high_u8(m)) << 8;
+}
+
+QNT_INLINE uint64_t vf_below(const vf x[4], const vf t[4])
+{
+    uint16x8_t ab = vmovn_high_u32(vmovn_u32(vcltq_f32(x[0], t[0])), vcltq_f32(x[1], t[1]));
+    uint16x8_t cd = vmovn_high_u32(vmovn_u32(vcltq_f32(x[2], t[2])), vcltq_f32(x[3], t[3]));
+    return v_bits(vmovn_high_u16(vmovn_u16(ab), cd));
+}
+
+QNT_INLINE uint64_t vb_below(vb x, vb t)
+{
+    return v_bits(vcltq_s8(x, t));
+}
 #endif

@@ -18,6 +18,7 @@
  *   vi_load4(v, p, is_u8): 4 VL bytes to v[0..3]       vi_widen(v, h): 2 VL s16 to v[0..1]
  *   vb_load(p, n)  vb_store(p, v, n)  vb_max  vb_min    vb_pack(v, zero): v[0..3] + zero to s8, saturating
  *   vb_within(v, lo, hi, W): 1 where lo[k] <= v[k] <= hi[k], else 0, k < W (1, 2 or 4)
+ *   vf_below(x, t), vb_below(x, t): bit i set where lane i of x[0..3] (of x) is < that of t, 4 VL bits
  *   vh_add_s8(h, p, n): h + p[0..n), n <= 2 VL */
 #include <string.h>
 #include "kernels.h"

@@ -213,4 +213,18 @@ QNT_INLINE vh vh_add_s8(vh h, const int8_t *p, size_t n)
 {
     return h + (vh)_mm256_cvtepi8_epi16(v_load16(p, n));
 }
+
+QNT_INLINE uint64_t vf_below(const vf x[4], const vf t[4])
+{
+    uint64_t bits = 0;
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        bits |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(x[k], t[k], _CMP_LT_OQ)) << 8 * k;
+    return bits;
+}
+
+QNT_INLINE uint64_t vb_below(vb x, vb t)
+{
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8((__m256i)t, (__m256i)x));
+}
 #endif

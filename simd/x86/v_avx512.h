@@ -194,4 +194,18 @@ QNT_INLINE vh vh_add_s8(vh h, const int8_t *p, size_t n)
         n >= 32 ? _mm256_loadu_si256((const __m256i *)p) : _mm256_maskz_loadu_epi8(_bzhi_u32(~0U, (unsigned)n), p);
     return h + (vh)_mm512_cvtepi8_epi16(x);
 }
+
+QNT_INLINE uint64_t vf_below(const vf x[4], const vf t[4])
+{
+    uint64_t bits = 0;
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        bits |= (uint64_t)_mm512_cmp_ps_mask(x[k], t[k], _CMP_LT_OQ) << 16 * k;
+    return bits;
+}
+
+QNT_INLINE uint64_t vb_below(vb x, vb t)
+{
+    return _mm512_cmplt_epi8_mask((__m512i)x, (__m512i)t);
+}
 #endif

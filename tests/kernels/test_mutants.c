@@ -140,6 +140,13 @@ MUTANT(requantize_s32_s8,
        (const int32_t *src, size_t lds, int8_t *dst, size_t ldd, size_t rows, size_t cols, const struct qnt_requant *r),
        (src, lds, dst, ldd, rows, cols, r), src, rows &&cols ? ((rows - 1) * lds + cols) * 4 : 0, dst, 1, rows, cols,
        ldd)
+MUTANT(binarize_f32,
+       (const float *src, uint8_t *dst, size_t rows, size_t cols, const float *threshold, const uint8_t *flip),
+       (src, dst, rows, cols, threshold, flip), src, rows *cols * 4, dst, 1, rows, (cols + 7) / 8, (cols + 7) / 8)
+MUTANT(binarize_s8,
+       (const int8_t *src, uint8_t *dst, size_t rows, size_t cols, const int8_t *threshold, const uint8_t *flip),
+       (src, dst, rows, cols, threshold, flip), src, rows *cols, dst, 1, rows, (cols + 7) / 8, (cols + 7) / 8)
+MUTANT_SUM(dot_b1, (const uint8_t *a, const uint8_t *b, size_t n), (a, b, n), b, (n + 7) / 8)
 MUTANT_SUM(dot_s8, (const int8_t *a, const int8_t *b, size_t n), (a, b, n), b, n)
 MUTANT_SUM(dot_u8s8, (const uint8_t *a, const int8_t *b, size_t n), (a, b, n), a, n)
 MUTANT_SUM(sum_s8, (const int8_t *a, size_t n), (a, n), a, n)
@@ -240,6 +247,8 @@ int main(void)
                 check_op(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
         }
     for (const struct mutant *m = mutants; m->op; m++)
+        check_op(find(m->op), m->fn, m->what, "expected");
+    for (const struct mutant *m = binary_mutants; m->op; m++)
         check_op(find(m->op), m->fn, m->what, "expected");
     for (const struct mutant *m = train_mutants; m->op; m++)
         check_op(find(m->op), m->fn, m->what, "expected");

@@ -39,11 +39,13 @@ static enum kind kind;
 
 static size_t out_size(const struct qnt_tile *t)
 {
-    return t->e->kind == QNT_EPI_S8 ? 1 : 4;
+    return t->e->kind == QNT_EPI_S8 || t->e->kind == QNT_EPI_BITS ? 1 : 4;
 }
 
 static uint8_t *out(const struct qnt_tile *t, size_t row, size_t col)
 {
+    if (t->e->kind == QNT_EPI_BITS) /* the byte that holds it, or that follows the row */
+        return (uint8_t *)t->c + row * t->ldc + (col + 7 * (col == t->n)) / 8;
     return (uint8_t *)t->c + (row * t->ldc + col) * out_size(t);
 }
 
@@ -60,8 +62,8 @@ static void before(const void *a, const void *w, size_t w_bytes, const struct qn
 
 static void after(const void *w, const struct qnt_tile *t, const uint8_t kept[4])
 {
-    if (kind == WRITE_COLUMN && t->ldc > t->n)
-        *out(t, 0, t->n) ^= t->m > 1;
+    if (kind == WRITE_COLUMN && t->ldc > t->n && t->m > 1 && t->e->kind != QNT_EPI_BITS)
+        *out(t, 0, t->n) ^= 1;
     if (kind == WRITE_ROW)
         *out(t, t->m, 0) ^= 1;
     if (kind == CHANGE_W)
@@ -105,6 +107,9 @@ enum ignored {
     OUT_XOR,
     CLAMP,
     ZERO,
+    ROW_BIAS,
+    ROW_BIAS_ROW,
+    BIAS_F32,
     RUNS,
     COLUMNS_OF_A,
     FUSION,
@@ -121,6 +126,9 @@ static const char *const ignored_names[IGNORED] = {
     [OUT_XOR] = "no out_xor",
     [CLAMP] = "no clamp",
     [ZERO] = "no output zero point",
+    [ROW_BIAS] = "no row bias",
+    [ROW_BIAS_ROW] = "row bias from row 0",
+    [BIAS_F32] = "no float bias",
     [RUNS] = "one run of k",
     [COLUMNS_OF_A] = "A by rows only",
     [FUSION] = "multiplies, then adds",
@@ -164,6 +172,15 @@ static void forget(struct qnt_tile *t, struct qnt_epilogue *e)
         break;
     case ZERO:
         e->rq.zero = 0;
+        break;
+    case ROW_BIAS:
+        e->row_bias = NULL;
+        break;
+    case ROW_BIAS_ROW:
+        e->row_bias = e->row_bias ? e->row_bias - t->row : NULL;
+        break;
+    case BIAS_F32:
+        e->bias_f32 = NULL;
         break;
     default:
         break;
@@ -268,7 +285,9 @@ static void check_op(const char *op, ck_checker *check, bool upper)
     }
     g.run = real->run ? forgetful_s8 : NULL;
     for (int i = 0; i < IGNORED; i++) {
-        bool f32 = i <= LAST || i == CLAMP || i > ZERO, s8 = i <= ZERO;
+        bool f32 = i <= LAST || i == CLAMP || i >= RUNS, s8 = i <= ZERO;
+        if (real->binary)
+            s8 = i < RUNS && i != ROW_TERM && i != ROW_TERM_ROW && i != W_ZERO_COLUMN;
         ignored = (enum ignored)i;
         g.run_f32 = !real->run_f32 ? NULL : i == FUSION ? unfused : forgetful_f32;
         if (real->run_f32 ? f32 : s8)
@@ -278,6 +297,8 @@ static void check_op(const char *op, ck_checker *check, bool upper)
         packing = (enum packing)p;
         g = *real;
         g.pack_w = pack_w;
+        if (real->binary && p == NO_XOR)
+            continue;
         /* The driver packs an 8-bit W from whole rows, and f32 has no codes. */
         if (real->run_f32 ? p != NO_XOR : p != FROM_START && p != FIRST_TAP)
             expect(&c, check, packings[p], p == PACKS_MORE ? "SIGSEGV|outside" : p == READS_MORE ? "SIGSEGV" : "");
