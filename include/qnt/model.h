@@ -18,7 +18,7 @@ typedef enum qnt_dtype { QNT_F32 = 1, QNT_S8 = 2, QNT_U8 = 3, QNT_S32 = 4 } qnt_
 typedef struct qnt_tensor_info {
     const char *name;
     qnt_dtype type;
-    uint32_t bits;      /**< width of the codes: 2..8 for S8, else 8 or 32 */
+    uint32_t bits;      /**< width of the codes: 1..8 for S8 (1: codes -1 and 1), else 8 or 32 */
     uint32_t rank;      /**< activations: without the batch; constants: all */
     size_t dim[QNT_MAX_RANK];
     int constant;

@@ -33,20 +33,23 @@ QNT_API void qnt_dataset_moments(const qnt_dataset *data, float mean[4], float d
 QNT_API qnt_status qnt_dataset_input(const qnt_dataset *data, const qnt_model *model, size_t i, float *dst, int *label);
 
 typedef struct qnt_train qnt_train;
+typedef enum qnt_optimizer { QNT_SGD = 0, QNT_ADAM = 1 } qnt_optimizer;
 typedef enum qnt_schedule { QNT_LR_CONSTANT = 0, QNT_LR_COSINE = 1 } qnt_schedule;
 
-/** Fields are appended only. QNT_TRAIN_CONFIG_INIT sets the article's recipe. */
+/** Binary weights (1 bit) are sign(w), sign(0) = +1, times the mean of |w| over the output channel. Their gradient goes
+ *  to the master weights whole, and these are not clipped to [-1, 1]: their scale follows the data and is far below 1.
+ *  Fields are appended only. QNT_TRAIN_CONFIG_INIT sets the article's recipe. */
 typedef struct qnt_train_config {
     size_t size;
     uint32_t epochs;       /**< 10 */
     uint32_t batch;        /**< 64 */
     float lr;              /**< 0.01 */
-    float momentum;        /**< 0 */
-    float weight_decay;    /**< 0; on weights and biases, as PyTorch's SGD */
+    float momentum;        /**< 0; SGD only */
+    float weight_decay;    /**< 0; on weights and biases, added to the gradient as PyTorch's SGD and Adam do */
     qnt_schedule schedule;
     uint32_t warmup_steps; /**< linear, before the schedule */
     uint32_t augment;      /**< 1: pad 4 (zeros, after normalisation) + random crop, horizontal flip */
-    uint32_t weight_bits;  /**< 0: float training; 2..8: fake quantization */
+    uint32_t weight_bits;  /**< 0: float training; 2..8: fake quantization; 1: signs */
     const char *layer_bits; /**< "conv1=8,fc1=2": overrides by layer name; NULL: none */
     uint32_t activation_bits; /**< 8 (the only width supported now) */
     float ema;             /**< weight of a new batch in the range average, 0.01; the first batch sets it */
@@ -55,10 +58,12 @@ typedef struct qnt_train_config {
     int kl_minus;          /**< 1: the article's printed sign, for reproduction only */
     uint64_t seed;
     uint32_t threads;      /**< 0: one per usable core. Never changes the result. */
+    qnt_optimizer optimizer; /**< QNT_SGD; QNT_ADAM: betas 0.9 and 0.999, epsilon 1e-8 */
 } qnt_train_config;
 #define QNT_TRAIN_CONFIG_INIT                                                                                           \
     {                                                                                                                   \
-        sizeof(qnt_train_config), 10, 64, 0.01f, 0.0f, 0.0f, QNT_LR_CONSTANT, 0, 0, 0, NULL, 8, 0.01f, 0, 0.0f, 0, 1, 0 \
+        sizeof(qnt_train_config), 10, 64, 0.01f, 0.0f, 0.0f, QNT_LR_CONSTANT, 0, 0, 0, NULL, 8, 0.01f, 0, 0.0f, 0, 1, 0, \
+            QNT_SGD                                                                                                     \
     }
 
 typedef struct qnt_train_progress {

@@ -1,7 +1,8 @@
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 /* The model as data: tensors and nodes. Made by the builder, the importers and the quantizer; read by plan and train.
- * Nodes are in execution order (each node's inputs are produced before it). Activations are NHWC; dim leaves the batch out. */
+ * Nodes are in execution order (each node's inputs are produced before it). Activations are NHWC; dim leaves the batch
+ * out. */
 #include <qnt/model.h>
 #include "lib/graph/names.h"
 
@@ -10,7 +11,7 @@ struct qnt_op_def;
 struct qnt_tensor {
     char *name;
     qnt_dtype type;
-    uint32_t bits; /* 2..8 for S8 */
+    uint32_t bits; /* 1..8 for S8; 1: the codes are -1 and 1 */
     uint32_t rank;
     size_t dim[QNT_MAX_RANK];
     bool constant;
@@ -44,7 +45,8 @@ struct qnt_model {
     size_t map_bytes;
 };
 
-/* Elements of one image (activations) or of the whole constant; QNT_ERR_RANGE when the product overflows or exceeds 2^40. */
+/* Elements of one image (activations) or of the whole constant; QNT_ERR_RANGE when the product overflows or exceeds
+ * 2^40. */
 qnt_status qnt_tensor_elements(const struct qnt_tensor *t, size_t *out);
 size_t qnt_dtype_size(qnt_dtype type);
 /* In-memory count for a tensor already validated. */

@@ -35,7 +35,7 @@ static inline uint64_t qnt_stored_bytes(uint32_t bits, uint64_t count)
 {
     return (count * bits + 7) / 8;
 }
-/* 2 <= bits <= 7. pack returns the index of the first code that needs more bits, or n. unpack returns false when the
+/* 1 <= bits <= 7. pack returns the index of the first code that `bits` cannot hold, or n. unpack returns false when the
  * spare bits of the last byte are set. */
 size_t qnt_codes_pack(const int8_t *src, size_t n, uint32_t bits, uint8_t *dst);
 bool qnt_codes_unpack(const uint8_t *src, size_t n, uint32_t bits, int8_t *dst);

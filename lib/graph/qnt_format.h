@@ -72,7 +72,7 @@ struct qnt_file_model {
 struct qnt_file_tensor {
     uint32_t name; /* offset in names */
     uint8_t type;  /* enum qnt_dtype */
-    uint8_t bits;  /* s8: 2..8, u8: 8, else 32 */
+    uint8_t bits;  /* s8: 1..8, u8: 8, else 32 */
     uint8_t rank;  /* 1..4 */
     uint8_t constant;
     int32_t zero_point;
@@ -81,7 +81,8 @@ struct qnt_file_tensor {
     uint32_t zero;
     uint64_t dim[4]; /* >= 1, product <= 2^40; past the rank 0. Activations: without the batch */
     /* Constants; 0 for activations. Elements of the type in row-major order; codes of k < 8 bits are a little-endian
-     * bit string, code i in the bits k * i .. k * i + k - 1, two's complement, the spare bits of the last byte 0. */
+     * bit string, code i in the bits k * i .. k * i + k - 1, two's complement, of 1 bit set for -1 and clear for 1; the
+     * spare bits of the last byte 0. */
     uint64_t offset; /* in data */
     uint64_t bytes;
     uint64_t hash;

@@ -165,7 +165,7 @@ static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_te
     size_t good = qnt_codes_pack(t->data, n, t->bits, packed);
     qnt_status status;
     if (good < n)
-        status = qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %d, which needs more than %u bits", t->name, good,
+        status = qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %d, which is none of %u bits", t->name, good,
                           ((const int8_t *)t->data)[good], t->bits);
     else
         status = write_at(fd, packed, r->bytes, at);

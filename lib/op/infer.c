@@ -126,8 +126,8 @@ static qnt_status check_weights(const struct qnt_model *m, const struct qnt_node
     if (s8 && w->scales != 1 && w->scales != w->dim[0])
         return qnt_fail(QNT_ERR_TYPE, "node '%s': weights '%s' have %u scales, expected 1 or %zu", n->name, w->name,
                         w->scales, w->dim[0]);
-    if (s8 && (w->zero || w->bits < 2 || w->bits > 8))
-        return qnt_fail(QNT_ERR_TYPE, "node '%s': weights '%s' have zero point %d and %u bits, expected 0 and 2 to 8",
+    if (s8 && (w->zero || w->bits < 1 || w->bits > 8))
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': weights '%s' have zero point %d and %u bits, expected 0 and 1 to 8",
                         n->name, w->name, w->zero, w->bits);
     return QNT_OK;
 }

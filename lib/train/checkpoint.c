@@ -1,6 +1,6 @@
 /* Checkpoint files, little-endian: header (magic, version, bytes of the file, xxh3 of all behind the header), the
- * fields that must match, the place, then group ranges, weights and momentum as float32. Random state is no more than
- * seed and place. Written under a temporary name, then renamed. */
+ * fields that must match, the place, then group ranges, weights and momentum (of Adam both) as float32. Random state is
+ * no more than seed and place. Written under a temporary name, then renamed. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "lib/train/trainer.h"
 #include "simd/fpenv.h"
 
-enum { VERSION = 1, FIELDS = 20, PATH_BYTES = 4096 };
+enum { VERSION = 2, FIELDS = 21, PATH_BYTES = 4096 };
 static const char magic[8] = {'Q', 'N', 'T', 'T', 'R', 'A', 'I', 'N'};
 static const size_t max_bytes = (size_t)1 << 34;
 
@@ -91,6 +91,7 @@ static void list_fields(const struct qnt_train *t, struct field f[FIELDS])
         real("lr", c->lr),
         real("momentum", c->momentum),
         real("weight_decay", c->weight_decay),
+        whole("optimizer", (uint64_t)c->optimizer),
         whole("schedule", (uint64_t)c->schedule),
         whole("warmup_steps", c->warmup_steps),
         whole("augment", c->augment),
@@ -118,7 +119,7 @@ static size_t groups(const struct qnt_train *t)
 static size_t file_bytes(const struct qnt_train *t)
 {
     return sizeof(struct header) + FIELDS * sizeof(uint64_t) + sizeof(struct place) +
-           groups(t) * sizeof(struct qnt_range) + 2 * t->n_weights * sizeof(float);
+           groups(t) * sizeof(struct qnt_range) + (1 + qnt_train_moments(t)) * t->n_weights * sizeof(float);
 }
 
 static uint8_t *put(uint8_t *at, const void *data, size_t bytes)
@@ -146,7 +147,7 @@ static void fill(const struct qnt_train *t, uint8_t *file, size_t bytes)
     for (size_t i = 0; i < groups(t); i++)
         at = put(at, &t->quantizer->group[i].range, sizeof(struct qnt_range));
     at = put(at, t->weights, t->n_weights * sizeof(float));
-    put(at, t->velocity, t->n_weights * sizeof(float));
+    put(at, t->velocity, qnt_train_moments(t) * t->n_weights * sizeof(float));
     memcpy(h.magic, magic, sizeof magic);
     h.digest = XXH3_64bits(file + sizeof h, bytes - sizeof h);
     memcpy(file, &h, sizeof h);
@@ -275,7 +276,7 @@ static qnt_status take(struct qnt_train *t, const char *path, const uint8_t *at)
     for (size_t i = 0; i < groups(t); i++)
         at = get(at, &t->quantizer->group[i].range, sizeof(struct qnt_range));
     at = get(at, t->weights, t->n_weights * sizeof(float));
-    get(at, t->velocity, t->n_weights * sizeof(float));
+    get(at, t->velocity, qnt_train_moments(t) * t->n_weights * sizeof(float));
     qnt_fpenv saved = qnt_fpenv_enter();
     qnt_status status = qnt_train_refresh(t);
     qnt_fpenv_leave(saved);

@@ -24,12 +24,16 @@ static qnt_status check_config(const qnt_train_config *c, bool teacher)
         return bad("momentum", c->momentum, "0 to below 1");
     if (!(c->weight_decay >= 0.0f && c->weight_decay < INFINITY))
         return bad("weight_decay", c->weight_decay, "a finite number, 0 or more");
+    if (c->optimizer != QNT_SGD && c->optimizer != QNT_ADAM)
+        return bad("optimizer", c->optimizer, "0 (SGD) or 1 (Adam)");
+    if (c->optimizer == QNT_ADAM && c->momentum > 0.0f)
+        return bad("momentum", c->momentum, "0 with Adam, whose own is 0.9");
     if (c->schedule != QNT_LR_CONSTANT && c->schedule != QNT_LR_COSINE)
         return bad("schedule", c->schedule, "0 (constant) or 1 (cosine)");
     if (c->augment > 1)
         return bad("augment", c->augment, "0 or 1");
-    if (c->weight_bits == 1 || c->weight_bits > 8)
-        return bad("weight_bits", c->weight_bits, "0 (float) or 2 to 8");
+    if (c->weight_bits > 8)
+        return bad("weight_bits", c->weight_bits, "0 (float) or 1 to 8");
     if (!c->weight_bits && c->layer_bits)
         return qnt_fail(QNT_ERR_ARG, "train config: layer_bits '%s' without weight_bits", c->layer_bits);
     if (c->weight_bits && c->activation_bits != 8)
@@ -114,7 +118,7 @@ static qnt_status collect_params(struct qnt_train *t)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "training: the model has no weights");
     t->stride = qnt_round_up(t->n_weights, 16);
     if (!(t->weights = qnt_alloc_array(t->ctx, t->n_weights, sizeof *t->weights, "weights")) ||
-        !(t->velocity = qnt_alloc_array(t->ctx, t->n_weights, sizeof *t->velocity, "momentum")))
+        !(t->velocity = qnt_alloc_array(t->ctx, t->n_weights, qnt_train_moments(t) * sizeof(float), "momentum")))
         return QNT_ERR_NOMEM;
     for (size_t i = 0; i < t->n_params; i++)
         memcpy(t->weights + t->param[i].at, m->tensor[t->param[i].master].data, t->param[i].count * sizeof(float));
@@ -220,6 +224,7 @@ static qnt_status set_up(struct qnt_train *t, const qnt_model *start, qnt_model 
     t->steps = (uint32_t)((t->data->n + t->config.batch - 1) / t->config.batch);
     t->batch_size = t->data->n < t->config.batch ? t->data->n : t->config.batch;
     t->sgd = (struct qnt_sgd){.momentum = t->config.momentum, .decay = t->config.weight_decay};
+    t->adam.decay = t->config.weight_decay;
     t->order_epoch = UINT32_MAX;
     if (!status && !(t->order = qnt_alloc_array(t->ctx, t->data->n, sizeof *t->order, "the order of images")))
         status = QNT_ERR_NOMEM;

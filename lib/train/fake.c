@@ -88,6 +88,8 @@ float qnt_weight_scale(const struct qnt_dsp *dsp, const float *w, size_t n, uint
     static const float guess[9] = {0.0f, 0.0f, 1.5f, 0.79f, 0.44f, 0.226f, 0.12f, 0.06f, 0.0f};
     float limit = (float)((1 << (bits - 1)) - 1), largest, sum;
     magnitudes(w, n, &largest, &sum);
+    if (bits == 1)
+        return sum / (float)n > floor ? sum / (float)n : floor;
     float widest = largest / limit, clip = guess[bits] * sum / (float)n;
     if (!(widest > floor) || bits == 8)
         return widest > floor ? widest : floor;
@@ -105,7 +107,9 @@ float qnt_weight_scale(const struct qnt_dsp *dsp, const float *w, size_t n, uint
 void qnt_weight_codes(const float *w, size_t n, uint32_t bits, float scale, int8_t *codes)
 {
     float limit = (float)((1 << (bits - 1)) - 1), inv = 1.0f / scale;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; bits == 1 && i < n; i++)
+        codes[i] = w[i] < 0.0f ? -1 : 1;
+    for (size_t i = 0; bits > 1 && i < n; i++)
         codes[i] = (int8_t)rne(clamp(w[i] * inv, limit));
 }
 

@@ -50,7 +50,7 @@ static uint32_t bits_of(const struct build *b, const char *name)
     return b->bits;
 }
 
-/* Every entry names a layer of the model and a width of 2 to 8. */
+/* Every entry names a layer of the model and a width of 1 to 8. */
 static qnt_status check_layer_bits(const struct qnt_model *f, const char *text)
 {
     for (const char *p = text; p && *p;) {
@@ -65,8 +65,8 @@ static qnt_status check_layer_bits(const struct qnt_model *f, const char *text)
         if (i == f->n_nodes)
             return qnt_fail(QNT_ERR_ARG, "layer_bits: the model has no layer with weights named '%.*s'", (int)length,
                             p);
-        if (all != length + 2 || equal[1] < '2' || equal[1] > '8')
-            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected 2 to 8 bits", (int)all, p);
+        if (all != length + 2 || equal[1] < '1' || equal[1] > '8')
+            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected 1 to 8 bits", (int)all, p);
         p = end ? end + 1 : NULL;
     }
     return QNT_OK;

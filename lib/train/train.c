@@ -54,16 +54,21 @@ static void begin_batch(struct qnt_train *t)
     t->batch_first = t->step * batch;
     t->batch_size = t->data->n - t->batch_first < batch ? t->data->n - t->batch_first : batch;
     t->observe = t->quantizer && !frozen(t, t->epoch);
-    t->sgd.lr =
-        qnt_schedule_lr(&t->config, (uint64_t)t->epoch * t->steps + t->step, (uint64_t)t->config.epochs * t->steps);
+    uint64_t step = (uint64_t)t->epoch * t->steps + t->step;
+    t->sgd.lr = t->adam.lr = qnt_schedule_lr(&t->config, step, (uint64_t)t->config.epochs * t->steps);
+    qnt_adam_begin(&t->adam, step);
 }
 
 static void update_chunk(void *arg, size_t task, uint32_t thread)
 {
     struct qnt_train *t = arg;
     size_t at = task * CHUNK, n = t->n_weights - at < CHUNK ? t->n_weights - at : CHUNK;
+    float *v = t->velocity + at;
     (void)thread;
-    qnt_sgd_run(&t->sgd, t->weights + at, t->velocity + at, t->gradient + at, t->stride, tasks(t), n);
+    if (t->config.optimizer == QNT_ADAM)
+        qnt_adam_run(&t->adam, t->weights + at, v, v + t->n_weights, t->gradient + at, t->stride, tasks(t), n);
+    else
+        qnt_sgd_run(&t->sgd, t->weights + at, v, t->gradient + at, t->stride, tasks(t), n);
 }
 
 static void update_ranges(struct qnt_train *t)

@@ -49,9 +49,9 @@ struct qnt_train {
     struct qnt_input_map input;
 
     struct qnt_param *param;
-    size_t n_params, n_weights, stride; /* stride: floats between the gradients of two shards */
-    float *weights, *velocity, *gradient;
-    float *effective; /* what backward sees: weights, or the quantized weights' values */
+    size_t n_params, n_weights, stride;   /* stride: floats between the gradients of two shards */
+    float *weights, *velocity, *gradient; /* velocity: with Adam the means, then those of squares */
+    float *effective;                     /* what backward sees: weights, or the quantized weights' values */
 
     size_t *value_at, *delta_at, *mask_at; /* by tensor id: offsets in a worker's blocks, SIZE_MAX: none */
     bool *part_only;                       /* by tensor id: delta holds one part, not a shard */
@@ -74,6 +74,7 @@ struct qnt_train {
     size_t batch_first, batch_size; /* the mini-batch being computed: order[first ...] */
     bool observe;
     struct qnt_sgd sgd;
+    struct qnt_adam adam;
     double busy; /* seconds spent in steps by this trainer, and on how many images */
     size_t busy_images;
     uint8_t *peek; /* what qnt_train_forward hands out */
@@ -95,6 +96,11 @@ void qnt_train_fill(const struct qnt_train *t, size_t first, size_t n, float *ds
 qnt_status qnt_train_refresh(struct qnt_train *t);
 /* The ranges of the first mini-batch under the float model. */
 qnt_status qnt_train_first_ranges(struct qnt_train *t, const struct qnt_plan *float_plan);
+/* What the optimiser keeps for each weight: numbers in `velocity`. */
+static inline size_t qnt_train_moments(const struct qnt_train *t)
+{
+    return t->config.optimizer == QNT_ADAM ? 2 : 1;
+}
 /* train.c: makes `order` the given epoch's. */
 void qnt_train_shuffle(struct qnt_train *t, uint32_t epoch);
 #endif

@@ -73,6 +73,7 @@ static qnt_status add_codes(qnt_model *m, const char *name, uint32_t bits, uint3
     for (size_t i = 0; i < count; i++) {
         int32_t code = (int32_t)(noise(state) * (float)half);
         code = i == 0 ? -half : i == 1 ? half - 1 : code; /* both ends occur */
+        code = bits == 1 && !code ? 1 : code;
         if (bits == 32)
             ((int32_t *)t.data)[i] = code;
         else

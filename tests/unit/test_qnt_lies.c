@@ -35,8 +35,8 @@ START_TEST(lies_of_tensors_are_named)
     TENSOR(0, name, 3, "tensors: 0: name at offset 3 of the names, expected 0");
     TENSOR(5, name, 0, "tensors: 5: name at offset 0");
     TENSOR(2, type, 9, "tensors: 'conv.weight': type 9, expected 1 to 4");
-    TENSOR(2, bits, 9, "tensors: 'conv.weight': 9 bits, expected 2 to 8");
-    TENSOR(2, bits, 1, "tensors: 'conv.weight': 1 bits, expected 2 to 8");
+    TENSOR(2, bits, 9, "tensors: 'conv.weight': 9 bits, expected 1 to 8");
+    TENSOR(2, bits, 0, "tensors: 'conv.weight': 0 bits, expected 1 to 8");
     TENSOR(3, bits, 8, "tensors: 'conv.bias': 8 bits, expected 32 to 32");
     TENSOR(2, bits, 4, "tensors: 'conv.weight': 51 bytes at offset 0 of the data, expected 68 at 0");
     TENSOR(0, rank, 0, "tensors: 'image': rank 0, expected 1 to 4");

@@ -79,7 +79,7 @@ START_TEST(training_lowers_the_loss)
 {
     qnt_train_config c = config(_i);
     c.epochs = 40;
-    c.lr = 0.1f;
+    c.lr = _i == 4 ? 0.01f : 0.1f;
     c.augment = 0;
     c.threads = 2;
     qnt_train *t = make(&c);
@@ -112,10 +112,12 @@ int main(void)
     Suite *suite = suite_create("train");
     TCase *tc = tcase_create("train");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, weights_do_not_depend_on_the_thread_count, 0, 4);
-    tcase_add_loop_test(tc, weights_do_not_depend_on_the_kernels, 0, 4);
+    tcase_add_loop_test(tc, weights_do_not_depend_on_the_thread_count, 0, 5);
+    tcase_add_loop_test(tc, weights_do_not_depend_on_the_kernels, 0, 5);
     tcase_add_loop_test(tc, resuming_equals_not_stopping, 0, 3);
+    tcase_add_loop_test(tc, resuming_equals_not_stopping, 4, 5);
     tcase_add_loop_test(tc, training_lowers_the_loss, 0, 3);
+    tcase_add_loop_test(tc, training_lowers_the_loss, 4, 5);
     tcase_add_test(tc, the_minus_sign_is_another_training);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -8,8 +8,8 @@ struct width {
     uint32_t bits;
     const char *layers;
 };
-static const struct width widths[] = {
-    {0, NULL}, {8, NULL}, {7, NULL}, {6, NULL}, {5, NULL}, {4, NULL}, {3, NULL}, {2, NULL}, {4, "conv2d0=8,conv2d3=2"}};
+static const struct width widths[] = {{0, NULL}, {8, NULL}, {7, NULL}, {6, NULL}, {5, NULL},
+                                      {4, NULL}, {3, NULL}, {2, NULL}, {1, NULL}, {4, "conv2d0=8,conv2d3=1"}};
 static const char *const levels[] = {NULL, "ref", "avx2", "neon"};
 
 static float images[SEEN * IMAGE];

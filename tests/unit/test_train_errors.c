@@ -109,12 +109,13 @@ START_TEST(create_refuses_what_it_cannot_train)
     BAD(batch, 0, QNT_ERR_ARG, "batch is 0");
     BAD(lr, NAN, QNT_ERR_ARG, "lr is nan");
     BAD(momentum, 1.0f, QNT_ERR_ARG, "momentum is 1");
-    BAD(weight_bits, 1, QNT_ERR_ARG, "weight_bits is 1");
+    BAD(optimizer, (qnt_optimizer)2, QNT_ERR_ARG, "optimizer is 2");
+    BAD(optimizer, QNT_ADAM, QNT_ERR_ARG, "momentum is 0.9");
     BAD(weight_bits, 9, QNT_ERR_ARG, "weight_bits is 9");
     BAD(activation_bits, 4, QNT_ERR_UNSUPPORTED, "activation_bits is 4");
     BAD(layer_bits, "conv9=4", QNT_ERR_ARG, "named 'conv9'");
     BAD(layer_bits, "conv2d0", QNT_ERR_ARG, "'conv2d0', expected LAYER=BITS");
-    BAD(layer_bits, "conv2d0=9", QNT_ERR_ARG, "'conv2d0=9', expected 2 to 8");
+    BAD(layer_bits, "conv2d0=9", QNT_ERR_ARG, "'conv2d0=9', expected 1 to 8");
     BAD(layer_bits, "conv2d0=4,conv2d3=16", QNT_ERR_ARG, "'conv2d3=16'");
     BAD(kl, 1.0f, QNT_ERR_ARG, "without a teacher");
     BAD(size, 4, QNT_ERR_ARG, "size is 4");

@@ -160,6 +160,45 @@ START_TEST(sgd_is_pytorchs)
 }
 END_TEST
 
+/* Against the formulas of the paper (algorithm 1) in double. */
+START_TEST(adam_is_pytorchs)
+{
+    enum { N = 700, SHARDS = 2, STRIDE = 704 };
+    static float w[N], m[N], v[N], g[SHARDS * STRIDE];
+    static double ew[N], em[N], ev[N];
+    struct qnt_rng r = qnt_rng_key(6, 0, 0);
+    struct qnt_adam a = {.lr = 0.01f, .decay = 5e-4f};
+    for (int i = 0; i < N; i++)
+        ew[i] = w[i] = uniform(&r);
+    for (int step = 0; step < 20; step++) {
+        for (int i = 0; i < SHARDS * STRIDE; i++)
+            g[i] = uniform(&r) * (i % 7 ? 1.0f : 1e-5f);
+        qnt_adam_begin(&a, (uint64_t)step);
+        qnt_adam_run(&a, w, m, v, g, STRIDE, SHARDS, N);
+        for (int i = 0; i < N; i++) {
+            double sum = (double)g[i] + (double)g[STRIDE + i] + 5e-4 * ew[i];
+            em[i] = 0.9 * em[i] + 0.1 * sum;
+            ev[i] = 0.999 * ev[i] + 0.001 * sum * sum;
+            ew[i] -= 0.01 * em[i] / (1.0 - pow(0.9, step + 1)) / (sqrt(ev[i] / (1.0 - pow(0.999, step + 1))) + 1e-8);
+            ck_assert_double_eq_tol((double)w[i], ew[i], 1e-4);
+        }
+    }
+}
+END_TEST
+
+START_TEST(one_bit_is_sign_and_mean_magnitude)
+{
+    const float w[5] = {0.5f, -1.0f, -0.0f, NAN, -1e-30f}, even[4] = {1.0f, -2.0f, 3.0f, 0.0f};
+    const int8_t expected[5] = {1, -1, 1, 1, -1};
+    int8_t q[5];
+    qnt_weight_codes(w, 5, 1, 0.5f, q);
+    ck_assert_mem_eq(q, expected, 5);
+    ck_assert(qnt_weight_scale(&ctx->dsp, even, 4, 1, 1e-12f) == 1.5f);
+    ck_assert(qnt_weight_scale(&ctx->dsp, even, 4, 1, 2.0f) == 2.0f);
+    ck_assert(qnt_weight_scale(&ctx->dsp, w, 5, 1, 0.25f) == 0.25f);
+}
+END_TEST
+
 START_TEST(schedule_warms_up_and_falls_as_a_cosine)
 {
     qnt_train_config c = QNT_TRAIN_CONFIG_INIT;
@@ -222,6 +261,8 @@ int main(void)
     tcase_add_loop_test(tc, loss_gradient_is_the_slope, 0, 3);
     tcase_add_test(tc, loss_stands_extreme_logits);
     tcase_add_test(tc, sgd_is_pytorchs);
+    tcase_add_test(tc, adam_is_pytorchs);
+    tcase_add_test(tc, one_bit_is_sign_and_mean_magnitude);
     tcase_add_test(tc, schedule_warms_up_and_falls_as_a_cosine);
     tcase_add_test(tc, crop_and_flip_move_pixels);
     suite_add_tcase(suite, tc);

@@ -37,19 +37,21 @@ static inline void teardown(void)
     qnt_ctx_free(ctx);
 }
 
-/* 0: float, 1: 8 bits, 2: low bits with a teacher, 3: 8 bits, tasks of two shards. */
+/* 0: float, 1: 8 bits, 2: low bits with a teacher, 3: 8 bits, tasks of two shards, 4: 1 bit with
+ * Adam. */
 static inline qnt_train_config config(int kind)
 {
     qnt_train_config c = QNT_TRAIN_CONFIG_INIT;
     c.epochs = kind == 3 ? 9 : 3;
     c.batch = kind == 3 ? 40 * 16 : BATCH;
-    c.lr = 0.05f;
-    c.momentum = 0.9f;
+    c.lr = kind == 4 ? 0.003f : 0.05f;
+    c.momentum = kind == 4 ? 0.0f : 0.9f;
     c.weight_decay = 5e-4f;
     c.schedule = QNT_LR_COSINE;
     c.warmup_steps = 2;
     c.augment = 1;
-    c.weight_bits = kind == 0 ? 0 : kind == 2 ? 3 : 8;
+    c.weight_bits = kind == 0 ? 0 : kind == 2 ? 3 : kind == 4 ? 1 : 8;
+    c.optimizer = kind == 4 ? QNT_ADAM : QNT_SGD;
     c.layer_bits = kind == 2 ? "conv2d0=8,fully_connected7=2" : NULL;
     c.kl = kind == 2 ? 0.5f : 0.0f;
     c.ema = 0.1f;
