@@ -23,10 +23,11 @@ def test_common():
 
 
 def test_usage():
-    for bits in ["1", "9", "8x", "", "-2"]:
-        has(run("qtrain", f"--bits={bits}", code=2).stderr, "expected 2 to 8, or 0 for float")
-    has(run("qtrain", "--recipe", "soup", code=2).stderr, "expected article, improved or finetune")
+    for bits in ["9", "10", "8x", "", "-2"]:
+        has(run("qtrain", f"--bits={bits}", code=2).stderr, "expected 1 to 8, or 0 for float")
+    has(run("qtrain", "--recipe", "soup", code=2).stderr, "expected article, improved, finetune or binary")
     has(run("qtrain", "--schedule", "wild", code=2).stderr, "expected constant or cosine")
+    has(run("qtrain", "--optimizer", "lion", code=2).stderr, "expected sgd or adam")
     has(run("qtrain", "--augment", "maybe", code=2).stderr, "expected on or off")
     has(run("qtrain", "--lr", "nan", code=2).stderr, "is not a number")
     has(run("qtrain", "--kl", "1", code=2).stderr, "--kl needs a teacher")
@@ -68,9 +69,9 @@ def test_same_weights_for_any_thread_count():
 
 def test_bits_and_layer_bits():
     size = {}
-    for name, options in {"8": ("--bits", 8), "2": ("--bits", 2), "mixed": ("--bits", 8, "--layer-bits", "fc1=2")}.items():
+    for name, options in {"1": ("--bits", 1, "--optimizer", "adam"), "8": ("--bits", 8), "2": ("--bits", 2), "mixed": ("--bits", 8, "--layer-bits", "fc1=2")}.items():
         size[name] = json.loads(run("qtrain", *SMALL, "--json", *options).stdout)["weight_bytes"]
-    assert size["2"] < size["mixed"] < size["8"], size
+    assert size["1"] < size["2"] < size["mixed"] < size["8"], size
 
 
 def test_recipe_yields_to_options_in_any_order():
@@ -89,6 +90,9 @@ def test_float_then_finetuned_with_teacher():
         has(text, r"^Accuracy of Float CNN \(start\): ")
         models.add(read("model.qnt"))
     assert len(models) == 3  # the named teacher is the start model again
+    run("qtrain", *SMALL, "--from", "float.qnt", "--bits", 1, "--out", "a.qnt")
+    run("qtrain", "--recipe", "binary", *SMALL, "--from", "float.qnt", "--bits", 1, "--out", "b.qnt")
+    assert read("a.qnt") == read("b.qnt")
     has(run("qtrain", *SMALL, "--from", "model.qnt", code=1).stderr, "^qtrain: ")  # a quantized model is no start
 
 

@@ -11,6 +11,15 @@ static const char *set_schedule(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_optimizer(void *target, const char *value)
+{
+    qnt_optimizer *optimizer = target;
+    if (strcmp(value, "sgd") != 0 && strcmp(value, "adam") != 0)
+        return "expected sgd or adam";
+    *optimizer = value[0] == 's' ? QNT_SGD : QNT_ADAM;
+    return NULL;
+}
+
 static const char *set_on_off(void *target, const char *value)
 {
     uint32_t *flag = target;
@@ -20,12 +29,12 @@ static const char *set_on_off(void *target, const char *value)
     return NULL;
 }
 
-/* Weights of 2 to 8 bits, or 0 for float. */
+/* Weights of 1 to 8 bits, or 0 for float. */
 static const char *set_bits(void *target, const char *value)
 {
     uint32_t *bits = target;
-    if (value[0] < '0' || value[0] > '8' || value[0] == '1' || value[1])
-        return "expected 2 to 8, or 0 for float";
+    if (value[0] < '0' || value[0] > '8' || value[1])
+        return "expected 1 to 8, or 0 for float";
     *bits = (uint32_t)(value[0] - '0');
     return NULL;
 }
@@ -34,7 +43,7 @@ static const char *set_recipe(void *target, const char *value)
 {
     struct settings scratch;
     *(const char **)target = value;
-    return recipe_apply(value, &scratch) ? NULL : "expected article, improved or finetune";
+    return recipe_apply(value, &scratch) ? NULL : "expected article, improved, finetune or binary";
 }
 
 /* Called once to learn the recipe and again, over the recipe's values, for all else: the order on the command line is
@@ -51,18 +60,20 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"hold-out", 0, "N", "part the last N images off; tell their accuracy after each epoch", OPT_U32, &s->hold_out,
          1, UINT32_MAX, NULL},
         {"out", 'o', "FILE", "the trained model (default model.qnt)", OPT_STRING, &s->out, 0, 0, NULL},
-        {"bits", 'b', "N", "width of the weights, 2 to 8, or 0 for float (default 8)", OPT_CALL, &c->weight_bits, 0, 0,
+        {"bits", 'b', "N", "width of the weights, 1 to 8, or 0 for float (default 8)", OPT_CALL, &c->weight_bits, 0, 0,
          set_bits},
         {"layer-bits", 0, "LIST", "other widths for some layers, such as conv1=8,fc1=2", OPT_STRING, &c->layer_bits, 0,
          0, NULL},
         {"model", 'm', "NAME", "architecture (default article-cnn)", OPT_STRING, &s->model, 0, 0, NULL},
         {"from", 'f', "MODEL", "start from this float model", OPT_STRING, &s->from, 0, 0, NULL},
         {"recipe", 'r', "NAME",
-         "article, improved or finetune: presets of what follows (default article; with --from, finetune)", OPT_CALL,
-         &s->recipe, 0, 0, set_recipe},
+         "article, improved, finetune or binary: presets of what follows (default article; with --from, finetune, or "
+         "binary for 1 bit)",
+         OPT_CALL, &s->recipe, 0, 0, set_recipe},
         {"epochs", 'e', "N", "passes over the training images", OPT_U32, &c->epochs, 1, 100000, NULL},
         {"batch", 0, "N", "images a step", OPT_U32, &c->batch, 1, 65536, NULL},
         {"lr", 0, "X", "learning rate", OPT_F32, &c->lr, 0, 1000, NULL},
+        {"optimizer", 0, "NAME", "sgd or adam", OPT_CALL, &c->optimizer, 0, 0, set_optimizer},
         {"momentum", 0, "X", "momentum of SGD", OPT_F32, &c->momentum, 0, 1, NULL},
         {"weight-decay", 0, "X", "weight decay", OPT_F32, &c->weight_decay, 0, 1, NULL},
         {"schedule", 0, "NAME", "constant or cosine", OPT_CALL, &c->schedule, 0, 0, set_schedule},
@@ -205,7 +216,8 @@ int main(int argc, char **argv)
     int code = parse(&s, argc, argv, &tool);
     if (code >= 0)
         return code;
-    recipe_apply(s.recipe ? s.recipe : s.from ? "finetune" : "article", &s);
+    const char *usual = !s.from ? "article" : s.config.weight_bits == 1 ? "binary" : "finetune";
+    recipe_apply(s.recipe ? s.recipe : usual, &s);
     parse(&s, argc, argv, &tool);
     if (s.config.kl > 0 && !s.teacher && !s.from)
         return opt_usage(&tool, "--kl needs a teacher: give --teacher or --from");

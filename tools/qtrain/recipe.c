@@ -8,13 +8,16 @@ static const struct recipe {
     float lr, momentum, weight_decay;
     qnt_schedule schedule;
     uint32_t warmup_steps, augment, normalise;
+    qnt_optimizer optimizer;
 } recipes[] = {
     /* The article's: plain SGD on inputs 0..1. */
-    {"article", 10, 64, 0.01f, 0.0f, 0.0f, QNT_LR_CONSTANT, 0, 0, 0},
+    {"article", 10, 64, 0.01f, 0.0f, 0.0f, QNT_LR_CONSTANT, 0, 0, 0, QNT_SGD},
     /* What this network can do in 20 epochs. */
-    {"improved", 20, 128, 0.05f, 0.9f, 5e-4f, QNT_LR_COSINE, 200, 1, 1},
+    {"improved", 20, 128, 0.05f, 0.9f, 5e-4f, QNT_LR_COSINE, 200, 1, 1, QNT_SGD},
     /* From a trained float model to a quantized one. */
-    {"finetune", 2, 128, 0.005f, 0.9f, 5e-4f, QNT_LR_COSINE, 0, 1, 1},
+    {"finetune", 2, 128, 0.005f, 0.9f, 5e-4f, QNT_LR_COSINE, 0, 1, 1, QNT_SGD},
+    /* The same to one bit. */
+    {"binary", 5, 128, 0.001f, 0.0f, 0.0f, QNT_LR_COSINE, 0, 1, 1, QNT_ADAM},
 };
 
 int recipe_apply(const char *name, struct settings *s)
@@ -31,6 +34,7 @@ int recipe_apply(const char *name, struct settings *s)
         s->config.schedule = r->schedule;
         s->config.warmup_steps = r->warmup_steps;
         s->config.augment = r->augment;
+        s->config.optimizer = r->optimizer;
         s->normalise = r->normalise;
         return 1;
     }
