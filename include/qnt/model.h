@@ -61,8 +61,8 @@ QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], floa
 /** Attributes of a node to add; only the fields of its op count. */
 typedef struct qnt_node_attr {
     size_t size; /**< sizeof(qnt_node_attr) */
-    uint32_t kernel[2], stride[2], dilation[2]; /**< h, w; 0 means 1 (kernel of conv2d: the weights'). conv2d, maxpool,
-                                                     avgpool */
+    uint32_t kernel[2], stride[2], dilation[2]; /**< h, w; 0 means 1 (kernel of conv2d: the weights'). conv2d,
+                                                     binary_conv2d, maxpool, avgpool */
     uint32_t pad[4];                            /**< top, left, bottom, right */
     uint32_t groups;                            /**< conv2d; 0 means 1 */
     float lo, hi;                               /**< clamp */

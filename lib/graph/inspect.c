@@ -6,7 +6,8 @@
 uint64_t qnt_node_macs(const struct qnt_model *m, const struct qnt_node *n)
 {
     uint64_t macs;
-    if (n->op != &qnt_op_conv2d && n->op != &qnt_op_fully_connected)
+    if (n->op != &qnt_op_conv2d && n->op != &qnt_op_fully_connected && n->op != &qnt_op_binary_conv2d &&
+        n->op != &qnt_op_binary_fully_connected)
         return 0;
     const struct qnt_tensor *w = &m->tensor[n->in[1]];
     size_t outputs = qnt_tensor_count(&m->tensor[n->out]);

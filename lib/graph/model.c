@@ -120,7 +120,7 @@ static qnt_status normalise(const struct qnt_model *m, struct qnt_node *n, const
     qnt_status status = qnt_config_copy(a, sizeof *a, attr, "attributes");
     if (status)
         return status;
-    if (n->op == &qnt_op_conv2d)
+    if (n->op == &qnt_op_conv2d || n->op == &qnt_op_binary_conv2d)
         for (int d = 0; d < 2; d++)
             if (!a->kernel[d] && m->tensor[n->in[1]].dim[1 + d] <= QNT_MAX_ATTRIBUTE)
                 a->kernel[d] = (uint32_t)m->tensor[n->in[1]].dim[1 + d];

@@ -132,17 +132,12 @@ static qnt_status check_weights(const struct qnt_model *m, const struct qnt_node
     return QNT_OK;
 }
 
-qnt_status qnt_infer_linear(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
-                            struct qnt_tensor *out)
+static qnt_status check_bias(const struct qnt_model *m, const struct qnt_node *n, bool s8)
 {
-    bool s8 = input(m, n, 0)->type == QNT_S8;
-    char shape[QNT_SHAPE_TEXT];
-    qnt_status status = qnt_infer_data(m, n);
-    if (status || (status = check_weights(m, n, weight_rank, s8)) ||
-        (status = s8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)) || n->n_in < 3)
-        return status;
     const struct qnt_tensor *b = input(m, n, 2);
     size_t channels = input(m, n, 1)->dim[0];
+    char shape[QNT_SHAPE_TEXT];
+    qnt_status status;
     if ((status = check_constant(n, b, s8 ? QNT_S32 : QNT_F32, "bias")))
         return status;
     if (b->rank != 1 || b->dim[0] != channels)
@@ -155,6 +150,63 @@ qnt_status qnt_infer_linear(const struct qnt_model *m, const struct qnt_node *n,
     return QNT_OK;
 }
 
+qnt_status qnt_infer_linear(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
+                            struct qnt_tensor *out)
+{
+    bool s8 = input(m, n, 0)->type == QNT_S8;
+    qnt_status status = qnt_infer_data(m, n);
+    if (status || (status = check_weights(m, n, weight_rank, s8)) ||
+        (status = s8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)) || n->n_in < 3)
+        return status;
+    return check_bias(m, n, s8);
+}
+
+qnt_status qnt_infer_binary(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
+                            struct qnt_tensor *out)
+{
+    const struct qnt_tensor *w = input(m, n, 1);
+    bool s8 = out->type == QNT_S8;
+    qnt_status status = qnt_infer_data(m, n);
+    if (status || (status = check_weights(m, n, weight_rank, true)) ||
+        (status = s8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)))
+        return status;
+    if (w->bits != 1)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': weights '%s' have %u bits, expected 1", n->name, w->name, w->bits);
+    return n->n_in < 3 ? QNT_OK : check_bias(m, n, s8);
+}
+
+qnt_status qnt_infer_conv(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
+{
+    const struct qnt_tensor *x = input(m, n, 0), *w = input(m, n, 1);
+    const qnt_node_attr *a = &n->attr;
+    char shape[QNT_SHAPE_TEXT];
+    qnt_status status = qnt_infer_rank(m, n, 3, "height x width x channels");
+    if (status)
+        return status;
+    if (x->dim[2] % a->groups || w->dim[0] % a->groups)
+        return qnt_fail(QNT_ERR_SHAPE, "node '%s': %u groups do not divide %zu input and %zu output channels", n->name,
+                        a->groups, x->dim[2], w->dim[0]);
+    if (w->dim[3] != x->dim[2] / a->groups || w->dim[1] != a->kernel[0] || w->dim[2] != a->kernel[1])
+        return qnt_fail(QNT_ERR_SHAPE, "node '%s': weights '%s' are %s, expected %zu x %u x %u x %zu", n->name, w->name,
+                        qnt_shape_text(w, shape), w->dim[0], a->kernel[0], a->kernel[1], x->dim[2] / a->groups);
+    out->dim[2] = w->dim[0];
+    return qnt_infer_windows(m, n, out);
+}
+
+qnt_status qnt_infer_full(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
+{
+    const struct qnt_tensor *x = input(m, n, 0), *w = input(m, n, 1);
+    char shape[QNT_SHAPE_TEXT];
+    qnt_status status = qnt_infer_rank(m, n, 1, "one dimension (a flatten before it)");
+    if (status)
+        return status;
+    if (w->dim[1] != x->dim[0])
+        return qnt_fail(QNT_ERR_SHAPE, "node '%s': weights '%s' are %s, expected %zu x %zu", n->name, w->name,
+                        qnt_shape_text(w, shape), w->dim[0], x->dim[0]);
+    out->rank = 1;
+    out->dim[0] = w->dim[0];
+    return QNT_OK;
+}
 qnt_status qnt_infer_windows(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     static const char *const axis[] = {"height", "width"};

@@ -18,7 +18,7 @@ struct qnt_conv_geom qnt_linear_geometry(const struct qnt_step *s)
                                   .dil_h = 1,
                                   .dil_w = 1,
                                   .groups = 1};
-    if (s->op == &qnt_op_fully_connected)
+    if (s->op == &qnt_op_fully_connected || s->op == &qnt_op_binary_fully_connected)
         return pixel;
     return (struct qnt_conv_geom){.h = x->dim[0],
                                   .w = x->dim[1],

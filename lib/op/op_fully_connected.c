@@ -5,17 +5,8 @@
 
 static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
-    const struct qnt_tensor *x = &m->tensor[n->in[0]], *w = &m->tensor[n->in[1]];
-    char shape[QNT_SHAPE_TEXT];
     qnt_status status = qnt_infer_linear(m, n, 2, out);
-    if (status || (status = qnt_infer_rank(m, n, 1, "one dimension (a flatten before it)")))
-        return status;
-    if (w->dim[1] != x->dim[0])
-        return qnt_fail(QNT_ERR_SHAPE, "node '%s': weights '%s' are %s, expected %zu x %zu", n->name, w->name,
-                        qnt_shape_text(w, shape), w->dim[0], x->dim[0]);
-    out->rank = 1;
-    out->dim[0] = w->dim[0];
-    return QNT_OK;
+    return status ? status : qnt_infer_full(m, n, out);
 }
 
 const struct qnt_op_def qnt_op_fully_connected = {

@@ -51,7 +51,9 @@ static inline int add_weights(struct qnt_model *m, const char *name, uint32_t bi
         count *= dim[d];
     int8_t *data = t.data = qnt_alloc(m->ctx, count, name);
     for (size_t i = 0; i < count; i++)
-        data[i] = (int8_t)(fill == RANDOM ? (int32_t)unit_random() >> (32 - bits) : fill);
+        data[i] = (int8_t)(fill != RANDOM ? fill
+                           : bits == 1    ? 1 - 2 * (int32_t)(unit_random() >> 31)
+                                          : (int32_t)unit_random() >> (32 - bits));
     t.scales = (uint32_t)scales;
     t.scale = malloc(scales * sizeof *t.scale);
     for (size_t i = 0; i < scales; i++)

@@ -78,6 +78,32 @@ static inline void oracle_conv_output(const struct oracle *o, const struct oracl
         ((int8_t *)y)[at] = oracle_requant(acc, win->x->scale[0] * oracle_real(w, c) / out->scale[0], out);
 }
 
+/* Signs of the input times weights of +1 and -1; a fully connected layer has one tap and no window. */
+static inline void oracle_binary_output(const struct oracle *o, const struct oracle_window *win, const void *x,
+                                        size_t c, void *y)
+{
+    const struct qnt_node *n = win->n;
+    const struct qnt_tensor *w = &o->m->tensor[n->in[1]], *out = &o->m->tensor[n->out];
+    const void *b = n->n_in > 2 ? o->m->tensor[n->in[2]].data : NULL;
+    size_t channels = w->dim[w->rank - 1], pixel = 0, taps = w->rank == 4 ? win->kh * win->kw : 1;
+    int64_t acc = b && out->type == QNT_S8 ? ((const int32_t *)b)[c] : 0;
+    for (size_t t = 0; t < taps; t++) {
+        bool in = w->rank == 2 || oracle_pixel(win, t, &pixel);
+        for (size_t k = 0; in && k < channels; k++) {
+            size_t at = pixel * channels + k;
+            bool below =
+                win->x->type == QNT_F32 ? ((const float *)x)[at] < 0.0f : ((const int8_t *)x)[at] < win->x->zero;
+            int64_t code = ((const int8_t *)w->data)[(c * taps + t) * channels + k];
+            acc += below ? -code : code;
+        }
+    }
+    size_t at = w->rank == 4 ? (win->oy * out->dim[1] + win->ox) * out->dim[2] + c : c;
+    if (out->type == QNT_S8)
+        ((int8_t *)y)[at] = oracle_requant(acc, oracle_real(w, c) / out->scale[0], out);
+    else
+        ((float *)y)[at] = (float)acc * oracle_real(w, c) + (b ? ((const float *)b)[c] : 0.0f);
+}
+
 static inline void oracle_pool_output(const struct oracle *o, const struct oracle_window *win, const void *x, size_t c,
                                       void *y)
 {
@@ -119,7 +145,9 @@ static inline void oracle_windows(const struct oracle *o, const struct qnt_node 
     for (w.oy = 0; w.oy < out->dim[0]; w.oy++)
         for (w.ox = 0; w.ox < out->dim[1]; w.ox++)
             for (size_t c = 0; c < out->dim[2]; c++)
-                if (n->n_in > 1)
+                if (strstr(n->op->name, "binary"))
+                    oracle_binary_output(o, &w, x, c, y);
+                else if (n->n_in > 1)
                     oracle_conv_output(o, &w, x, c, y);
                 else
                     oracle_pool_output(o, &w, x, c, y);
@@ -210,7 +238,10 @@ static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
             memcpy(y, x, oracle_bytes(in));
         else if (!strcmp(op, "fully_connected"))
             oracle_full(o, n, x, y);
-        else if (!strcmp(op, "conv2d") || strstr(op, "pool"))
+        else if (!strcmp(op, "binary_fully_connected"))
+            for (size_t c = 0; c < out->dim[0]; c++)
+                oracle_binary_output(o, &(struct oracle_window){.n = n, .x = in}, x, c, y);
+        else if (strstr(op, "conv2d") || strstr(op, "pool"))
             oracle_windows(o, n, x, y);
         else if (!strcmp(op, "softmax"))
             oracle_softmax(o, n, (const float *)(const void *)x, (float *)(void *)y);
