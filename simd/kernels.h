@@ -87,10 +87,46 @@ typedef void qnt_avgpool_s8_fn(const int8_t *src, int8_t *dst, size_t ldd, const
 typedef void qnt_avgpool_f32_fn(const float *src, float *dst, size_t ldd, const struct qnt_window *w);
 /* max: NaN operands follow (a > b ? a : b) from the first tap on, b being the running maximum. */
 
+/* ---- depthwise convolution, NHWC --------------------------------------------------------------------------------
+ * A run of `pixels` outputs: tap t of output p and channel c is tap[t][p * step + c] (step in elements, taps >= 1). */
+struct qnt_depthwise {
+    const int8_t *const *tap;
+    const int8_t *w; /* [ceil(taps / 4)][channels][4]: four taps of a channel lie together; past the last tap 0 */
+    const int32_t *bias; /* [channels] zero points included */
+    size_t taps, step, pixels, channels;
+};
+/* sum = bias[c] + sum of tap * w, which must fit 32 bits; acc[p * ldd + c] = sum (acc NULL: not wanted), dst[p * ldd + c]
+ * = the sum requantized by r. */
+typedef void qnt_depthwise_s8_fn(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
+                                 const struct qnt_requant *r);
+
+/* ---- two operands (in place allowed: dst == a or b, with step 1) ------------------------------------------------
+ * Operand a is a[i * a_step], a_step 0 or 1: one value for all or one each; b likewise. */
+struct qnt_pair {
+    int32_t a_zero, b_zero;   /* s8: zero points, [-128, 127] */
+    float a_factor, b_factor; /* below 2^100 in magnitude */
+    size_t a_step, b_step;
+};
+/* v = fma(a - a_zero, a_factor, (b - b_zero) * b_factor), the differences exact, the product float32; then
+ * clamp(rne(v) + zero, lo, hi) as struct qnt_requant says of a product (its mode, scale and per_channel do not count).
+ * A subtraction has a negative b_factor. ONNX Runtime's QLinearAdd: factors are scales over the output's. */
+typedef void qnt_add_s8_fn(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p,
+                           const struct qnt_requant *r);
+/* v = (a - a_zero) * (b - b_zero), exact, times a_factor. */
+typedef void qnt_mul_s8_fn(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p,
+                           const struct qnt_requant *r);
+/* v = fma(b, b_factor, a), or a * b; any NaN is 0x7fc00000; then (v < lo ? lo : v > hi ? hi : v). */
+typedef void qnt_add_f32_fn(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                            float hi);
+typedef void qnt_mul_f32_fn(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                            float hi);
+
 /* ---- elementwise (in place allowed: dst == src; lo <= hi) ------------------------------------------------------ */
 typedef void qnt_clamp_s8_fn(const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi);
 /* (x < lo ? lo : x > hi ? hi : x): NaN passes through, -0 stays. */
 typedef void qnt_clamp_f32_fn(const float *src, float *dst, size_t n, float lo, float hi);
+/* dst[i] = table[(uint8_t)src[i]], table of 256: any function of a code. */
+typedef void qnt_lookup_s8_fn(const int8_t *src, int8_t *dst, size_t n, const int8_t *table);
 /* Fixed sequences of fma, spelled out in ref/math_one.h; any NaN operand gives 0x7fc00000. exp is the sequence of SLEEF's
  * deterministic finz u10 function; tanh is our own: odd polynomial below 0.625, else 1 - 2 / (exp(2|x|) + 1). */
 typedef void qnt_exp_f32_fn(const float *src, float *dst, size_t n);

@@ -41,7 +41,8 @@ QNT_API qnt_status qnt_model_load_memory(qnt_ctx *ctx, const void *data, size_t 
 /** Writes a .qnt file (to a temporary name, then renamed). */
 QNT_API qnt_status qnt_model_save(const qnt_model *model, const char *path);
 /** A built-in architecture with random weights and biases, uniform in +-1/sqrt(fan-in) (PyTorch's default), from seed:
- *  "article-cnn". Unknown: QNT_ERR_ARG listing the names. */
+ *  "article-cnn"; MLPerf Tiny's "resnet-8", "mobilenetv1-0.25" (96 x 96 x 3, 2 classes; with "-cifar": 32 x 32 x 3, 10),
+ *  "ds-cnn" and "fc-autoencoder", batch norms taken as folded, without a softmax at the end. Unknown: QNT_ERR_ARG listing the names. */
 QNT_API qnt_status qnt_model_build(qnt_ctx *ctx, const char *name, uint64_t seed, qnt_model **out);
 /** Models are reference-counted by their sessions; free drops the caller's reference. NULL is allowed. */
 QNT_API void qnt_model_free(qnt_model *model);
@@ -65,7 +66,7 @@ typedef struct qnt_node_attr {
                                                      binary_conv2d, maxpool, avgpool */
     uint32_t pad[4];                            /**< top, left, bottom, right */
     uint32_t groups;                            /**< conv2d; 0 means 1 */
-    float lo, hi;                               /**< clamp */
+    float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0 */
     float epsilon;                              /**< batchnorm */
 } qnt_node_attr;
 
@@ -77,7 +78,9 @@ QNT_API qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint3
 QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank, const size_t *dim,
                                        const float *data, int *id);
 /** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
- *  softmax (over the last dimension) or batchnorm (x, gamma, beta, mean, variance; likewise). avgpool's mean is that of
+ *  softmax (over the last dimension), batchnorm (x, gamma, beta, mean, variance; likewise), leaky_relu, hard_swish,
+ *  sigmoid, tanh, or add, sub, mul (a, b; b may be a constant; shapes are broadcast, aligned at the last dimension).
+ *  Training knows no gradient of softmax, batchnorm, mul and the functions. avgpool's mean is that of
  *  the window's pixels inside the image; every pool window must hold one. fully_connected wants one dimension: a flatten
  *  before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error naming the node.
  *  *id receives its output tensor, named as the node. */

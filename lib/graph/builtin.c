@@ -2,27 +2,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "builtin.h"
 #include "lib/core/rng.h"
 #include "lib/op/op.h"
-
-struct layer {
-    const char *op, *name;
-    size_t out; /* layers with weights */
-};
-struct architecture {
-    const char *name;
-    size_t input[3];
-    const struct layer *layer; /* ends with op NULL; convolutions are 3 x 3 with pad 1, pools 2 x 2 */
-};
-
-static const struct layer article_cnn[] = {
-    {"conv2d", "conv1", 16}, {"relu", "relu1", 0},           {"maxpool", "pool1", 0},   {"conv2d", "conv2", 32},
-    {"relu", "relu2", 0},    {"maxpool", "pool2", 0},        {"flatten", "flatten", 0}, {"fully_connected", "fc1", 128},
-    {"relu", "relu3", 0},    {"fully_connected", "fc2", 10}, {NULL, NULL, 0},
-};
-static const struct architecture architectures[] = {{"article-cnn", {32, 32, 3}, article_cnn}};
-static const qnt_node_attr conv_attr = {.size = sizeof conv_attr, .kernel = {3, 3}, .pad = {1, 1, 1, 1}},
-                           pool_attr = {.size = sizeof pool_attr, .kernel = {2, 2}, .stride = {2, 2}};
 
 /* A constant whose value i depends on seed, its place among the constants and i alone. */
 static qnt_status add_random(struct qnt_model *m, const char *layer, const char *what, uint32_t rank, const size_t *dim,
@@ -49,35 +31,65 @@ static qnt_status add_random(struct qnt_model *m, const char *layer, const char 
     return status;
 }
 
-static qnt_status add_layer(struct qnt_model *m, const struct layer *l, uint64_t seed, int *x)
+/* Padding that makes the output ceil(in / stride); an odd one is larger at the far side. */
+static void pad_axis(size_t in, uint32_t kernel, uint32_t stride, uint32_t *near, uint32_t *far)
 {
-    bool conv = !strcmp(l->op, "conv2d");
-    const qnt_node_attr *attr = conv ? &conv_attr : !strcmp(l->op, "maxpool") ? &pool_attr : NULL;
-    int in[3] = {*x};
-    if (l->out) {
-        const struct qnt_tensor *t = &m->tensor[*x];
-        size_t channels = t->dim[t->rank - 1], fan_in = conv ? 9 * channels : channels;
-        const size_t conv_dim[] = {l->out, 3, 3, channels}, full_dim[] = {l->out, channels}, bias_dim[] = {l->out};
-        qnt_status status =
-            add_random(m, l->name, "weight", conv ? 4 : 2, conv ? conv_dim : full_dim, fan_in, seed, &in[1]);
-        if (!status)
-            status = add_random(m, l->name, "bias", 1, bias_dim, fan_in, seed, &in[2]);
-        if (status)
-            return status;
-    }
-    return qnt_model_add_node(m, l->op, l->name, attr, in, l->out ? 3 : 1, x);
+    size_t reach = ((in + stride - 1) / stride - 1) * stride + kernel;
+    uint32_t all = reach > in ? (uint32_t)(reach - in) : 0;
+    *near = all / 2;
+    *far = all - *near;
 }
 
-static qnt_status build(qnt_ctx *ctx, const struct architecture *a, uint64_t seed, struct qnt_model **out)
+static qnt_node_attr attributes(const struct qnt_layer *l, const struct qnt_tensor *x)
+{
+    qnt_node_attr a = {.size = sizeof a};
+    if (!strcmp(l->op, "maxpool")) {
+        a.kernel[0] = a.kernel[1] = a.stride[0] = a.stride[1] = 2;
+        return a;
+    }
+    for (int d = 0; d < 2 && l->kernel[0]; d++) {
+        a.kernel[d] = l->kernel[d];
+        a.stride[d] = l->stride[d];
+        pad_axis(x->dim[d], l->kernel[d], l->stride[d], &a.pad[d], &a.pad[d + 2]);
+    }
+    a.groups = l->kernel[0] && !l->out ? (uint32_t)x->dim[2] : 1; /* depthwise */
+    return a;
+}
+
+static qnt_status add_layer(struct qnt_model *m, const struct qnt_layer *l, size_t classes, uint64_t seed, int *x)
+{
+    const bool conv = l->kernel[0];
+    int in[3] = {l->input ? qnt_model_find(m, l->input) : *x};
+    const struct qnt_tensor *t = &m->tensor[in[0]];
+    const qnt_node_attr attr = attributes(l, t);
+    size_t n_in = 1;
+    if (l->second)
+        in[n_in++] = qnt_model_find(m, l->second);
+    if (conv || l->out) {
+        const size_t depth = t->dim[t->rank - 1] / attr.groups, fan_in = l->kernel[0] * l->kernel[1] * depth;
+        const size_t out = l->out == QNT_CLASSES ? classes : l->out ? l->out : t->dim[2];
+        const size_t conv_dim[] = {out, l->kernel[0], l->kernel[1], depth}, full_dim[] = {out, depth};
+        qnt_status status = add_random(m, l->name, "weight", conv ? 4 : 2, conv ? conv_dim : full_dim,
+                                       conv ? fan_in : depth, seed, &in[1]);
+        if (!status)
+            status = add_random(m, l->name, "bias", 1, &out, conv ? fan_in : depth, seed, &in[2]);
+        if (status)
+            return status;
+        n_in = 3;
+    }
+    return qnt_model_add_node(m, l->op, l->name, &attr, in, n_in, x);
+}
+
+static qnt_status build(qnt_ctx *ctx, const struct qnt_architecture *a, uint64_t seed, struct qnt_model **out)
 {
     struct qnt_model *m;
     int x;
     qnt_status status = qnt_model_new(ctx, &m);
     if (status)
         return status;
-    status = qnt_model_add_input(m, "input", 3, a->input, &x);
-    for (const struct layer *l = a->layer; l->op && !status; l++)
-        status = add_layer(m, l, seed, &x);
+    status = qnt_model_add_input(m, "input", a->rank, a->input, &x);
+    for (const struct qnt_layer *l = a->layer; l->op && !status; l++)
+        status = add_layer(m, l, a->classes, seed, &x);
     if (!status)
         status = qnt_model_set_output(m, x);
     if (status)
@@ -93,10 +105,10 @@ qnt_status qnt_model_build(qnt_ctx *ctx, const char *name, uint64_t seed, qnt_mo
     size_t used = 0;
     if (!ctx || !name || !out)
         return qnt_fail(QNT_ERR_ARG, "qnt_model_build: a pointer is NULL");
-    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++) {
-        if (!strcmp(architectures[i].name, name))
-            return build(ctx, &architectures[i], seed, out);
-        used += (size_t)snprintf(names + used, sizeof names - used, " %s", architectures[i].name);
+    for (const struct qnt_architecture *a = qnt_architectures; a->name; a++) {
+        if (!strcmp(a->name, name))
+            return build(ctx, a, seed, out);
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", a->name);
     }
     return qnt_fail(QNT_ERR_ARG, "unknown architecture '%s'; valid:%s", name, names);
 }

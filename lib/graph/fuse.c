@@ -99,13 +99,14 @@ qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r)
     qnt_status status = reader ? QNT_OK : QNT_ERR_NOMEM;
     for (size_t i = 0; i < m->n_nodes && !status; i++) {
         struct qnt_node *into = &m->node[i];
-        if (r[i].gone || (into->op != &qnt_op_conv2d && into->op != &qnt_op_fully_connected))
+        const bool linear = into->op == &qnt_op_conv2d || into->op == &qnt_op_fully_connected;
+        if (r[i].gone || (!linear && into->op != &qnt_op_add && into->op != &qnt_op_sub && into->op != &qnt_op_mul))
             continue;
         while (reader[into->out].count == 1 && into->out != m->output) {
             int next = reader[into->out].node;
             const struct qnt_node *n = &m->node[next];
             bool merged = false;
-            if (n->op == &qnt_op_batchnorm && r[i].lo == -INFINITY && r[i].hi == INFINITY)
+            if (linear && n->op == &qnt_op_batchnorm && r[i].lo == -INFINITY && r[i].hi == INFINITY)
                 status = fold_batchnorm(m, into, n, reader, &merged);
             else
                 merged = fuse_bounds(m, into, n, &r[i]);

@@ -1,9 +1,11 @@
 /* s8 convolutions: exact s32 sums of (x - zero) * w + bias, then y = clamp(rne(sum * factor[c]) + zero).
  * The input's zero point is folded into the bias; padding taps read codes of the zero point, so they add nothing.
- * One product per group: rows are output pixels of the whole batch. */
+ * One product per group, whose rows are output pixels of the whole batch; depthwise layers have a kernel of their own.
+ */
 #include <string.h>
 #include "step.h"
 #include "infer.h"
+#include "lib/gemm/depthwise.h"
 #include "linear.h"
 #include "requant.h"
 
@@ -11,6 +13,7 @@ enum { MAX_SUM = 1 << 16 /* longest sum the kernels promise to be exact for */ }
 
 struct state {
     struct qnt_conv_geom geom;
+    qnt_depthwise_s8_fn *depthwise; /* or NULL and: */
     const struct qnt_gemm *g;
     qnt_requantize_s32_s8_fn *requantize;
     size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
@@ -39,6 +42,23 @@ static qnt_status check_sizes(const struct qnt_step *s, const struct state *st, 
     return QNT_OK;
 }
 
+static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, size_t max_batch)
+{
+    const struct qnt_conv_geom *g = &st->geom;
+    if (qnt_depthwise_serves(g)) {
+        st->depthwise = ctx->dsp.depthwise_s8;
+        s->scratch_bytes = qnt_depthwise_scratch_bytes(g);
+        s->variant = QNT_VARIANT_OF(st->depthwise);
+        return qnt_depthwise_packed_bytes(g);
+    }
+    st->g = qnt_gemm_choose(&ctx->dsp.gemm_s8, max_batch * g->oh * g->ow, st->og, st->k);
+    st->requantize = ctx->dsp.requantize_s32_s8;
+    st->packed_group = qnt_round_up(qnt_gemm_packed_bytes(st->g, st->og, st->k), 64);
+    s->scratch_bytes = qnt_conv_s8_scratch_bytes(st->g, g);
+    s->variant = qnt_variant_of_tile(st->g);
+    return st->packed_group;
+}
+
 static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
 {
     struct state *st = qnt_alloc(ctx, sizeof *st, s->node->name);
@@ -52,18 +72,14 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
     qnt_status status = check_sizes(s, st, max_batch);
     if (status)
         return status;
-    st->g = qnt_gemm_choose(&ctx->dsp.gemm_s8, max_batch * g->oh * g->ow, st->og, st->k);
-    st->requantize = ctx->dsp.requantize_s32_s8;
-    st->packed_group = qnt_round_up(qnt_gemm_packed_bytes(st->g, st->og, st->k), 64);
-    if (!(st->packed = qnt_alloc_array(ctx, g->groups, st->packed_group, s->node->name)) ||
+    const size_t bytes = choose(ctx, s, st, max_batch);
+    if (!(st->packed = qnt_alloc_array(ctx, st->depthwise ? 1 : g->groups, bytes, s->node->name)) ||
         !(st->bias = qnt_alloc_array(ctx, g->oc, sizeof *st->bias, s->node->name)) ||
         !(st->factor = qnt_alloc_array(ctx, g->oc, sizeof *st->factor, s->node->name)) ||
         !(st->zero_row = qnt_alloc(ctx, st->cg, s->node->name)))
         return QNT_ERR_NOMEM;
     st->rq.scale = st->factor;
     st->rq.per_channel = 1;
-    s->scratch_bytes = qnt_conv_s8_scratch_bytes(st->g, g);
-    s->variant = qnt_variant_of_tile(st->g);
     return QNT_OK;
 }
 
@@ -112,12 +128,16 @@ static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
 {
     const int8_t *w = s->in[1]->data;
     const int32_t *bias = s->node->n_in > 2 ? s->in[2]->data : NULL;
+    memset(st->zero_row, s->in[0]->zero, st->cg);
+    if (st->depthwise) {
+        qnt_depthwise_pack(&st->geom, w, s->in[0]->zero, bias, (int8_t *)st->packed, st->bias);
+        return;
+    }
     for (size_t i = 0; i < st->geom.groups; i++) {
         struct qnt_operand rows = qnt_operand_rows(w + i * st->og * st->k, st->k, st->k, 1);
         qnt_gemm_pack_w(st->g, &rows, st->og, st->k, st->packed + i * st->packed_group);
     }
     qnt_gemm_fold_bias(ctx, st->g, w, st->geom.oc, st->k, s->in[0]->zero, bias, st->bias);
-    memset(st->zero_row, s->in[0]->zero, st->cg);
 }
 
 qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
@@ -177,15 +197,39 @@ static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t
     }
 }
 
+/* acc: NULL, or where the sums go. */
+static void depthwise(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc)
+{
+    const struct state *st = s->state;
+    const struct qnt_depthwise_call call = {.geom = &st->geom,
+                                            .run = st->depthwise,
+                                            .packed = (const int8_t *)st->packed,
+                                            .folded = st->bias,
+                                            .zero = st->zero_row[0],
+                                            .rq = &st->rq};
+    size_t line0, line1;
+    qnt_share(x->batch * st->geom.oh, x->part, x->parts, &line0, &line1);
+    qnt_depthwise_lines(&call, qnt_step_in(s, x), qnt_step_out(s, x), acc, line0, line1, x->scratch);
+}
+
 void qnt_linear_s8_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
-    struct share own = share_of(s->state, x);
+    const struct state *st = s->state;
+    if (st->depthwise) {
+        depthwise(s, x, NULL);
+        return;
+    }
+    struct share own = share_of(st, x);
     multiply(s, x, QNT_EPI_S8, qnt_step_out(s, x), &own);
 }
 
 void qnt_linear_s8_run_acc(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc)
 {
     const struct state *st = s->state;
+    if (st->depthwise) {
+        depthwise(s, x, acc);
+        return;
+    }
     struct share own = share_of(st, x);
     size_t oc = st->geom.oc, width = own.c1 - own.c0;
     bool whole = width == st->og; /* all groups side by side */

@@ -103,13 +103,12 @@ static qnt_status collect_params(struct qnt_train *t)
     for (size_t i = 0; i < m->n_nodes; i++)
         for (uint32_t k = 1; k < m->node[i].n_in; k++) {
             int id = m->node[i].in[k];
+            if (!m->tensor[id].constant) /* the other operand of an add: the layers' weights are constants */
+                continue;
             for (size_t p = 0; p < t->n_params; p++)
                 if (t->param[p].master == id)
                     return qnt_fail(QNT_ERR_UNSUPPORTED, "training: constant '%s' serves two nodes",
                                     m->tensor[id].name);
-            if (!m->tensor[id].constant)
-                return qnt_fail(QNT_ERR_UNSUPPORTED, "training: node '%s' reads weights '%s' that are not constant",
-                                m->node[i].name, m->tensor[id].name);
             t->param[t->n_params++] = (struct qnt_param){
                 .master = id, .plan = -1, .at = t->n_weights, .count = qnt_tensor_count(&m->tensor[id])};
             t->n_weights += qnt_tensor_count(&m->tensor[id]);

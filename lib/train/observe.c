@@ -11,7 +11,8 @@ qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch)
         return status;
     const struct qnt_model *m = q->plan->model;
     if (!(q->plan_id = qnt_alloc_array(q->ctx, q->model->n_tensors, sizeof *q->plan_id, "tensor ids")) ||
-        !(q->layer_of_step = qnt_alloc_array(q->ctx, q->plan->n_steps, sizeof *q->layer_of_step, "layers of steps")))
+        !(q->layer_of_step = qnt_alloc_array(q->ctx, q->plan->n_steps, sizeof *q->layer_of_step, "layers of steps")) ||
+        !(q->pair_group = qnt_alloc_array(q->ctx, q->plan->n_steps, sizeof *q->pair_group, "groups of steps")))
         return QNT_ERR_NOMEM;
     for (size_t i = 0; i < q->model->n_tensors; i++)
         q->plan_id[i] = qnt_model_find(m, q->model->tensor[i].name);
@@ -21,7 +22,10 @@ qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch)
                             q->model->tensor[q->layer[l].w].name);
     for (size_t i = 0; i < q->plan->n_steps; i++) {
         const struct qnt_node *n = q->plan->step[i].node;
-        q->layer_of_step[i] = -1;
+        q->layer_of_step[i] = q->pair_group[i] = -1;
+        for (size_t k = 0; k < q->model->n_tensors && (n->op == &qnt_op_add || n->op == &qnt_op_sub); k++)
+            if (q->plan_id[k] == n->out)
+                q->pair_group[i] = q->group_of[k];
         for (size_t l = 0; l < q->n_layers; l++)
             if (n->n_in > 1 && n->in[1] == q->plan_id[q->layer[l].w])
                 q->layer_of_step[i] = (int)l;
@@ -85,6 +89,25 @@ void qnt_quantizer_watch(const struct qnt_quantizer *q, size_t layer, const int3
     q->ctx->dsp.watch_s32(acc, n, rows, n, l->lo, l->hi, pass, e ? e->min : NULL, e ? e->max : NULL);
 }
 
+/* 0 stays inside, also of a clamp to [1, 6]. */
+static void widen(struct qnt_range *range, float least, float most, const struct qnt_group *g)
+{
+    range->lo = fminf(range->lo, fminf(fmaxf(least, g->clamp_lo), 0.0f));
+    range->hi = fmaxf(range->hi, fmaxf(fminf(most, g->clamp_hi), 0.0f));
+}
+
+void qnt_quantizer_widen_pair(struct qnt_range *range, const float *a, const float *b, size_t n, float factor,
+                              const struct qnt_group *g)
+{
+    float least = 0.0f, most = 0.0f;
+    for (size_t i = 0; i < n; i++) {
+        float v = a[i] + factor * b[i];
+        least = v < least ? v : least;
+        most = v > most ? v : most;
+    }
+    widen(range, least, most, g);
+}
+
 void qnt_quantizer_widen(struct qnt_range *range, const struct qnt_qlayer *l, const struct qnt_group *g,
                          const struct qnt_channel_extremes *e)
 {
@@ -93,7 +116,5 @@ void qnt_quantizer_widen(struct qnt_range *range, const struct qnt_qlayer *l, co
         least = fminf(least, (float)e->min[c] * l->real[c]);
         most = fmaxf(most, (float)e->max[c] * l->real[c]);
     }
-    /* 0 stays inside, also of a clamp to [1, 6]. */
-    range->lo = fminf(range->lo, fminf(fmaxf(least, g->clamp_lo), 0.0f));
-    range->hi = fmaxf(range->hi, fmaxf(fminf(most, g->clamp_hi), 0.0f));
+    widen(range, least, most, g);
 }

@@ -12,10 +12,16 @@ static inline int32_t qnt_quantize_one(float x, float scale, int32_t zero, int32
     return v != v ? zero : (int32_t)rintf(v) + zero;
 }
 
-static inline int8_t qnt_requantize_one(int32_t acc, float scale, const struct qnt_requant *r)
+/* The code of v, which is in units of the output's scale. */
+static inline int8_t qnt_code_one(float v, const struct qnt_requant *r)
 {
-    float v = (float)acc * scale, lo = (float)(r->lo - r->zero), hi = (float)(r->hi - r->zero);
+    float lo = (float)(r->lo - r->zero), hi = (float)(r->hi - r->zero);
     v = v < lo ? lo : v > hi ? hi : v;
     return (int8_t)(uint8_t)((uint8_t)((int32_t)rintf(v) + r->zero) ^ r->out_xor);
+}
+
+static inline int8_t qnt_requantize_one(int32_t acc, float scale, const struct qnt_requant *r)
+{
+    return qnt_code_one((float)acc * scale, r);
 }
 #endif

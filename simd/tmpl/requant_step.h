@@ -12,11 +12,21 @@ QNT_INLINE struct requant requant_load(const struct qnt_requant *r)
     return (struct requant){(vb){0} + (int8_t)r->lo, (vb){0} + (int8_t)r->hi, r->zero, (int8_t)r->out_xor};
 }
 
-QNT_INLINE vb requant_step(const vi acc[4], const vf scale[4], const struct requant *p)
+/* Codes of values in units of the output's scale. */
+QNT_INLINE vb requant_codes(const vf v[4], const struct requant *p)
 {
     vi c[4];
     QNT_UNROLL
     for (int k = 0; k < 4; k++)
-        c[k] = vi_round(vf_of(acc[k]) * scale[k]);
+        c[k] = vi_round(v[k]);
     return vb_max(vb_min(vb_pack(c, p->zero), p->hi), p->lo) ^ p->flip;
+}
+
+QNT_INLINE vb requant_step(const vi acc[4], const vf scale[4], const struct requant *p)
+{
+    vf v[4];
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        v[k] = vf_of(acc[k]) * scale[k];
+    return requant_codes(v, p);
 }

@@ -1,4 +1,4 @@
-/* clamp, to another buffer and in place. */
+/* clamp and table look-up, to another buffer and in place. */
 #include <math.h>
 #include "ck.h"
 
@@ -40,4 +40,27 @@ void check_clamp_f32(struct ck *c)
     const float *src = ck_in(c, 0, CK_F32, BENCH, CK_NOISE, CK_INSIDE);
     float *dst = ck_out(c, 1, CK_F32, BENCH, CK_INSIDE);
     CK_BENCH(c, "n=16384", CK_ELEMS, BENCH, ((qnt_clamp_f32_fn *)c->fn)(src, dst, BENCH, -1.0f, 1.0f));
+}
+
+void check_lookup_s8(struct ck *c);
+void check_lookup_s8(struct ck *c)
+{
+    CK_GRID(c, CK_S8, g)
+    {
+        ck_case(c, "apart");
+        const int8_t *src = ck_in(c, 0, CK_S8, g.n, g.fill, g.place);
+        const int8_t *table = ck_in(c, 1, CK_S8, 256, CK_NOISE, g.place);
+        int8_t *dst = ck_out(c, 2, CK_S8, g.n, g.place);
+        CK_BOTH(c, lookup_s8, src, dst, g.n, table);
+        ck_case(c, "in place");
+        table = ck_in(c, 1, CK_S8, 256, CK_NOISE, g.place);
+        dst = ck_inout(c, 0, CK_S8, g.n, g.fill, g.place);
+        CK_BOTH(c, lookup_s8, dst, dst, g.n, table);
+    }
+    ck_plain(c);
+    ck_case(c, "bench");
+    const int8_t *src = ck_in(c, 0, CK_S8, 4096, CK_NOISE, CK_INSIDE);
+    const int8_t *table = ck_in(c, 1, CK_S8, 256, CK_NOISE, CK_INSIDE);
+    int8_t *dst = ck_out(c, 2, CK_S8, 4096, CK_INSIDE);
+    CK_BENCH(c, "n=4096", CK_ELEMS, 4096, ((qnt_lookup_s8_fn *)c->fn)(src, dst, 4096, table));
 }

@@ -167,10 +167,25 @@ MUTANT(avgpool_s8,
        (src, dst, ldd, w, in_zero, r), src, reach(w), dst, 1, w->pixels, w->channels, ldd)
 MUTANT(avgpool_f32, (const float *src, float *dst, size_t ldd, const struct qnt_window *w), (src, dst, ldd, w), src,
        reach(w) * 4, dst, 4, w->pixels, w->channels, ldd)
+MUTANT(depthwise_s8,
+       (const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd, const struct qnt_requant *r),
+       (d, dst, acc, ldd, r), d->w, (d->taps + 3) / 4 * d->channels * 4, dst, 1, d->pixels, d->channels, ldd)
+MUTANT(add_s8,
+       (const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p, const struct qnt_requant *r),
+       (a, b, dst, n, p, r), a, p->a_step ? n : 1, dst, 1, 1, n, n)
+MUTANT(mul_s8,
+       (const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p, const struct qnt_requant *r),
+       (a, b, dst, n, p, r), a, p->a_step ? n : 1, dst, 1, 1, n, n)
+MUTANT(add_f32, (const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi),
+       (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
+MUTANT(mul_f32, (const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi),
+       (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
 MUTANT(clamp_s8, (const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi), (src, dst, n, lo, hi), src, n, dst,
        1, 1, n, n)
 MUTANT(clamp_f32, (const float *src, float *dst, size_t n, float lo, float hi), (src, dst, n, lo, hi), src, n * 4, dst,
        4, 1, n, n)
+MUTANT(lookup_s8, (const int8_t *src, int8_t *dst, size_t n, const int8_t *table), (src, dst, n, table), src, n, dst, 1,
+       1, n, n)
 MUTANT(exp_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
 MUTANT(tanh_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
 MUTANT(sigmoid_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
@@ -225,7 +240,7 @@ static bool applies(const struct op *op, enum kind k)
 {
     bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3);
     bool strided = (strstr(op->name, "pool") && !strstr(op->name, "grad")) || strstr(op->name, "requantize") ||
-                   strstr(op->name, "watch");
+                   strstr(op->name, "depthwise") || strstr(op->name, "watch");
     if (sum && (k == WRITE_PAST || k == WRITE_BEFORE || k == DROP_LANE || k == FLIP_BIT))
         return false;
     if (strstr(op->name, "sums") && (k == DROP_LANE || k == FLIP_BIT)) /* of two results */
@@ -246,11 +261,9 @@ int main(void)
             else
                 check_op(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
         }
-    for (const struct mutant *m = mutants; m->op; m++)
-        check_op(find(m->op), m->fn, m->what, "expected");
-    for (const struct mutant *m = binary_mutants; m->op; m++)
-        check_op(find(m->op), m->fn, m->what, "expected");
-    for (const struct mutant *m = train_mutants; m->op; m++)
-        check_op(find(m->op), m->fn, m->what, "expected");
+    const struct mutant *const lists[] = {mutants, binary_mutants, layer_mutants, train_mutants};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const struct mutant *m = lists[i]; m->op; m++)
+            check_op(find(m->op), m->fn, m->what, "expected");
     return expect_end();
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include "lib/op/op.h"
+#include "simd/ref/math_one.h"
 #include "unit.h"
 
 struct oracle {
@@ -197,6 +198,22 @@ static inline void oracle_pointwise(const struct oracle *o, const struct qnt_nod
                 p[k] = (double)((const float *)o->m->tensor[n->in[k + 1]].data)[i % channels];
             double scale = p[0] / sqrt(p[3] + (double)n->attr.epsilon), shift = p[1] - p[2] * scale;
             ((float *)y)[i] = ((const float *)x)[i] * (float)scale + (float)shift;
+        } else if (!strcmp(op, "leaky_relu") || !strcmp(op, "hard_swish") || !strcmp(op, "sigmoid") ||
+                   !strcmp(op, "tanh")) {
+            bool f32 = in->type == QNT_F32;
+            float v = f32 ? ((const float *)x)[i] : (float)(((const int8_t *)x)[i] - in->zero) * in->scale[0], r;
+            if (!strcmp(op, "leaky_relu"))
+                r = v < 0.0f ? v * n->attr.lo : v;
+            else if (!strcmp(op, "hard_swish"))
+                r = v * (v < -3.0f ? 0.0f : v > 3.0f ? 6.0f : v + 3.0f) * (1.0f / 6.0f);
+            else if (!strcmp(op, "sigmoid"))
+                r = qnt_sigmoid_one(v);
+            else
+                r = qnt_tanh_one(v);
+            if (f32)
+                ((float *)y)[i] = r;
+            else
+                ((int8_t *)y)[i] = oracle_quantize(r, out);
         } else if (in->type == QNT_F32) {
             float v = ((const float *)x)[i];
             ((float *)y)[i] = v < lo ? lo : v > hi ? hi : v;
@@ -222,6 +239,38 @@ static inline void oracle_softmax(const struct oracle *o, const struct qnt_node 
     }
 }
 
+/* add, sub, mul: element i of the output from the operands' at the same place, their dimensions of 1 repeated. */
+static inline size_t oracle_broadcast(const struct qnt_tensor *t, const struct qnt_tensor *out, size_t i)
+{
+    size_t at = 0, step = 1;
+    for (uint32_t d = 0; d < t->rank; d++) {
+        size_t extent = t->dim[t->rank - 1 - d], whole = out->dim[out->rank - 1 - d];
+        at += extent == 1 ? 0 : i % whole * step;
+        step *= extent;
+        i /= whole;
+    }
+    return at;
+}
+
+static inline void oracle_pair(const struct oracle *o, const struct qnt_node *n, const void *x, const void *z, void *y)
+{
+    const struct qnt_tensor *a = &o->m->tensor[n->in[0]], *b = &o->m->tensor[n->in[1]], *out = &o->m->tensor[n->out];
+    bool product = !strcmp(n->op->name, "mul");
+    float sign = !strcmp(n->op->name, "sub") ? -1.0f : 1.0f;
+    for (size_t i = 0; i < qnt_tensor_count(out); i++) {
+        size_t p = oracle_broadcast(a, out, i), q = oracle_broadcast(b, out, i);
+        if (out->type == QNT_F32) {
+            float u = ((const float *)x)[p], v = ((const float *)z)[q];
+            ((float *)y)[i] = product ? u * v : u + sign * v;
+        } else {
+            int32_t u = ((const int8_t *)x)[p] - a->zero, v = ((const int8_t *)z)[q] - b->zero;
+            float sy = out->scale[0], sum = fmaf((float)u, a->scale[0] / sy, (float)v * (sign * (b->scale[0] / sy)));
+            double code = rint((double)(product ? (float)(u * v) * (a->scale[0] * b->scale[0] / sy) : sum)) + out->zero;
+            ((int8_t *)y)[i] = (int8_t)(code < -128 ? -128 : code > 127 ? 127 : code);
+        }
+    }
+}
+
 static inline size_t oracle_bytes(const struct qnt_tensor *t)
 {
     return qnt_tensor_count(t) * qnt_dtype_size(t->type);
@@ -234,7 +283,12 @@ static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
     for (size_t i = 0; i < o->batch; i++) {
         const uint8_t *x = (const uint8_t *)o->value[n->in[0]] + i * oracle_bytes(in);
         uint8_t *y = (uint8_t *)o->value[n->out] + i * oracle_bytes(out);
-        if (!strcmp(op, "flatten"))
+        const struct qnt_tensor *second = n->n_in == 2 ? &o->m->tensor[n->in[1]] : NULL;
+        if (!strcmp(op, "add") || !strcmp(op, "sub") || !strcmp(op, "mul"))
+            oracle_pair(
+                o, n, x,
+                second->constant ? second->data : (const uint8_t *)o->value[n->in[1]] + i * oracle_bytes(second), y);
+        else if (!strcmp(op, "flatten"))
             memcpy(y, x, oracle_bytes(in));
         else if (!strcmp(op, "fully_connected"))
             oracle_full(o, n, x, y);

@@ -37,7 +37,7 @@ static const struct layer pool_net[] = {
     {.op = "fully_connected", .out = 10, .in = 16},
     {.op = NULL},
 };
-static const struct layer *const nets[] = {plain_net, odd_net, pool_net};
+static const struct layer *const nets[] = {plain_net, odd_net, pool_net, residual_net};
 
 /* Mean cross-entropy of the whole set. */
 static double loss_of(qnt_model *m, const qnt_dataset *data)
@@ -128,7 +128,7 @@ int main(void)
 {
     Suite *suite = suite_create("backward");
     TCase *tc = tcase_create("backward");
-    tcase_add_loop_test(tc, gradients_match_finite_differences, 0, 3);
+    tcase_add_loop_test(tc, gradients_match_finite_differences, 0, 4);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

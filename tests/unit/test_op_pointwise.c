@@ -32,6 +32,28 @@ START_TEST(floats)
 }
 END_TEST
 
+/* The codes of every function, from all 256 codes. */
+static void build_functions(struct qnt_model *m, const void *arg)
+{
+    static const char *const ops[] = {"leaky_relu", "hard_swish", "sigmoid", "tanh"};
+    const size_t long_shape[] = {1031};
+    qnt_node_attr slope = ATTR(.lo = 0.1f);
+    const bool codes = *(const bool *)arg;
+    int x = add_input(m, 1, long_shape), y = x;
+    if (codes)
+        x = add_node(m, "quantize", "q", NULL, &x, 1, scaled(0.05f, -11));
+    for (int i = 0; i < 4; i++)
+        y = add_node(m, ops[i], ops[i], &slope, &x, 1, codes ? scaled(0.02f, i * 9) : NULL);
+    OK(qnt_model_set_output(m, y));
+}
+
+START_TEST(functions)
+{
+    const bool codes = _i;
+    check_model(build_functions, &codes, 8.0f);
+}
+END_TEST
+
 static void build_codes(struct qnt_model *m, const void *arg)
 {
     /* Bounds between two codes, and one beyond the range. */
@@ -127,6 +149,7 @@ int main(void)
     Suite *suite = suite_create("op_pointwise");
     TCase *tc = tcase_create("op_pointwise");
     tcase_add_test(tc, floats);
+    tcase_add_loop_test(tc, functions, 0, 2);
     tcase_add_loop_test(tc, codes, 0, 4);
     tcase_add_test(tc, batchnorm);
     tcase_add_test(tc, batchnorm_without_finite_factors_is_refused);

@@ -7,9 +7,21 @@ enum { TRAINED = 64, SEEN = 21 }; /* images: 21 is a shard and a rest */
 struct width {
     uint32_t bits;
     const char *layers;
+    const struct layer *net; /* NULL: small_net */
 };
-static const struct width widths[] = {{0, NULL}, {8, NULL}, {7, NULL}, {6, NULL}, {5, NULL},
-                                      {4, NULL}, {3, NULL}, {2, NULL}, {1, NULL}, {4, "conv2d0=8,conv2d3=1"}};
+static const struct width widths[] = {{0, NULL, NULL},
+                                      {8, NULL, NULL},
+                                      {7, NULL, NULL},
+                                      {6, NULL, NULL},
+                                      {5, NULL, NULL},
+                                      {4, NULL, NULL},
+                                      {3, NULL, NULL},
+                                      {2, NULL, NULL},
+                                      {1, NULL, NULL},
+                                      {4, "conv2d0=8,conv2d3=1", NULL},
+                                      {0, NULL, residual_net},
+                                      {8, NULL, residual_net},
+                                      {4, "conv2d2=8", residual_net}};
 static const char *const levels[] = {NULL, "ref", "avx2", "neon"};
 
 static float images[SEEN * IMAGE];
@@ -17,7 +29,7 @@ static float images[SEEN * IMAGE];
 static qnt_model *trained(qnt_ctx *ctx, const struct width *w, qnt_train **t, qnt_dataset **data)
 {
     qnt_train_config c = QNT_TRAIN_CONFIG_INIT;
-    qnt_model *start = net_make(ctx, small_net, 3, SIZE_MAX, 0, 0.0f), *m;
+    qnt_model *start = net_make(ctx, w->net ? w->net : small_net, 3, SIZE_MAX, 0, 0.0f), *m;
     float mean[4], deviation[4];
     int done = 0;
     c.weight_bits = w->bits;

@@ -14,13 +14,14 @@
 
 #define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
 
-enum { MAX_LAYERS = 8, IMAGE = 32 * 32 * 3 };
+enum { MAX_LAYERS = 16, IMAGE = 32 * 32 * 3 };
 
 /* One layer: op; output channels (conv2d, fully_connected); attributes. Ends with op NULL. */
 struct layer {
     const char *op;
     size_t out, in; /* in: input channels of a group, or features */
     qnt_node_attr attr;
+    size_t with; /* add, sub: the layer before whose output is the second operand, counted from 1 */
 };
 #define ATTR(...)                                                                                                      \
     {                                                                                                                  \
@@ -36,7 +37,7 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
     const size_t image[3] = {32, 32, 3};
     struct qnt_rng r = qnt_rng_key(seed, 99, 0);
     qnt_model *m;
-    int id;
+    int id, out[MAX_LAYERS];
     OK(qnt_model_new(ctx, &m));
     OK(qnt_model_add_input(m, "image", 3, image, &id));
     for (size_t i = 0, p = 0; layer[i].op; i++) {
@@ -60,7 +61,10 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
             }
         }
         snprintf(name, sizeof name, "%s%zu", l->op, i);
-        OK(qnt_model_add_node(m, l->op, name, l->attr.size ? &l->attr : NULL, in, l->out ? 3 : 1, &id));
+        if (l->with)
+            in[1] = out[l->with - 1];
+        OK(qnt_model_add_node(m, l->op, name, l->attr.size ? &l->attr : NULL, in, l->out ? 3 : l->with ? 2 : 1, &id));
+        out[i] = id;
     }
     OK(qnt_model_set_output(m, id));
     return m;
@@ -79,6 +83,23 @@ static inline bool same_model(const qnt_model *a, const qnt_model *b)
     }
     return same;
 }
+
+/* Residual sums, one of them through a depthwise layer of two outputs a channel. */
+static const struct layer residual_net[] = {
+    {.op = "conv2d", .out = 6, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 1, 1})},
+    {.op = "relu"},
+    {.op = "conv2d", .out = 6, .in = 1, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 6)},
+    {.op = "add", .with = 2},
+    {.op = "relu"},
+    {.op = "conv2d", .out = 12, .in = 1, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 6)},
+    {.op = "relu"},
+    {.op = "conv2d", .out = 6, .in = 12, .attr = ATTR(.kernel = {1, 1})},
+    {.op = "sub", .with = 5},
+    {.op = "global_avgpool"},
+    {.op = "flatten"},
+    {.op = "fully_connected", .out = 10, .in = 6},
+    {.op = NULL},
+};
 
 static const struct layer small_net[] = {
     {.op = "conv2d", .out = 8, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1})},

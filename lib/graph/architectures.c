@@ -1,0 +1,60 @@
+/* Layer tables. Batch norms of the originals are taken as folded: their convolutions have biases instead. */
+#include "builtin.h"
+
+/* clang-format off */
+#define CONV(n, out, k, s) {"conv2d", n, out, {k, k}, {s, s}, NULL, NULL}
+#define DEPTHWISE(n, s) {"conv2d", n, 0, {3, 3}, {s, s}, NULL, NULL}
+#define FULL(n, out) {"fully_connected", n, out, {0, 0}, {0, 0}, NULL, NULL}
+#define PLAIN(op, n) {op, n, 0, {0, 0}, {0, 0}, NULL, NULL}
+#define END {NULL, NULL, 0, {0, 0}, {0, 0}, NULL, NULL}
+/* Depthwise, then pointwise, each with a relu. */
+#define SEPARABLE(n, out, s)                                                                                           \
+    DEPTHWISE("dw" n, s), PLAIN("relu", "dw" n ".relu"), CONV("pw" n, out, 1, 1), PLAIN("relu", "pw" n ".relu")
+
+static const struct qnt_layer article_cnn[] = {
+    CONV("conv1", 16, 3, 1), PLAIN("relu", "relu1"), PLAIN("maxpool", "pool1"),
+    CONV("conv2", 32, 3, 1), PLAIN("relu", "relu2"), PLAIN("maxpool", "pool2"),
+    PLAIN("flatten", "flatten"), FULL("fc1", 128), PLAIN("relu", "relu3"), FULL("fc2", QNT_CLASSES), END};
+
+/* MLPerf Tiny's image classification. */
+#define SHORTCUT(n, out, from) {"conv2d", n, out, {1, 1}, {2, 2}, from, NULL}
+#define ADD(n, one, other) {"add", n, 0, {0, 0}, {0, 0}, one, other}
+static const struct qnt_layer resnet_8[] = {
+    CONV("conv1", 16, 3, 1), PLAIN("relu", "relu1"),
+    CONV("conv2", 16, 3, 1), PLAIN("relu", "relu2"), CONV("conv3", 16, 3, 1),
+    ADD("add1", "relu1", "conv3"), PLAIN("relu", "relu3"),
+    CONV("conv4", 32, 3, 2), PLAIN("relu", "relu4"), CONV("conv5", 32, 3, 1),
+    SHORTCUT("shortcut2", 32, "relu3"), ADD("add2", "shortcut2", "conv5"), PLAIN("relu", "relu5"),
+    CONV("conv6", 64, 3, 2), PLAIN("relu", "relu6"), CONV("conv7", 64, 3, 1),
+    SHORTCUT("shortcut3", 64, "relu5"), ADD("add3", "shortcut3", "conv7"), PLAIN("relu", "relu7"),
+    PLAIN("global_avgpool", "pool"), PLAIN("flatten", "flatten"), FULL("fc", QNT_CLASSES), END};
+
+/* MLPerf Tiny's visual wake words, a quarter of MobileNetV1's channels. */
+static const struct qnt_layer mobilenet_v1[] = {
+    CONV("conv1", 8, 3, 2), PLAIN("relu", "conv1.relu"),
+    SEPARABLE("2", 16, 1), SEPARABLE("3", 32, 2), SEPARABLE("4", 32, 1), SEPARABLE("5", 64, 2), SEPARABLE("6", 64, 1),
+    SEPARABLE("7", 128, 2), SEPARABLE("8", 128, 1), SEPARABLE("9", 128, 1), SEPARABLE("10", 128, 1),
+    SEPARABLE("11", 128, 1), SEPARABLE("12", 128, 1), SEPARABLE("13", 256, 2), SEPARABLE("14", 256, 1),
+    PLAIN("global_avgpool", "pool"), PLAIN("flatten", "flatten"), FULL("fc", QNT_CLASSES), END};
+
+/* MLPerf Tiny's keyword spotting: 49 windows of 10 coefficients. */
+static const struct qnt_layer ds_cnn[] = {
+    {"conv2d", "conv1", 64, {10, 4}, {2, 2}, NULL, NULL}, PLAIN("relu", "conv1.relu"),
+    SEPARABLE("2", 64, 1), SEPARABLE("3", 64, 1), SEPARABLE("4", 64, 1), SEPARABLE("5", 64, 1),
+    PLAIN("global_avgpool", "pool"), PLAIN("flatten", "flatten"), FULL("fc", QNT_CLASSES), END};
+
+/* MLPerf Tiny's anomaly detection. */
+#define HIDDEN(n, out) FULL("fc" n, out), PLAIN("relu", "relu" n)
+static const struct qnt_layer fc_autoencoder[] = {
+    HIDDEN("1", 128), HIDDEN("2", 128), HIDDEN("3", 128), HIDDEN("4", 128), HIDDEN("5", 8), HIDDEN("6", 128),
+    HIDDEN("7", 128), HIDDEN("8", 128), HIDDEN("9", 128), FULL("fc10", QNT_CLASSES), END};
+
+const struct qnt_architecture qnt_architectures[] = {
+    {"article-cnn", 3, {32, 32, 3}, 10, article_cnn},
+    {"resnet-8", 3, {32, 32, 3}, 10, resnet_8},
+    {"mobilenetv1-0.25", 3, {96, 96, 3}, 2, mobilenet_v1},
+    {"mobilenetv1-0.25-cifar", 3, {32, 32, 3}, 10, mobilenet_v1},
+    {"ds-cnn", 3, {49, 10, 1}, 12, ds_cnn},
+    {"fc-autoencoder", 1, {640}, 640, fc_autoencoder},
+    {NULL, 0, {0}, 0, NULL},
+};

@@ -1,0 +1,11 @@
+#ifndef OP_FUNCTION_H
+#define OP_FUNCTION_H
+/* Functions of one value: leaky_relu, hard_swish, sigmoid, tanh. s8: a table of 256 codes made at prepare, entry by
+ * entry quantize(f(dequantize(code))) with the float function's bits; the output has a scale and zero point of its own.
+ */
+#include "op.h"
+
+qnt_status qnt_function_infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
+qnt_status qnt_function_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);
+void qnt_function_run(const struct qnt_step *s, const struct qnt_exec *x);
+#endif

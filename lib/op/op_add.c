@@ -1,0 +1,11 @@
+/* add (a, b) -> a + b, broadcast. */
+#include "backward.h"
+#include "pair.h"
+
+const struct qnt_op_def qnt_op_add = {.name = "add",
+                                      .min_in = 2,
+                                      .max_in = 2,
+                                      .infer = qnt_pair_infer,
+                                      .prepare = qnt_pair_prepare,
+                                      .run = qnt_pair_run,
+                                      .backward = qnt_pair_backward};

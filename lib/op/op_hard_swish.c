@@ -1,0 +1,9 @@
+/* hard_swish (x) -> x * clamp(x + 3, 0, 6) / 6. */
+#include "function.h"
+
+const struct qnt_op_def qnt_op_hard_swish = {.name = "hard_swish",
+                                             .min_in = 1,
+                                             .max_in = 1,
+                                             .infer = qnt_function_infer,
+                                             .prepare = qnt_function_prepare,
+                                             .run = qnt_function_run};

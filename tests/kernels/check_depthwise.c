@@ -1,0 +1,67 @@
+/* Depthwise convolution: windows, strides, padding by a shared line, per-channel scales, sums. The grid's size is the
+ * channels. */
+#include <math.h>
+#include "ck.h"
+
+enum { MOST_TAPS = 49 };
+
+void check_depthwise_s8(struct ck *c);
+void check_depthwise_s8(struct ck *c)
+{
+    static const size_t taps_of[] = {9, 9, 25, 1, 2, 3, 4, 5, 8, 15, MOST_TAPS, 9};
+    const int8_t *tap[MOST_TAPS];
+    CK_GRID(c, CK_S8, g)
+    {
+        struct qnt_depthwise d = {.tap = tap, .channels = g.n, .taps = taps_of[ck_below(c, g.n < 300 ? 12 : 5)]};
+        struct qnt_requant r = {.zero = (int32_t)ck_below(c, 256) - 128, .lo = -128, .hi = 127};
+        d.pixels = g.n < 300 ? ck_below(c, 12) : ck_below(c, 3);
+        d.step = g.n * (1 + ck_below(c, 2)) + ck_below(c, 2) * ck_below(c, 9);
+        size_t ldd = g.n + ck_below(c, 2) * ck_below(c, 17), quads = (d.taps + 3) / 4;
+        size_t line = d.pixels && g.n ? (d.pixels - 1) * d.step + g.n : 0;
+        bool sums = ck_below(c, 2), wide = ck_below(c, 2);
+        r.per_channel = (uint8_t)ck_below(c, 2);
+        r.out_xor = ck_below(c, 2) ? 0x80 : 0;
+        if (ck_below(c, 2))
+            r.lo = r.zero;
+        ck_case(c, "taps=%zu step=%zu pixels=%zu ldd=%zu per_channel=%d zero=%d%s", d.taps, d.step, d.pixels, ldd,
+                r.per_channel, r.zero, sums ? " sums" : "");
+        /* Taps start at every element of the image, so that the last of them ends with it. */
+        const int8_t *src = ck_in(c, 0, CK_S8, line ? line + d.taps - 1 : 0, g.fill, g.place);
+        for (size_t t = 0; t < d.taps; t++)
+            tap[t] = line ? src + (t * 7 + 3) % d.taps : src;
+        int8_t *w = ck_in(c, 1, CK_S8, quads * g.n * 4, ck_below(c, 2) ? g.fill : CK_NOISE, g.place);
+        for (size_t t = d.taps; t < quads * 4; t++)
+            for (size_t k = 0; k < g.n; k++)
+                w[(t / 4 * g.n + k) * 4 + t % 4] = 0;
+        int32_t *bias = ck_in(c, 2, CK_S32, g.n, CK_ZERO, g.place);
+        for (size_t k = 0; k < g.n; k++)
+            bias[k] = (int32_t)ck_below(c, wide ? 1u << 31 : 4096) - (wide ? 1 << 30 : 2048);
+        float *scale = ck_in(c, 3, CK_F32, r.per_channel ? g.n : 1, CK_ZERO, g.place);
+        for (size_t k = 0; k < (r.per_channel ? g.n : 1); k++)
+            scale[k] = expf(ck_uniform(c, wide ? -22.0f : -10.0f, wide ? -14.0f : -2.0f));
+        d.w = w;
+        d.bias = bias;
+        r.scale = scale;
+        int8_t *dst = ck_out_2d(c, 4, CK_S8, d.pixels, g.n, ldd, g.place);
+        int32_t *acc = ck_out_2d(c, 5, CK_S32, sums ? d.pixels : 0, g.n, ldd, g.place);
+        CK_BOTH(c, depthwise_s8, &d, dst, sums ? acc : NULL, ldd, &r);
+    }
+    enum { C = 64, PIXELS = 32, ROW = (PIXELS + 2) * C };
+    ck_plain(c);
+    ck_case(c, "bench");
+    const float scale = 1e-4f;
+    const struct qnt_requant r = {.lo = -128, .hi = 127, .scale = &scale};
+    const int8_t *src = ck_in(c, 0, CK_S8, 3 * ROW, CK_NOISE, CK_INSIDE);
+    for (size_t t = 0; t < 9; t++)
+        tap[t] = src + t / 3 * ROW + t % 3 * C;
+    const struct qnt_depthwise d = {.tap = tap,
+                                    .w = ck_in(c, 1, CK_S8, 12 * C, CK_NOISE, CK_INSIDE),
+                                    .bias = ck_in(c, 2, CK_S32, C, CK_ONEHOT, CK_INSIDE),
+                                    .taps = 9,
+                                    .step = C,
+                                    .pixels = PIXELS,
+                                    .channels = C};
+    int8_t *dst = ck_out(c, 3, CK_S8, PIXELS * C, CK_INSIDE);
+    CK_BENCH(c, "3x3, 32 pixels, 64 channels", CK_MACS, PIXELS * C * 9,
+             ((qnt_depthwise_s8_fn *)c->fn)(&d, dst, NULL, C, &r));
+}

@@ -1,0 +1,119 @@
+/* Wrong arithmetic of depthwise convolutions and of what works on two tensors. Each function is the reference with one
+ * mistake. */
+#include "mutants.h"
+#include "simd/ref/scalar.h"
+
+/* ---- depthwise ---- */
+static void depthwise_fewer_taps(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
+                                 const struct qnt_requant *r)
+{
+    struct qnt_depthwise less = *d; /* the lone last tap of 3 x 3 */
+    less.taps -= d->taps % 4 == 1 && d->taps > 1;
+    qnt_depthwise_s8_ref(&less, dst, acc, ldd, r);
+}
+
+static void depthwise_16_bits(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
+                              const struct qnt_requant *r)
+{
+    for (size_t p = 0; p < d->pixels; p++)
+        for (size_t c = 0; c < d->channels; c++) {
+            int16_t sum = 0;
+            for (size_t t = 0; t < d->taps; t++)
+                sum = (int16_t)(sum + d->tap[t][p * d->step + c] * d->w[(t / 4 * d->channels + c) * 4 + t % 4]);
+            int32_t all = d->bias[c] + sum;
+            if (acc)
+                acc[p * ldd + c] = all;
+            dst[p * ldd + c] = qnt_requantize_one(all, r->scale[r->per_channel ? c : 0], r);
+        }
+}
+
+static void depthwise_first_scale(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
+                                  const struct qnt_requant *r)
+{
+    struct qnt_requant one = *r;
+    one.per_channel = 0;
+    qnt_depthwise_s8_ref(d, dst, acc, ldd, &one);
+}
+
+static void depthwise_no_sums(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
+                              const struct qnt_requant *r)
+{
+    (void)acc;
+    qnt_depthwise_s8_ref(d, dst, NULL, ldd, r);
+}
+
+/* ---- two operands ---- */
+static void add_unfused(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p,
+                        const struct qnt_requant *r)
+{
+    for (size_t i = 0; i < n; i++) {
+        float x = (float)(a[i * p->a_step] - p->a_zero) * p->a_factor;
+        dst[i] = qnt_code_one(x + (float)(b[i * p->b_step] - p->b_zero) * p->b_factor, r);
+    }
+}
+
+static void add_rounds_each(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p,
+                            const struct qnt_requant *r)
+{
+    for (size_t i = 0; i < n; i++) {
+        float x = rintf((float)(a[i * p->a_step] - p->a_zero) * p->a_factor);
+        dst[i] = qnt_code_one(x + rintf((float)(b[i * p->b_step] - p->b_zero) * p->b_factor), r);
+    }
+}
+
+static void mul_16_bits(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p,
+                        const struct qnt_requant *r)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = qnt_requantize_one((int16_t)((a[i * p->a_step] - p->a_zero) * (b[i * p->b_step] - p->b_zero)),
+                                    p->a_factor, r);
+}
+
+static void add_any_nan(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                        float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = a[i * p->a_step] != a[i * p->a_step] ? a[i * p->a_step]
+                                                       : fmaf(b[i * p->b_step], p->b_factor, a[i * p->a_step]);
+        dst[i] = v < lo ? lo : v > hi ? hi : v;
+    }
+}
+
+static void mul_drops_nan(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                          float hi)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = fminf(fmaxf(a[i * p->a_step] * b[i * p->b_step], lo), hi);
+}
+
+/* ---- table ---- */
+static void lookup_signed(const int8_t *src, int8_t *dst, size_t n, const int8_t *table)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = table[src[i] + 128];
+}
+
+static void lookup_7_bits(const int8_t *src, int8_t *dst, size_t n, const int8_t *table)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = table[src[i] & 127];
+}
+
+#define M(op, what, fn)                                                                                                \
+    {                                                                                                                  \
+#op, what, (qnt_any_fn *)fn                                                                                    \
+    }
+const struct mutant layer_mutants[] = {
+    M(depthwise_s8, "the lone last tap dropped", depthwise_fewer_taps),
+    M(depthwise_s8, "products summed in 16 bits", depthwise_16_bits),
+    M(depthwise_s8, "first scale for all", depthwise_first_scale),
+    M(depthwise_s8, "sums not written", depthwise_no_sums),
+    M(add_s8, "product and sum rounded apart", add_unfused),
+    M(add_s8, "operands rounded before the sum", add_rounds_each),
+    M(mul_s8, "product in 16 bits", mul_16_bits),
+    M(add_f32, "NaN passed through", add_any_nan),
+    M(mul_f32, "NaN dropped", mul_drops_nan),
+    M(lookup_s8, "indexed from -128", lookup_signed),
+    M(lookup_s8, "half of the table", lookup_7_bits),
+    {NULL, NULL, NULL},
+};
