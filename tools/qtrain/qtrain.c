@@ -67,7 +67,7 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"model", 'm', "NAME", "architecture (default article-cnn)", OPT_STRING, &s->model, 0, 0, NULL},
         {"from", 'f', "MODEL", "start from this float model", OPT_STRING, &s->from, 0, 0, NULL},
         {"recipe", 'r', "NAME",
-         "article, improved, finetune or binary: presets of what follows (default article; with --from, finetune, or "
+         "article, improved, finetune or binary: presets of what follows (default improved; with --from, finetune, or "
          "binary for 1 bit)",
          OPT_CALL, &s->recipe, 0, 0, set_recipe},
         {"epochs", 'e', "N", "passes over the training images", OPT_U32, &c->epochs, 1, 100000, NULL},
@@ -216,8 +216,11 @@ int main(int argc, char **argv)
     int code = parse(&s, argc, argv, &tool);
     if (code >= 0)
         return code;
-    const char *usual = !s.from ? "article" : s.config.weight_bits == 1 ? "binary" : "finetune";
+    const char *usual = !s.from ? "improved" : s.config.weight_bits == 1 ? "binary" : "finetune";
+    int adam = s.config.optimizer == QNT_ADAM;
     recipe_apply(s.recipe ? s.recipe : usual, &s);
+    if (adam) /* a recipe's momentum is for its SGD; Adam has its own */
+        s.config.momentum = 0.0f;
     parse(&s, argc, argv, &tool);
     if (s.config.kl > 0 && !s.teacher && !s.from)
         return opt_usage(&tool, "--kl needs a teacher: give --teacher or --from");
