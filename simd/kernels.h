@@ -125,6 +125,10 @@ typedef void qnt_mul_f32_fn(const float *a, const float *b, float *dst, size_t n
 typedef void qnt_clamp_s8_fn(const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi);
 /* (x < lo ? lo : x > hi ? hi : x): NaN passes through, -0 stays. */
 typedef void qnt_clamp_f32_fn(const float *src, float *dst, size_t n, float lo, float hi);
+/* Rows of `channels` values, dense: v = fma(src, scale[c], shift[c]), any NaN is 0x7fc00000; then
+ * (v < lo ? lo : v > hi ? hi : v). */
+typedef void qnt_scale_shift_f32_fn(const float *src, float *dst, size_t rows, size_t channels, const float *scale,
+                                    const float *shift, float lo, float hi);
 /* dst[i] = table[(uint8_t)src[i]], table of 256: any function of a code. */
 typedef void qnt_lookup_s8_fn(const int8_t *src, int8_t *dst, size_t n, const int8_t *table);
 /* Fixed sequences of fma, spelled out in ref/math_one.h; any NaN operand gives 0x7fc00000. exp is the sequence of SLEEF's
@@ -147,6 +151,14 @@ typedef void qnt_maxpool_grad_f32_fn(const float *x, const float *y, const float
  * wanted) are lowered and raised to the sums of the column. */
 typedef void qnt_watch_s32_fn(const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo,
                               const int32_t *hi, uint8_t *pass, int32_t *min, int32_t *max);
+/* Rows of `channels` values, dense. sums[c] = sum of a, sums[channels + c] = sum of a * (b - pivot[c]), from +0 in order
+ * of the rows, the products by fma; a NaN sum is 0x7fc00000. b may be a. */
+typedef void qnt_channel_moments_f32_fn(const float *a, const float *b, size_t rows, size_t channels, const float *pivot,
+                                        float *sums);
+/* dst = fma(a, factors[c], fma(b, factors[channels + c], factors[2 * channels + c])), any NaN is 0x7fc00000. In place
+ * allowed: dst == a or b. */
+typedef void qnt_channel_mix_f32_fn(const float *a, const float *b, float *dst, size_t rows, size_t channels,
+                                    const float *factors);
 /* What codes q = rne(x), x = w * inv_scale clamped to +-limit (NaN: -limit; limit <= 127), have in common with w:
  * sums[0] = sum of w * q, sums[1] = sum of q * q. 16 interleaved partial sums, folded as softmax's; a NaN sum gives
  * 0x7fc00000. */

@@ -54,6 +54,7 @@ BODY(add_f32, const struct qnt_pair p = {0, 0, 0, -1.0f, 1, 1}; fn(x->f, x->f + 
 BODY(mul_f32, const struct qnt_pair p = {0, 0, 0, 0, 0, 1}; fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
 BODY(clamp_s8, fn(x->s, x->out[k].s, N, -50, 77))
 BODY(clamp_f32, fn(x->f, x->out[k].f, N, -1.5f, 2.5f))
+BODY(scale_shift_f32, fn(x->f, x->out[k].f, ROWS, C, x->f + C, x->f + 2 * C, -1.5f, 2.5f))
 BODY(lookup_s8, int8_t table[256]; for (int i = 0; i < 256; i++) table[i] = (int8_t)(i * 7 + i / 32);
      fn(x->s, x->out[k].s, N, table))
 BODY(exp_f32, fn(x->f, x->out[k].f, N))
@@ -61,6 +62,8 @@ BODY(tanh_f32, fn(x->f, x->out[k].f, N))
 BODY(sigmoid_f32, fn(x->f, x->out[k].f, N))
 BODY(softmax_f32, fn(x->f, x->out[k].f, ROWS, C))
 BODY(maxpool_grad_f32, struct qnt_window w = x->tile; fn(x->f, x->f, x->f + C, NULL, x->out[k].f, C, &w, -1.0f, 3.0f))
+BODY(channel_moments_f32, fn(x->f, x->f + C, ROWS - 1, C, x->f + 2 * C, x->out[k].f))
+BODY(channel_mix_f32, fn(x->f, x->f + C, x->out[k].f, ROWS - 1, C, x->f + 2 * C))
 BODY(watch_s32, fn(x->acc, C, ROWS, C, x->lo, x->hi, x->out[k].u, NULL, NULL))
 BODY(code_sums_f32, fn(x->f, N, 20.0f, 7.0f, x->out[k].f))
 

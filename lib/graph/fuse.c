@@ -93,6 +93,12 @@ static qnt_status fold_batchnorm(struct qnt_model *m, struct qnt_node *into, con
     return QNT_OK;
 }
 
+/* Ops that clamp what they make, besides the layers with weights. */
+static bool clamps(const struct qnt_node *n)
+{
+    return n->op == &qnt_op_add || n->op == &qnt_op_sub || n->op == &qnt_op_mul || n->op == &qnt_op_batchnorm;
+}
+
 qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r)
 {
     struct reader *reader = find_readers(m, r);
@@ -100,7 +106,7 @@ qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r)
     for (size_t i = 0; i < m->n_nodes && !status; i++) {
         struct qnt_node *into = &m->node[i];
         const bool linear = into->op == &qnt_op_conv2d || into->op == &qnt_op_fully_connected;
-        if (r[i].gone || (!linear && into->op != &qnt_op_add && into->op != &qnt_op_sub && into->op != &qnt_op_mul))
+        if (r[i].gone || (!linear && !clamps(into)))
             continue;
         while (reader[into->out].count == 1 && into->out != m->output) {
             int next = reader[into->out].node;

@@ -1,12 +1,13 @@
 /* batchnorm (x, gamma, beta, mean, variance; f32): gamma * (x - mean) / sqrt(variance + epsilon) + beta over the last
- * dimension. The plan folds it into the convolution before it where it can; here it runs as x * scale + shift, two
- * rounded operations (factors in double, rounded once); a NaN result is 0x7fc00000. */
+ * dimension. The plan folds it into the layer with weights before it where it can; here it runs as fma(x, scale,
+ * shift), clamped (factors in double, rounded once); a NaN result is 0x7fc00000. */
 #include <math.h>
 #include "batchnorm.h"
 #include "step.h"
 #include "infer.h"
 
 struct state {
+    qnt_scale_shift_f32_fn *run;
     size_t channels, rows; /* rows of one image */
     float *scale, *shift;
 };
@@ -71,23 +72,18 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
         st->scale[c] = (float)scale;
         st->shift[c] = (float)shift;
     }
-    s->variant = "";
+    st->run = ctx->dsp.scale_shift_f32;
+    s->variant = QNT_VARIANT_OF(st->run);
     return QNT_OK;
 }
 
 static void run(const struct qnt_step *s, const struct qnt_exec *x)
 {
     const struct state *st = s->state;
-    const float *scale = st->scale, *shift = st->shift;
     size_t r0, r1, n = st->channels;
     qnt_share(x->batch * st->rows, x->part, x->parts, &r0, &r1);
-    const float *from = (const float *)qnt_step_in(s, x) + r0 * n;
-    float *to = (float *)qnt_step_out(s, x) + r0 * n;
-    for (size_t r = r0; r < r1; r++, from += n, to += n)
-        for (size_t c = 0; c < n; c++) {
-            float y = from[c] * scale[c] + shift[c];
-            to[c] = y != y ? __builtin_nanf("") : y;
-        }
+    st->run((const float *)qnt_step_in(s, x) + r0 * n, (float *)qnt_step_out(s, x) + r0 * n, r1 - r0, n, st->scale,
+            st->shift, s->clamp_lo, s->clamp_hi);
 }
 
 static void release(const qnt_ctx *ctx, struct qnt_step *s)

@@ -184,6 +184,10 @@ MUTANT(clamp_s8, (const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi
        1, 1, n, n)
 MUTANT(clamp_f32, (const float *src, float *dst, size_t n, float lo, float hi), (src, dst, n, lo, hi), src, n * 4, dst,
        4, 1, n, n)
+MUTANT(scale_shift_f32,
+       (const float *src, float *dst, size_t rows, size_t channels, const float *scale, const float *shift, float lo,
+        float hi),
+       (src, dst, rows, channels, scale, shift, lo, hi), src, rows *channels * 4, dst, 4, rows, channels, channels)
 MUTANT(lookup_s8, (const int8_t *src, int8_t *dst, size_t n, const int8_t *table), (src, dst, n, table), src, n, dst, 1,
        1, n, n)
 MUTANT(exp_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
@@ -197,6 +201,12 @@ MUTANT(maxpool_grad_f32,
         const struct qnt_window *w, float lo, float hi),
        (x, y, dy, pass, dx, ldy, w, lo, hi), x, reach(w) * 4, dx, 4, (reach(w) > 0) + (reach(w) > w->channels),
        w->channels, reach(w) - w->channels)
+MUTANT(channel_moments_f32,
+       (const float *a, const float *b, size_t rows, size_t channels, const float *pivot, float *sums),
+       (a, b, rows, channels, pivot, sums), b, rows *channels * 4, sums, 4, 2, channels, channels)
+MUTANT(channel_mix_f32,
+       (const float *a, const float *b, float *dst, size_t rows, size_t channels, const float *factors),
+       (a, b, dst, rows, channels, factors), a, rows *channels * 4, dst, 4, rows, channels, channels)
 MUTANT(watch_s32,
        (const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo, const int32_t *hi, uint8_t *pass,
         int32_t *min, int32_t *max),
@@ -261,7 +271,7 @@ int main(void)
             else
                 check_op(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
         }
-    const struct mutant *const lists[] = {mutants, binary_mutants, layer_mutants, train_mutants};
+    const struct mutant *const lists[] = {mutants, binary_mutants, channel_mutants, layer_mutants, train_mutants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const struct mutant *m = lists[i]; m->op; m++)
             check_op(find(m->op), m->fn, m->what, "expected");

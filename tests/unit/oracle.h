@@ -197,7 +197,7 @@ static inline void oracle_pointwise(const struct oracle *o, const struct qnt_nod
             for (int k = 0; k < 4; k++)
                 p[k] = (double)((const float *)o->m->tensor[n->in[k + 1]].data)[i % channels];
             double scale = p[0] / sqrt(p[3] + (double)n->attr.epsilon), shift = p[1] - p[2] * scale;
-            ((float *)y)[i] = ((const float *)x)[i] * (float)scale + (float)shift;
+            ((float *)y)[i] = fmaf(((const float *)x)[i], (float)scale, (float)shift);
         } else if (!strcmp(op, "leaky_relu") || !strcmp(op, "hard_swish") || !strcmp(op, "sigmoid") ||
                    !strcmp(op, "tanh")) {
             bool f32 = in->type == QNT_F32;

@@ -176,10 +176,11 @@ START_TEST(a_relu_before_batchnorm_stays_before_it)
 {
     static const char *const names[] = {"conv", "bn"};
     int x = conv("conv", "w", "b", add_input(m, 3, image));
-    x = add_node(m, "relu", "relu", NULL, &x, 1, NULL);
-    OK(qnt_model_set_output(m, batchnorm("bn", x)));
+    x = batchnorm("bn", add_node(m, "relu", "relu", NULL, &x, 1, NULL));
+    OK(qnt_model_set_output(m, add_node(m, "relu", "after", NULL, &x, 1, NULL)));
     struct qnt_plan *p = plan_of(false, false);
     expect_steps(p, 2, names);
+    ck_assert(p->step[1].clamp_lo == 0.0f);
     expect_output(p, 0.0f);
     qnt_plan_free(p);
 }
