@@ -22,6 +22,15 @@ typedef struct qnt_session_config {
     int quantized_io;   /**< 1: input and output are the quantized bytes (s8), without the graph's quantize and dequantize;
                              QNT_ERR_TYPE when the model has none */
     int keep_tensors;   /**< 1: no memory is shared between tensors, so qnt_session_peek can read every one (debugging) */
+    /** The application's own threads instead of workers: the library starts none, and a run is cut into `threads` parts
+     *  (1 to 1024; cpus must be NULL) which this function, called by qnt_session_run once for each step, has run. It calls
+     *  task(arg, i) exactly once for each i in [0, n), in any order, on any threads, one after another or at the same time,
+     *  and returns when all have returned; what the caller wrote before is seen by the tasks, and what they wrote by the
+     *  caller. A task neither waits for another nor allocates, locks or enters the kernel; it may not be left by longjmp.
+     *  A part that was left out, done twice or is none of [0, n) is QNT_ERR_STATE from qnt_session_run, and `out` is then
+     *  unspecified. Same bytes as without it. NULL: workers of the library. */
+    void (*parallel_for)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg);
+    void *parallel_user; /**< passed to parallel_for */
 } qnt_session_config;
 
 /** Prepares the model: fuses, plans memory, packs weights, binds kernels, starts the workers. config may be NULL. A pinning

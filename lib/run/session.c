@@ -1,6 +1,8 @@
-/* A plan, its memory and perhaps a team. A run: the input is copied into the arena, the steps run one after another
- * with a barrier between them, the output is copied out; every thread does its share of each. Shares never change what
- * is computed, so neither does the number of threads. */
+/* A plan, its memory and perhaps a team. A run has phases: the input is copied into the arena, the steps run one after
+ * another, the output is copied out; every thread does its share of each. A team has a barrier between phases; the
+ * application's parallel_for is called anew for each, since it may run the parts one after another. Shares never change
+ * what is computed, so neither does the number of threads. */
+#include <stdatomic.h>
 #include <string.h>
 #include <qnt/session.h>
 #include "lib/graph/plan.h"
@@ -19,6 +21,12 @@ struct qnt_session {
     const uint8_t *in; /* of the run under way */
     uint8_t *out;
     size_t batch;
+    void (*parallel_for)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg); /* or NULL */
+    void *parallel_user;
+    _Atomic uint32_t *stamp; /* by part: the call of parallel_for that ran it last */
+    uint32_t call;           /* counts them; wraps */
+    size_t phase;            /* of this call */
+    _Atomic bool stray;      /* a part was run twice or does not exist */
 };
 
 static qnt_status read_config(const qnt_session_config *config, qnt_session_config *c)
@@ -32,6 +40,13 @@ static qnt_status read_config(const qnt_session_config *config, qnt_session_conf
         return qnt_fail(QNT_ERR_ARG, "session config: keep_tensors is %d, expected 0 or 1", c->keep_tensors);
     if (!c->cpus != !c->n_cpus)
         return qnt_fail(QNT_ERR_ARG, "session config: cpus and n_cpus must be set together");
+    if (!c->parallel_for && c->parallel_user)
+        return qnt_fail(QNT_ERR_ARG, "session config: parallel_user is set, but parallel_for is not");
+    if (c->parallel_for && !c->threads)
+        return qnt_fail(QNT_ERR_ARG, "session config: threads is 0, expected the number of parts for parallel_for");
+    if (c->parallel_for && c->cpus)
+        return qnt_fail(QNT_ERR_ARG, "session config: cpus are for the library's workers, with parallel_for there are "
+                                     "none");
     c->max_batch = c->max_batch ? c->max_batch : 1;
     c->threads = c->threads ? c->threads : 1;
     return QNT_OK;
@@ -47,18 +62,23 @@ static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_con
 {
     struct qnt_plan_options o = {
         .max_batch = c->max_batch, .quantized_io = c->quantized_io, .keep_tensors = c->keep_tensors};
-    qnt_status status = qnt_plan_create(model, &o, &s->plan);
-    if (status)
+    qnt_status status = qnt_team_check_threads(c->threads);
+    if (status || (status = qnt_plan_create(model, &o, &s->plan)))
         return status;
     s->keep_tensors = c->keep_tensors;
+    s->parallel_for = c->parallel_for;
+    s->parallel_user = c->parallel_user;
     s->threads = c->threads;
     s->in_bytes = image_bytes(s->plan, s->plan->input);
     s->out_bytes = image_bytes(s->plan, s->plan->output);
     s->scratch_stride = qnt_round_up(s->plan->scratch_bytes, 128); /* no line is shared, nor its neighbour */
-    if (s->threads > 1 && (status = qnt_team_create(s->ctx, s->threads, c->cpus, c->n_cpus, &s->team)))
+    if (!s->parallel_for && s->threads > 1 &&
+        (status = qnt_team_create(s->ctx, s->threads, c->cpus, c->n_cpus, &s->team)))
         return status;
     if (!(s->arena = qnt_alloc(s->ctx, s->plan->arena_bytes, "a session's tensors")) ||
         !(s->scratch = qnt_alloc_array(s->ctx, s->threads, s->scratch_stride, "a session's scratch")))
+        return QNT_ERR_NOMEM;
+    if (s->parallel_for && !(s->stamp = qnt_alloc_array(s->ctx, s->threads, sizeof *s->stamp, "a session's parts")))
         return QNT_ERR_NOMEM;
     return QNT_OK;
 }
@@ -92,13 +112,8 @@ void qnt_session_free(qnt_session *s)
     qnt_plan_free(s->plan);
     qnt_release(ctx, s->arena);
     qnt_release(ctx, s->scratch);
+    qnt_release(ctx, (void *)s->stamp);
     qnt_release(ctx, s);
-}
-
-static void barrier(const qnt_session *s)
-{
-    if (s->team)
-        qnt_team_barrier(s->team);
 }
 
 static void copy_share(void *to, const void *from, size_t bytes, uint32_t part, uint32_t parts)
@@ -108,26 +123,78 @@ static void copy_share(void *to, const void *from, size_t bytes, uint32_t part, 
     memcpy((uint8_t *)to + begin, (const uint8_t *)from + begin, end - begin);
 }
 
+/* Phase 0 copies the input, phase i runs step i - 1, the last copies the output. */
+static size_t phases(const qnt_session *s)
+{
+    return s->plan->n_steps + 2;
+}
+
+static bool has_work(const qnt_session *s, size_t phase)
+{
+    return phase == 0 || phase == s->plan->n_steps + 1 || s->plan->step[phase - 1].op->run;
+}
+
+static void run_phase(const qnt_session *s, size_t phase, uint32_t part)
+{
+    const struct qnt_plan *p = s->plan;
+    const struct qnt_exec x = {.arena = s->arena,
+                               .scratch = s->scratch + part * s->scratch_stride,
+                               .batch = s->batch,
+                               .part = part,
+                               .parts = s->threads};
+    if (phase == 0)
+        copy_share(s->arena + p->offset[p->input], s->in, s->batch * s->in_bytes, part, s->threads);
+    else if (phase <= p->n_steps)
+        qnt_plan_run_step(p, phase - 1, &x);
+    else
+        copy_share(s->out, s->arena + p->offset[p->output], s->batch * s->out_bytes, part, s->threads);
+}
+
 static void run_share(void *arg, uint32_t part, uint32_t parts)
 {
     const qnt_session *s = arg;
-    const struct qnt_plan *p = s->plan;
-    struct qnt_exec x = {.arena = s->arena,
-                         .scratch = s->scratch + part * s->scratch_stride,
-                         .batch = s->batch,
-                         .part = part,
-                         .parts = parts};
+    (void)parts; /* s->threads */
     qnt_fpenv saved = qnt_fpenv_enter();
-    copy_share(s->arena + p->offset[p->input], s->in, s->batch * s->in_bytes, part, parts);
-    for (size_t i = 0; i < p->n_steps; i++) {
-        if (!p->step[i].op->run)
+    for (size_t phase = 0; phase < phases(s); phase++) {
+        if (!has_work(s, phase))
             continue;
-        barrier(s);
-        qnt_plan_run_step(p, i, &x);
+        if (s->team && phase)
+            qnt_team_barrier(s->team);
+        run_phase(s, phase, part);
     }
-    barrier(s);
-    copy_share(s->out, s->arena + p->offset[p->output], s->batch * s->out_bytes, part, parts);
     qnt_fpenv_leave(saved);
+}
+
+/* One part of the phase, on a thread of the application's. */
+static void foreign_part(void *arg, size_t i)
+{
+    qnt_session *s = arg;
+    /* Acquires and releases, should parallel_for do so less than it must. */
+    if (i >= s->threads || atomic_exchange_explicit(&s->stamp[i], s->call, memory_order_acq_rel) == s->call) {
+        atomic_store_explicit(&s->stray, true, memory_order_relaxed);
+        return;
+    }
+    qnt_fpenv saved = qnt_fpenv_enter();
+    run_phase(s, s->phase, (uint32_t)i);
+    qnt_fpenv_leave(saved);
+}
+
+static qnt_status run_foreign(qnt_session *s)
+{
+    atomic_store_explicit(&s->stray, false, memory_order_relaxed);
+    for (s->phase = 0; s->phase < phases(s); s->phase++) {
+        if (!has_work(s, s->phase))
+            continue;
+        s->call++;
+        s->parallel_for(s->parallel_user, s->threads, foreign_part, s);
+        for (uint32_t i = 0; i < s->threads; i++)
+            if (atomic_load_explicit(&s->stamp[i], memory_order_acquire) != s->call)
+                return qnt_fail(QNT_ERR_STATE, "qnt_session_run: parallel_for left out part %u of %u", i, s->threads);
+        if (atomic_load_explicit(&s->stray, memory_order_relaxed))
+            return qnt_fail(QNT_ERR_STATE, "qnt_session_run: parallel_for ran a part twice, or one past the last of %u",
+                            s->threads);
+    }
+    return QNT_OK;
 }
 
 qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch)
@@ -140,6 +207,8 @@ qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size
     session->in = in;
     session->out = out;
     session->batch = batch;
+    if (session->parallel_for)
+        return run_foreign(session);
     if (session->team)
         qnt_team_run(session->team, run_share, session);
     else

@@ -106,13 +106,20 @@ static qnt_status start_workers(struct qnt_team *t, const uint32_t *cpus, uint32
     return QNT_OK;
 }
 
+qnt_status qnt_team_check_threads(uint32_t threads)
+{
+    if (threads < 1 || threads > MAX_THREADS)
+        return qnt_fail(QNT_ERR_ARG, "threads: %u, expected 1 to %d", threads, MAX_THREADS);
+    return QNT_OK;
+}
+
 qnt_status qnt_team_create(qnt_ctx *ctx, uint32_t threads, const uint32_t *cpus, uint32_t n_cpus, struct qnt_team **out)
 {
     struct qnt_topo topo;
-    qnt_status status;
+    qnt_status status = qnt_team_check_threads(threads);
     *out = NULL;
-    if (threads < 1 || threads > MAX_THREADS)
-        return qnt_fail(QNT_ERR_ARG, "threads: %u, expected 1 to %d", threads, MAX_THREADS);
+    if (status)
+        return status;
     struct qnt_team *t = qnt_alloc(ctx, sizeof *t, "a team");
     if (!t)
         return QNT_ERR_NOMEM;

@@ -12,6 +12,13 @@ qnt_status test_model_quantized(qnt_ctx *ctx, uint32_t bits, qnt_model **out);
 /* The other ops: batchnorm (float only), clamp, avgpool, global_avgpool, softmax (float only) or between quantize and
  * dequantize. Output 3. */
 qnt_status test_model_pools(qnt_ctx *ctx, bool quantized, qnt_model **out);
+/* Layers with weights of other kinds: a depthwise convolution of two outputs a channel with relu; a binary convolution
+ * and a binary fully connected layer. And such without: add, sub and mul, one with an operand that is spread;
+ * leaky_relu, hard_swish, tanh, sigmoid. quantized: s8 between quantize and dequantize. In models_layers.c. */
+qnt_status test_model_depthwise(qnt_ctx *ctx, bool quantized, qnt_model **out);
+qnt_status test_model_binary(qnt_ctx *ctx, bool quantized, qnt_model **out);
+qnt_status test_model_pairs(qnt_ctx *ctx, bool quantized, qnt_model **out);
+qnt_status test_model_functions(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* n input values. */
 void test_model_images(float *dst, size_t n);
 #endif
