@@ -38,6 +38,9 @@ typedef enum qnt_schedule { QNT_LR_CONSTANT = 0, QNT_LR_COSINE = 1 } qnt_schedul
 
 /** Binary weights (1 bit) are sign(w), sign(0) = +1, times the mean of |w| over the output channel. Their gradient goes
  *  to the master weights whole, and these are not clipped to [-1, 1]: their scale follows the data and is far below 1.
+ *  Batch norms: with weight_bits 0 they train as PyTorch's, on statistics of the mini-batch, whose activations are all
+ *  held at once then; with quantized weights they are folded into the layers before them at the start, by their running
+ *  averages.
  *  Fields are appended only. QNT_TRAIN_CONFIG_INIT sets the article's recipe. */
 typedef struct qnt_train_config {
     size_t size;
@@ -59,11 +62,12 @@ typedef struct qnt_train_config {
     uint64_t seed;
     uint32_t threads;      /**< 0: one per usable core. Never changes the result. */
     qnt_optimizer optimizer; /**< QNT_SGD; QNT_ADAM: betas 0.9 and 0.999, epsilon 1e-8 */
+    float batchnorm_momentum; /**< weight of a mini-batch in the running averages, at most 1; 0: 0.1, PyTorch's */
 } qnt_train_config;
 #define QNT_TRAIN_CONFIG_INIT                                                                                           \
     {                                                                                                                   \
         sizeof(qnt_train_config), 10, 64, 0.01f, 0.0f, 0.0f, QNT_LR_CONSTANT, 0, 0, 0, NULL, 8, 0.01f, 0, 0.0f, 0, 1, 0, \
-            QNT_SGD                                                                                                     \
+            QNT_SGD, 0.0f                                                                                               \
     }
 
 typedef struct qnt_train_progress {
@@ -88,7 +92,8 @@ QNT_API qnt_status qnt_train_float_model(const qnt_train *train, qnt_model **out
  *  restore needs a trainer created with the same configuration and data: anything else is QNT_ERR_STATE naming the field. */
 QNT_API qnt_status qnt_train_checkpoint(const qnt_train *train, const char *path);
 QNT_API qnt_status qnt_train_restore(qnt_train *train, const char *path);
-/** Evaluation forward pass (ranges frozen) of `batch` normalised float images: the trainer's own, without converting.
+/** Evaluation forward pass (ranges and batch norms frozen) of `batch` normalised float images: the trainer's own, without
+ *  converting; with batch norms in float training that of the model as it stands, where they are folded.
  *  logits: [batch][classes]. tensor, data, info: when tensor is not NULL, the named activation as computed, see
  *  qnt_session_peek. For the test that what trains is what runs. */
 QNT_API qnt_status qnt_train_forward(qnt_train *train, const float *images, size_t batch, float *logits,

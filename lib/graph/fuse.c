@@ -93,37 +93,67 @@ static qnt_status fold_batchnorm(struct qnt_model *m, struct qnt_node *into, con
     return QNT_OK;
 }
 
-/* Ops that clamp what they make, besides the layers with weights. */
-static bool clamps(const struct qnt_node *n)
+static bool has_weights(const struct qnt_node *n)
 {
-    return n->op == &qnt_op_add || n->op == &qnt_op_sub || n->op == &qnt_op_mul || n->op == &qnt_op_batchnorm;
+    return n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected;
 }
 
-qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r)
+static bool clamps(const struct qnt_node *n)
+{
+    return has_weights(n) || n->op == &qnt_op_add || n->op == &qnt_op_sub || n->op == &qnt_op_mul ||
+           n->op == &qnt_op_batchnorm;
+}
+
+/* Merges node `next` into m->node[into] if it can. */
+typedef qnt_status merge_fn(struct qnt_model *m, size_t into, size_t next, const struct reader *reader,
+                            struct qnt_rewrite *r, bool *merged);
+
+static qnt_status merge_batchnorm(struct qnt_model *m, size_t into, size_t next, const struct reader *reader,
+                                  struct qnt_rewrite *r, bool *merged)
+{
+    (void)r;
+    if (!has_weights(&m->node[into]) || m->node[next].op != &qnt_op_batchnorm)
+        return QNT_OK;
+    return fold_batchnorm(m, &m->node[into], &m->node[next], reader, merged);
+}
+
+static qnt_status merge_bounds(struct qnt_model *m, size_t into, size_t next, const struct reader *reader,
+                               struct qnt_rewrite *r, bool *merged)
+{
+    (void)reader;
+    *merged = clamps(&m->node[into]) && fuse_bounds(m, &m->node[into], &m->node[next], &r[into]);
+    return QNT_OK;
+}
+
+/* Into every node the chain of nodes behind it that alone read what is before them. */
+static qnt_status merge_all(struct qnt_model *m, struct qnt_rewrite *r, merge_fn *merge)
 {
     struct reader *reader = find_readers(m, r);
     qnt_status status = reader ? QNT_OK : QNT_ERR_NOMEM;
     for (size_t i = 0; i < m->n_nodes && !status; i++) {
         struct qnt_node *into = &m->node[i];
-        const bool linear = into->op == &qnt_op_conv2d || into->op == &qnt_op_fully_connected;
-        if (r[i].gone || (!linear && !clamps(into)))
-            continue;
-        while (reader[into->out].count == 1 && into->out != m->output) {
-            int next = reader[into->out].node;
-            const struct qnt_node *n = &m->node[next];
+        while (!r[i].gone && reader[into->out].count == 1 && into->out != m->output) {
+            size_t next = (size_t)reader[into->out].node;
             bool merged = false;
-            if (linear && n->op == &qnt_op_batchnorm && r[i].lo == -INFINITY && r[i].hi == INFINITY)
-                status = fold_batchnorm(m, into, n, reader, &merged);
-            else
-                merged = fuse_bounds(m, into, n, &r[i]);
+            status = merge(m, i, next, reader, r, &merged);
             if (status || !merged)
                 break;
-            into->out = n->out;
+            into->out = m->node[next].out;
             r[next].gone = true;
         }
     }
     qnt_release(m->ctx, reader);
     return status;
+}
+
+qnt_status qnt_rewrite_fold(struct qnt_model *m, struct qnt_rewrite *r)
+{
+    return merge_all(m, r, merge_batchnorm);
+}
+
+qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r)
+{
+    return merge_all(m, r, merge_bounds);
 }
 
 qnt_status qnt_rewrite_io(struct qnt_model *m, struct qnt_rewrite *r)

@@ -67,6 +67,10 @@ qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *o
 qnt_status qnt_model_clone(const struct qnt_model *m, struct qnt_model **out);
 /* The same, but constants' data stays m's, which must outlive the copy. */
 qnt_status qnt_model_alias(const struct qnt_model *m, struct qnt_model **out);
+/* A copy with every batch norm that alone reads a layer with weights folded into it (fold.c). */
+qnt_status qnt_model_fold(const struct qnt_model *m, struct qnt_model **out);
+/* Appends a copy of a tensor of another model; alias: the data stays that one's. */
+qnt_status qnt_model_copy_tensor(struct qnt_model *m, const struct qnt_tensor *from, bool alias, int *id);
 /* Multiply-accumulates of a node for one image; saturates. */
 uint64_t qnt_node_macs(const struct qnt_model *m, const struct qnt_node *n);
 /* Index of a tensor by name, -1 when absent. */

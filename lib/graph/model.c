@@ -203,11 +203,9 @@ qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *o
     return commit_node(m, &n, name, &out, id);
 }
 
-/* Appends a copy of a tensor of another model. */
-static qnt_status copy_tensor(struct qnt_model *m, const struct qnt_tensor *from, bool alias)
+qnt_status qnt_model_copy_tensor(struct qnt_model *m, const struct qnt_tensor *from, bool alias, int *id)
 {
     struct qnt_tensor t = *from;
-    int id;
     t.owns_data = false;
     if (t.data && !alias) {
         size_t bytes = qnt_tensor_count(&t) * qnt_dtype_size(t.type);
@@ -216,7 +214,7 @@ static qnt_status copy_tensor(struct qnt_model *m, const struct qnt_tensor *from
         memcpy(t.data, from->data, bytes);
         t.owns_data = true;
     }
-    qnt_status status = qnt_model_append_tensor(m, &t, &id);
+    qnt_status status = qnt_model_append_tensor(m, &t, id);
     if (status && t.owns_data)
         qnt_release(m->ctx, t.data);
     return status;
@@ -243,11 +241,12 @@ static qnt_status copy_nodes(struct qnt_model *m, const struct qnt_model *from)
 static qnt_status copy_model(const struct qnt_model *from, bool alias, struct qnt_model **out)
 {
     struct qnt_model *m;
+    int id;
     qnt_status status = qnt_model_new(from->ctx, &m);
     if (status)
         return status;
     for (size_t i = 0; i < from->n_tensors && !status; i++)
-        status = copy_tensor(m, &from->tensor[i], alias);
+        status = qnt_model_copy_tensor(m, &from->tensor[i], alias, &id);
     if (!status)
         status = copy_nodes(m, from);
     if (status) {

@@ -39,8 +39,12 @@ static qnt_status rewrite(struct qnt_model *m, const struct qnt_plan_options *o,
         }
     if (o->quantized_io)
         status = qnt_rewrite_io(m, r);
-    if (!status && !o->keep_graph && !(status = qnt_rewrite_sweep(m, r)))
-        status = qnt_rewrite_fuse(m, r);
+    if (!status && !o->keep_graph && !(status = qnt_rewrite_sweep(m, r))) {
+        if (!o->keep_batchnorm)
+            status = qnt_rewrite_fold(m, r);
+        if (!status)
+            status = qnt_rewrite_fuse(m, r);
+    }
     if (!status)
         compact(m, r);
     return status;

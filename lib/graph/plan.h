@@ -17,7 +17,8 @@ struct qnt_plan_options {
     size_t max_batch;
     bool quantized_io; /* strip the leading quantize and the trailing dequantize */
     bool keep_tensors; /* no sharing of arena memory */
-    bool keep_graph;   /* training: no folding or fusing that changes the node list */
+    bool keep_graph;   /* no folding or fusing that changes the node list */
+    bool keep_batchnorm; /* no folding of batch norms: they are being trained */
 };
 qnt_status qnt_plan_create(struct qnt_model *source, const struct qnt_plan_options *o, struct qnt_plan **out);
 void qnt_plan_free(struct qnt_plan *p);

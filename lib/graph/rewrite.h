@@ -10,7 +10,9 @@ struct qnt_rewrite {
 };
 /* fuse.c. quantized_io: takes off the quantize behind the input and the dequantize before the output. */
 qnt_status qnt_rewrite_io(struct qnt_model *m, struct qnt_rewrite *r);
-/* Batch norm into the weights before it, relu and clamp into what clamps its output. */
+/* Batch norms into the weights right before them; a constant that changes becomes m's own. */
+qnt_status qnt_rewrite_fold(struct qnt_model *m, struct qnt_rewrite *r);
+/* relu and clamp into what clamps its output. */
 qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r);
 /* Marks what the output does not need. */
 qnt_status qnt_rewrite_sweep(const struct qnt_model *m, struct qnt_rewrite *r);

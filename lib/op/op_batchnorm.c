@@ -3,6 +3,7 @@
  * shift), clamped (factors in double, rounded once); a NaN result is 0x7fc00000. */
 #include <math.h>
 #include "batchnorm.h"
+#include "backward.h"
 #include "step.h"
 #include "infer.h"
 
@@ -97,4 +98,14 @@ static void release(const qnt_ctx *ctx, struct qnt_step *s)
 }
 
 const struct qnt_op_def qnt_op_batchnorm = {
-    .name = "batchnorm", .min_in = 5, .max_in = 5, .infer = infer, .prepare = prepare, .run = run, .release = release};
+    .name = "batchnorm",
+    .min_in = 5,
+    .max_in = 5,
+    .infer = infer,
+    .prepare = prepare,
+    .run = run,
+    .release = release,
+    .backward = qnt_batchnorm_backward,
+    .backward_prepare = qnt_batchnorm_backward_prepare,
+    .backward_release = qnt_batchnorm_backward_release,
+};

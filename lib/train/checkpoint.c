@@ -1,6 +1,6 @@
 /* Checkpoint files, little-endian: header (magic, version, bytes of the file, xxh3 of all behind the header), the
- * fields that must match, the place, then group ranges, weights and momentum (of Adam both) as float32. Random state is
- * no more than seed and place. Written under a temporary name, then renamed. */
+ * fields that must match, the place, then group ranges, weights, running averages and momentum (of Adam both) as
+ * float32. Random state is no more than seed and place. Written under a temporary name, then renamed. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "lib/train/trainer.h"
 #include "simd/fpenv.h"
 
-enum { VERSION = 2, FIELDS = 21, PATH_BYTES = 4096 };
+enum { VERSION = 3, FIELDS = 22, PATH_BYTES = 4096 };
 static const char magic[8] = {'Q', 'N', 'T', 'T', 'R', 'A', 'I', 'N'};
 static const size_t max_bytes = (size_t)1 << 34;
 
@@ -102,6 +102,7 @@ static void list_fields(const struct qnt_train *t, struct field f[FIELDS])
         whole("freeze_ranges_epoch", c->freeze_ranges_epoch),
         real("kl", c->kl),
         whole("kl_minus", c->kl_minus != 0),
+        real("batchnorm_momentum", c->batchnorm_momentum),
         whole("seed", c->seed),
         whole("model (digest)", model_digest(t->master)),
         whole("teacher (digest)", t->teacher ? weights_digest(t->teacher->source) : 0),
@@ -119,7 +120,7 @@ static size_t groups(const struct qnt_train *t)
 static size_t file_bytes(const struct qnt_train *t)
 {
     return sizeof(struct header) + FIELDS * sizeof(uint64_t) + sizeof(struct place) +
-           groups(t) * sizeof(struct qnt_range) + (1 + qnt_train_moments(t)) * t->n_weights * sizeof(float);
+           groups(t) * sizeof(struct qnt_range) + (t->n_values + qnt_train_moments(t) * t->n_weights) * sizeof(float);
 }
 
 static uint8_t *put(uint8_t *at, const void *data, size_t bytes)
@@ -146,7 +147,7 @@ static void fill(const struct qnt_train *t, uint8_t *file, size_t bytes)
     at = put(at, &place, sizeof place);
     for (size_t i = 0; i < groups(t); i++)
         at = put(at, &t->quantizer->group[i].range, sizeof(struct qnt_range));
-    at = put(at, t->weights, t->n_weights * sizeof(float));
+    at = put(at, t->weights, t->n_values * sizeof(float));
     put(at, t->velocity, qnt_train_moments(t) * t->n_weights * sizeof(float));
     memcpy(h.magic, magic, sizeof magic);
     h.digest = XXH3_64bits(file + sizeof h, bytes - sizeof h);
@@ -275,7 +276,8 @@ static qnt_status take(struct qnt_train *t, const char *path, const uint8_t *at)
     t->sum = (struct qnt_loss_sum){.loss = place.loss, .correct = (size_t)place.correct};
     for (size_t i = 0; i < groups(t); i++)
         at = get(at, &t->quantizer->group[i].range, sizeof(struct qnt_range));
-    at = get(at, t->weights, t->n_weights * sizeof(float));
+    at = get(at, t->weights, t->n_values * sizeof(float));
+    qnt_train_thaw(t);
     get(at, t->velocity, qnt_train_moments(t) * t->n_weights * sizeof(float));
     qnt_fpenv saved = qnt_fpenv_enter();
     qnt_status status = qnt_train_refresh(t);

@@ -40,6 +40,8 @@ static qnt_status check_config(const qnt_train_config *c, bool teacher)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "train config: activation_bits is %u, supported is 8", c->activation_bits);
     if (!(c->ema > 0.0f && c->ema <= 1.0f))
         return bad("ema", c->ema, "above 0, at most 1");
+    if (!(c->batchnorm_momentum >= 0.0f && c->batchnorm_momentum <= 1.0f))
+        return bad("batchnorm_momentum", c->batchnorm_momentum, "0 to 1");
     if (!(c->kl >= 0.0f && c->kl < INFINITY))
         return bad("kl", c->kl, "a finite number, 0 or more");
     if ((c->kl > 0.0f) != teacher)
@@ -94,29 +96,47 @@ static qnt_status check_nodes(const struct qnt_model *m)
     return QNT_OK;
 }
 
-/* All constants that nodes read as weights, in order of the nodes. */
-static qnt_status collect_params(struct qnt_train *t)
+/* Input k of a node is a running average: no gradient, but part of the model as trained. */
+static bool is_average(const struct qnt_node *n, uint32_t k)
+{
+    return n->op == &qnt_op_batchnorm && k >= 3;
+}
+
+/* The constants that nodes read as weights, or as running averages, in order of the nodes. */
+static qnt_status collect(struct qnt_train *t, bool averages)
 {
     const struct qnt_model *m = t->master;
-    if (!(t->param = qnt_alloc_array(t->ctx, m->n_tensors, sizeof *t->param, "parameters")))
-        return QNT_ERR_NOMEM;
     for (size_t i = 0; i < m->n_nodes; i++)
         for (uint32_t k = 1; k < m->node[i].n_in; k++) {
             int id = m->node[i].in[k];
-            if (!m->tensor[id].constant) /* the other operand of an add: the layers' weights are constants */
+            /* The other operand of an add is no constant, the layers' weights are. */
+            if (!m->tensor[id].constant || is_average(&m->node[i], k) != averages)
                 continue;
             for (size_t p = 0; p < t->n_params; p++)
                 if (t->param[p].master == id)
                     return qnt_fail(QNT_ERR_UNSUPPORTED, "training: constant '%s' serves two nodes",
                                     m->tensor[id].name);
             t->param[t->n_params++] = (struct qnt_param){
-                .master = id, .plan = -1, .at = t->n_weights, .count = qnt_tensor_count(&m->tensor[id])};
-            t->n_weights += qnt_tensor_count(&m->tensor[id]);
+                .master = id, .plan = -1, .at = t->n_values, .count = qnt_tensor_count(&m->tensor[id])};
+            t->n_values += qnt_tensor_count(&m->tensor[id]);
         }
+    return QNT_OK;
+}
+
+static qnt_status collect_params(struct qnt_train *t)
+{
+    const struct qnt_model *m = t->master;
+    if (!(t->param = qnt_alloc_array(t->ctx, m->n_tensors, sizeof *t->param, "parameters")))
+        return QNT_ERR_NOMEM;
+    qnt_status status = collect(t, false);
+    t->n_trained = t->n_params;
+    t->n_weights = t->n_values;
+    if (status || (status = collect(t, true)))
+        return status;
     if (!t->n_weights)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "training: the model has no weights");
     t->stride = qnt_round_up(t->n_weights, 16);
-    if (!(t->weights = qnt_alloc_array(t->ctx, t->n_weights, sizeof *t->weights, "weights")) ||
+    if (!(t->weights = qnt_alloc_array(t->ctx, t->n_values, sizeof *t->weights, "weights")) ||
         !(t->velocity = qnt_alloc_array(t->ctx, t->n_weights, qnt_train_moments(t) * sizeof(float), "momentum")))
         return QNT_ERR_NOMEM;
     for (size_t i = 0; i < t->n_params; i++)
@@ -127,7 +147,7 @@ static qnt_status collect_params(struct qnt_train *t)
 /* Training floats: the plan's weights are the flat array itself. */
 static qnt_status set_up_float(struct qnt_train *t)
 {
-    struct qnt_plan_options options = {.max_batch = QNT_SHARD, .keep_tensors = true};
+    struct qnt_plan_options options = {.max_batch = QNT_SHARD, .keep_tensors = true, .keep_batchnorm = true};
     qnt_status status = qnt_plan_create(t->master, &options, &t->plan);
     if (status)
         return status;
@@ -218,7 +238,8 @@ static qnt_status set_up_team(struct qnt_train *t)
 static qnt_status set_up(struct qnt_train *t, const qnt_model *start, qnt_model *teacher)
 {
     struct qnt_plan_options options = {.max_batch = QNT_SHARD};
-    qnt_status status = qnt_model_clone(start, &t->master);
+    /* Quantized weights are those that run: batch norms are in them from the start. */
+    qnt_status status = t->config.weight_bits ? qnt_model_fold(start, &t->master) : qnt_model_clone(start, &t->master);
     qnt_input_map_init(&t->input, start->mean, start->deviation);
     t->steps = (uint32_t)((t->data->n + t->config.batch - 1) / t->config.batch);
     t->batch_size = t->data->n < t->config.batch ? t->data->n : t->config.batch;
@@ -279,6 +300,7 @@ void qnt_train_free(qnt_train *t)
     if (!t)
         return;
     const qnt_ctx *ctx = t->ctx;
+    qnt_train_thaw(t);
     qnt_train_memory_free(t);
     qnt_team_free(t->team);
     qnt_plan_free(t->teacher);

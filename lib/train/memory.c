@@ -11,7 +11,7 @@ static size_t bytes_of(const struct qnt_tensor *t, size_t images)
 
 static bool is_param(const struct qnt_train *t, int id)
 {
-    for (size_t i = 0; i < t->n_params; i++)
+    for (size_t i = 0; i < t->n_trained; i++)
         if (t->param[i].plan == id)
             return true;
     return false;
@@ -42,10 +42,14 @@ struct life {
     size_t at, bytes;
 };
 
-/* Products of whole rows gain from many images, convolutions have rows enough in a few. */
-static size_t first_whole_step(const struct qnt_plan *p)
+/* Products of whole rows gain from many images, convolutions have rows enough in a few. A batch norm's gradient needs
+ * all of the mini-batch before any of it goes on. */
+static size_t first_whole_step(const struct qnt_train *t)
 {
+    const struct qnt_plan *p = t->plan;
     size_t i = 0;
+    if (t->n_stops)
+        return 0;
     while (i < p->n_steps && p->step[i].op != &qnt_op_fully_connected)
         i++;
     return i;
@@ -94,7 +98,7 @@ static qnt_status place_deltas(struct qnt_train *t, size_t *bytes)
     if (!life)
         return QNT_ERR_NOMEM;
     *bytes = 0;
-    t->whole = first_whole_step(p);
+    t->whole = first_whole_step(t);
     for (size_t i = 0; i < p->n_steps; i++) {
         const struct qnt_node *node = p->step[i].node;
         bool wanted = false;
@@ -180,6 +184,23 @@ static void point_bounds(struct qnt_train *t)
     }
 }
 
+/* Batch norms of the plan. */
+static qnt_status find_stops(struct qnt_train *t)
+{
+    const struct qnt_plan *p = t->plan;
+    if (!(t->stop = qnt_alloc_array(t->ctx, p->n_steps, sizeof *t->stop, "batch norms")))
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const struct qnt_tensor *out = p->step[i].out;
+        if (p->step[i].op != &qnt_op_batchnorm)
+            continue;
+        t->stop[t->n_stops++] = i;
+        t->n_moments = 2 * out->dim[out->rank - 1] > t->n_moments ? 2 * out->dim[out->rank - 1] : t->n_moments;
+    }
+    t->n_moments = qnt_round_up(t->n_moments, LINE / sizeof(double));
+    return QNT_OK;
+}
+
 static qnt_status create_tables(struct qnt_train *t, struct sizes *z)
 {
     const qnt_ctx *ctx = t->ctx;
@@ -196,6 +217,9 @@ static qnt_status create_tables(struct qnt_train *t, struct sizes *z)
     for (size_t i = 0; i < tensors; i++)
         t->value_at[i] = t->delta_at[i] = t->mask_at[i] = SIZE_MAX;
     point_bounds(t);
+    qnt_status status = find_stops(t);
+    if (status)
+        return status;
     if (t->quantizer)
         place_values(t, &z->values, &z->masks);
     return place_deltas(t, &z->deltas);
@@ -225,7 +249,6 @@ qnt_status qnt_train_memory_create(struct qnt_train *t)
     struct sizes z = {.scratch = t->plan->scratch_bytes};
     size_t shards = (t->config.batch + QNT_SHARD - 1) / QNT_SHARD, groups = t->quantizer ? t->quantizer->n_groups : 0;
     size_t tasks = shards < QNT_TASKS ? shards : QNT_TASKS;
-    uint32_t threads = qnt_team_size(t->team);
     t->task_shards = (shards + QNT_TASKS - 1) / QNT_TASKS;
     qnt_status status = create_tables(t, &z);
     if (!status)
@@ -234,12 +257,15 @@ qnt_status qnt_train_memory_create(struct qnt_train *t)
         return status;
     if (t->teacher && t->teacher->scratch_bytes > z.scratch)
         z.scratch = t->teacher->scratch_bytes;
+    t->n_workers = t->n_stops ? shards : qnt_team_size(t->team);
     if (!(t->gradient = qnt_alloc_array(ctx, tasks * t->stride, sizeof *t->gradient, "gradients of weights")) ||
         !(t->task_sum = qnt_alloc_array(ctx, tasks, sizeof *t->task_sum, "losses")) ||
         !(t->task_range = qnt_alloc_array(ctx, tasks * groups, sizeof *t->task_range, "ranges")) ||
-        !(t->worker = qnt_alloc_array(ctx, threads, sizeof *t->worker, "workers")))
+        !(t->moments = qnt_alloc_array(ctx, t->n_stops ? shards * t->n_moments : 0, sizeof *t->moments, "moments")) ||
+        !(t->moments_all = qnt_alloc_array(ctx, t->n_moments, sizeof *t->moments, "moments")) ||
+        !(t->worker = qnt_alloc_array(ctx, t->n_workers, sizeof *t->worker, "workers")))
         return QNT_ERR_NOMEM;
-    for (uint32_t i = 0; i < threads && !status; i++)
+    for (size_t i = 0; i < t->n_workers && !status; i++)
         status = create_worker(t, &t->worker[i], &z);
     return status;
 }
@@ -258,10 +284,11 @@ void qnt_train_memory_free(struct qnt_train *t)
     for (size_t i = 0; t->state && i < t->plan->n_steps; i++)
         if (t->plan->step[i].op->backward_release)
             t->plan->step[i].op->backward_release(t->ctx, t->state[i]);
-    for (uint32_t i = 0; t->worker && i < qnt_team_size(t->team); i++)
+    for (size_t i = 0; t->worker && i < t->n_workers; i++)
         free_worker(t->ctx, &t->worker[i]);
-    void *all[] = {t->value_at, t->delta_at,   t->mask_at, t->state,  t->task_status, t->gradient,
-                   t->task_sum, t->task_range, t->worker,  t->bounds, t->early,       t->part_only};
+    void *all[] = {t->value_at, t->delta_at,  t->mask_at,    t->state,   t->task_status,
+                   t->gradient, t->task_sum,  t->task_range, t->worker,  t->bounds,
+                   t->early,    t->part_only, t->stop,       t->moments, t->moments_all};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         qnt_release(t->ctx, all[i]);
 }

@@ -30,11 +30,12 @@ static void layer_forward(const struct qnt_train *t, struct qnt_worker *w, size_
         qnt_quantizer_widen(&ranges[group], l, &q->group[group], &w->extreme);
 }
 
-void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_range *ranges)
+void qnt_train_forward_steps(const struct qnt_train *t, struct qnt_worker *w, size_t from, size_t to, size_t batch,
+                             struct qnt_range *ranges)
 {
     const struct qnt_plan *p = t->plan;
     struct qnt_exec x = {.arena = w->arena, .scratch = w->scratch, .batch = batch, .part = 0, .parts = 1};
-    for (size_t i = 0; i < p->n_steps; i++) {
+    for (size_t i = from; i < to; i++) {
         const struct qnt_step *s = &p->step[i];
         if (!s->op->run)
             continue;
@@ -56,6 +57,11 @@ void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, si
     }
 }
 
+void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_range *ranges)
+{
+    qnt_train_forward_steps(t, w, 0, t->plan->n_steps, batch, ranges);
+}
+
 static const float *teacher_logits(const struct qnt_train *t, struct qnt_worker *w, const float *input, size_t batch)
 {
     const struct qnt_plan *p = t->teacher;
@@ -67,16 +73,16 @@ static const float *teacher_logits(const struct qnt_train *t, struct qnt_worker 
 }
 
 /* Gradients of one step's parameters are zero when nothing flows into it. */
-static void clear_params(const struct qnt_train *t, const struct qnt_worker *w, const struct qnt_node *n)
+void qnt_train_clear_params(const struct qnt_train *t, const struct qnt_worker *w, const struct qnt_node *n)
 {
-    for (size_t i = 0; i < t->n_params; i++)
+    for (size_t i = 0; i < t->n_trained; i++)
         for (uint32_t k = 1; k < n->n_in; k++)
             if (t->param[i].plan == n->in[k])
                 memset(w->param[n->in[k]], 0, t->param[i].count * sizeof(float));
 }
 
-/* Steps [from, to), last to first. */
-static void backward_steps(const struct qnt_train *t, struct qnt_worker *w, struct qnt_grad *g, size_t from, size_t to)
+void qnt_train_backward_steps(const struct qnt_train *t, struct qnt_worker *w, struct qnt_grad *g, size_t from,
+                              size_t to)
 {
     for (size_t i = to; i-- > from;) {
         const struct qnt_step *s = &t->plan->step[i];
@@ -86,7 +92,7 @@ static void backward_steps(const struct qnt_train *t, struct qnt_worker *w, stru
         if (w->delta_set[s->node->out])
             s->op->backward(s, g);
         else if (!g->param_add)
-            clear_params(t, w, s->node);
+            qnt_train_clear_params(t, w, s->node);
     }
 }
 
@@ -102,21 +108,25 @@ static void point_part(const struct qnt_train *t, struct qnt_worker *w, size_t f
     }
 }
 
-/* more: add to the parameters' gradients. */
+struct qnt_grad qnt_train_grad(const struct qnt_train *t, struct qnt_worker *w, size_t batch, bool more)
+{
+    return (struct qnt_grad){.dsp = &t->ctx->dsp,
+                             .batch = batch,
+                             .value = w->value,
+                             .delta = w->delta,
+                             .delta_set = w->delta_set,
+                             .param = w->param,
+                             .param_add = more,
+                             .pass = t->quantizer ? w->pass : NULL,
+                             .early = t->early,
+                             .clamped = w->clamped,
+                             .scratch = w->scratch};
+}
+
 static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t batch, bool more)
 {
-    struct qnt_grad g = {.dsp = &t->ctx->dsp,
-                         .batch = batch,
-                         .value = w->value,
-                         .delta = w->delta,
-                         .delta_set = w->delta_set,
-                         .param = w->param,
-                         .param_add = more,
-                         .pass = t->quantizer ? w->pass : NULL,
-                         .early = t->early,
-                         .clamped = w->clamped,
-                         .scratch = w->scratch};
-    backward_steps(t, w, &g, t->whole, t->plan->n_steps);
+    struct qnt_grad g = qnt_train_grad(t, w, batch, more);
+    qnt_train_backward_steps(t, w, &g, t->whole, t->plan->n_steps);
     g.value = w->part_value;
     g.delta = w->part_delta;
     g.pass = t->quantizer ? w->part_pass : NULL;
@@ -127,43 +137,60 @@ static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t bat
         for (size_t i = 0; i < t->whole; i++)
             if (t->part_only[t->plan->step[i].node->out])
                 w->delta_set[t->plan->step[i].node->out] = w->clamped[t->plan->step[i].node->out] = 0;
-        backward_steps(t, w, &g, 0, t->whole);
+        qnt_train_backward_steps(t, w, &g, 0, t->whole);
     }
 }
 
-static void run_shard(const struct qnt_train *t, struct qnt_worker *w, size_t shard, struct qnt_loss_sum *sum,
-                      struct qnt_range *ranges, bool more)
+size_t qnt_train_load(const struct qnt_train *t, struct qnt_worker *w, size_t shard)
+{
+    size_t first = shard * QNT_SHARD, left = t->batch_size - first, n = left < QNT_SHARD ? left : QNT_SHARD;
+    qnt_train_fill(t, first, n, (float *)(w->arena + t->plan->offset[t->plan->input]), w->labels);
+    return n;
+}
+
+void qnt_train_loss(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_loss_sum *sum)
 {
     const struct qnt_plan *p = t->plan;
-    size_t first = shard * QNT_SHARD, left = t->batch_size - first, n = left < QNT_SHARD ? left : QNT_SHARD;
-    uint8_t labels[QNT_SHARD];
-    float *input = (float *)(w->arena + p->offset[p->input]);
     struct qnt_loss loss = {.dsp = &t->ctx->dsp,
                             .classes = qnt_dataset_classes(t->data),
                             .weight = 1.0f / (float)t->batch_size,
                             .kl = t->config.kl_minus ? -t->config.kl : t->config.kl};
-    qnt_train_fill(t, first, n, input, labels);
-    const float *teacher = t->teacher ? teacher_logits(t, w, input, n) : NULL;
-    qnt_train_forward_shard(t, w, n, ranges);
+    const float *input = (const float *)(w->arena + p->offset[p->input]);
+    const float *teacher = t->teacher ? teacher_logits(t, w, input, batch) : NULL;
     memset(w->delta_set, 0, p->model->n_tensors);
     memset(w->clamped, 0, p->model->n_tensors);
     w->delta_set[p->output] = 1;
-    qnt_loss_run(&loss, w->value[p->output], teacher, labels, n, w->delta[p->output], w->p, sum);
-    backward(t, w, n, more);
+    qnt_loss_run(&loss, w->value[p->output], teacher, w->labels, batch, w->delta[p->output], w->p, sum);
+}
+
+void qnt_train_task_shards(const struct qnt_train *t, size_t task, size_t *begin, size_t *end)
+{
+    size_t shards = (t->batch_size + QNT_SHARD - 1) / QNT_SHARD;
+    *begin = task * t->task_shards;
+    *end = *begin + t->task_shards < shards ? *begin + t->task_shards : shards;
+}
+
+void qnt_train_task_params(const struct qnt_train *t, struct qnt_worker *w, size_t task)
+{
+    for (size_t i = 0; i < t->n_trained; i++)
+        w->param[t->param[i].plan] = t->gradient + task * t->stride + t->param[i].at;
 }
 
 void qnt_train_task(void *arg, size_t task, uint32_t thread)
 {
     struct qnt_train *t = arg;
     struct qnt_worker *w = &t->worker[thread];
-    size_t shards = (t->batch_size + QNT_SHARD - 1) / QNT_SHARD, begin = task * t->task_shards;
-    size_t end = begin + t->task_shards < shards ? begin + t->task_shards : shards;
     struct qnt_range *ranges = t->observe ? t->task_range + task * t->quantizer->n_groups : NULL;
+    size_t begin, end;
     if (ranges)
         memset(ranges, 0, t->quantizer->n_groups * sizeof *ranges);
-    for (size_t i = 0; i < t->n_params; i++)
-        w->param[t->param[i].plan] = t->gradient + task * t->stride + t->param[i].at;
     t->task_sum[task] = (struct qnt_loss_sum){0};
-    for (size_t i = begin; i < end; i++)
-        run_shard(t, w, i, &t->task_sum[task], ranges, i > begin);
+    qnt_train_task_params(t, w, task);
+    qnt_train_task_shards(t, task, &begin, &end);
+    for (size_t i = begin; i < end; i++) {
+        size_t n = qnt_train_load(t, w, i);
+        qnt_train_forward_shard(t, w, n, ranges);
+        qnt_train_loss(t, w, n, &t->task_sum[task]);
+        backward(t, w, n, i > begin);
+    }
 }

@@ -37,7 +37,7 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-static size_t tasks(const struct qnt_train *t)
+size_t qnt_train_tasks(const struct qnt_train *t)
 {
     size_t images = t->task_shards * QNT_SHARD;
     return (t->batch_size + images - 1) / images;
@@ -66,9 +66,10 @@ static void update_chunk(void *arg, size_t task, uint32_t thread)
     float *v = t->velocity + at;
     (void)thread;
     if (t->config.optimizer == QNT_ADAM)
-        qnt_adam_run(&t->adam, t->weights + at, v, v + t->n_weights, t->gradient + at, t->stride, tasks(t), n);
+        qnt_adam_run(&t->adam, t->weights + at, v, v + t->n_weights, t->gradient + at, t->stride, qnt_train_tasks(t),
+                     n);
     else
-        qnt_sgd_run(&t->sgd, t->weights + at, v, t->gradient + at, t->stride, tasks(t), n);
+        qnt_sgd_run(&t->sgd, t->weights + at, v, t->gradient + at, t->stride, qnt_train_tasks(t), n);
 }
 
 static void update_ranges(struct qnt_train *t)
@@ -77,7 +78,7 @@ static void update_ranges(struct qnt_train *t)
     for (size_t i = 0; i < groups; i++) {
         struct qnt_group *g = &t->quantizer->group[i];
         struct qnt_range batch = {0.0f, 0.0f};
-        for (size_t s = 0; s < tasks(t); s++) {
+        for (size_t s = 0; s < qnt_train_tasks(t); s++) {
             const struct qnt_range *r = &t->task_range[s * groups + i];
             batch.lo = r->lo < batch.lo ? r->lo : batch.lo;
             batch.hi = r->hi > batch.hi ? r->hi : batch.hi;
@@ -110,7 +111,7 @@ static void report(const struct qnt_train *t, qnt_train_progress *p)
 static qnt_status end_batch(struct qnt_train *t)
 {
     struct qnt_loss_sum sum = {0};
-    for (size_t i = 0; i < tasks(t); i++) {
+    for (size_t i = 0; i < qnt_train_tasks(t); i++) {
         sum.loss += t->task_sum[i].loss;
         sum.correct += t->task_sum[i].correct;
     }
@@ -136,8 +137,12 @@ static qnt_status end_batch(struct qnt_train *t)
 static qnt_status one_step(struct qnt_train *t)
 {
     double start = now();
+    qnt_train_thaw(t);
     begin_batch(t);
-    qnt_team_for(t->team, tasks(t), qnt_train_task, t);
+    if (t->n_stops)
+        qnt_train_staged(t);
+    else
+        qnt_team_for(t->team, qnt_train_tasks(t), qnt_train_task, t);
     size_t images = t->batch_size;
     qnt_status status = end_batch(t);
     t->busy += now() - start;

@@ -17,7 +17,7 @@ enum {
     QNT_PART = 4    /* images that convolutions take backward together: their gradients stay in the caches */
 };
 
-/* A trained constant and its place in the flat arrays. */
+/* A trained constant, or a running average, and its place in the flat arrays. */
 struct qnt_param {
     int master, plan; /* tensor ids in the master model and in the plan's */
     size_t at, count;
@@ -30,6 +30,7 @@ struct qnt_worker {
     float **delta, **part_delta, **param;
     const uint8_t **pass, **part_pass;
     uint8_t *delta_set, *clamped;
+    uint8_t labels[QNT_SHARD]; /* of the shard at work */
     int32_t *acc;                        /* sums of one step */
     struct qnt_channel_extremes extreme; /* of one step */
     float *p;                            /* the teacher's distribution */
@@ -48,8 +49,9 @@ struct qnt_train {
     struct qnt_team *team;
     struct qnt_input_map input;
 
-    struct qnt_param *param;
-    size_t n_params, n_weights, stride;   /* stride: floats between the gradients of two shards */
+    struct qnt_param *param;               /* first what is trained, then the batch norms' running averages */
+    size_t n_params, n_trained;
+    size_t n_weights, n_values, stride;   /* floats: trained, all; stride: between the gradients of two tasks */
     float *weights, *velocity, *gradient; /* velocity: with Adam the means, then those of squares */
     float *effective;                     /* what backward sees: weights, or the quantized weights' values */
 
@@ -59,7 +61,12 @@ struct qnt_train {
     struct qnt_bounds *bounds;             /* by step */
     const struct qnt_bounds **early;       /* by tensor id, as qnt_grad's */
     void **state;                          /* by step: op->backward_prepare's */
-    struct qnt_worker *worker;
+    struct qnt_worker *worker;             /* by thread; with batch norms by shard: each waits for the others in between */
+    size_t n_workers;
+    size_t *stop, n_stops;                 /* steps that are batch norms, whose statistics are the mini-batch's */
+    size_t stage;                          /* the stop before which, or from which on, the shards are working */
+    double *moments, *moments_all;         /* by shard, and their sums: twice the channels of the widest stop */
+    size_t n_moments;
     size_t task_shards;            /* shards of a task: 1, or more in large mini-batches; whatever the thread count */
     struct qnt_loss_sum *task_sum; /* by task */
     struct qnt_range *task_range;  /* by task and group; quantized training */
@@ -77,6 +84,8 @@ struct qnt_train {
     struct qnt_adam adam;
     double busy; /* seconds spent in steps by this trainer, and on how many images */
     size_t busy_images;
+    struct qnt_plan *frozen; /* with batch norms: the plan of the model as it stands, NULL when it has moved on */
+    uint8_t *frozen_arena, *frozen_scratch;
     uint8_t *peek; /* what qnt_train_forward hands out */
     size_t peek_bytes;
 };
@@ -87,6 +96,27 @@ qnt_status qnt_train_memory_create(struct qnt_train *t);
 void qnt_train_memory_free(struct qnt_train *t);
 /* shard.c: forward, loss and backward of one task's shards (a team task; arg: the trainer). */
 void qnt_train_task(void *arg, size_t task, uint32_t thread);
+/* Steps [from, to) forward, and last to first backward; g: from qnt_train_grad. */
+void qnt_train_forward_steps(const struct qnt_train *t, struct qnt_worker *w, size_t from, size_t to, size_t batch,
+                             struct qnt_range *ranges);
+void qnt_train_backward_steps(const struct qnt_train *t, struct qnt_worker *w, struct qnt_grad *g, size_t from,
+                              size_t to);
+/* more: gradients of parameters are added to those of the task's shards before. */
+struct qnt_grad qnt_train_grad(const struct qnt_train *t, struct qnt_worker *w, size_t batch, bool more);
+void qnt_train_clear_params(const struct qnt_train *t, const struct qnt_worker *w, const struct qnt_node *n);
+/* The shard's images into the arena, its labels into w; returns how many. */
+size_t qnt_train_load(const struct qnt_train *t, struct qnt_worker *w, size_t shard);
+/* The loss of `batch` images, and its gradient at the output: the start of the backward pass. */
+void qnt_train_loss(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_loss_sum *sum);
+/* Shards [*begin, *end) of a task; points the worker's gradients to the task's. */
+void qnt_train_task_shards(const struct qnt_train *t, size_t task, size_t *begin, size_t *end);
+void qnt_train_task_params(const struct qnt_train *t, struct qnt_worker *w, size_t task);
+/* Tasks of the mini-batch. */
+size_t qnt_train_tasks(const struct qnt_train *t);
+/* staged.c: forward, loss and backward of the mini-batch where batch norms part it. */
+void qnt_train_staged(struct qnt_train *t);
+/* evaluate.c: forgets the frozen plan. */
+void qnt_train_thaw(struct qnt_train *t);
 /* The forward pass on w->arena, whose input is there; ranges: NULL, or widened by what the groups' values reach.
  */
 void qnt_train_forward_shard(const struct qnt_train *t, struct qnt_worker *w, size_t batch, struct qnt_range *ranges);

@@ -95,6 +95,32 @@ START_TEST(float_training)
 }
 END_TEST
 
+/* With the evaluation's plan. */
+static qnt_status normed(void)
+{
+    static float x[BATCH * IMAGE], logits[BATCH * 10];
+    qnt_train *t = NULL;
+    qnt_train_progress progress;
+    int finished;
+    qnt_status status = create(&t);
+    if (!status)
+        status = qnt_train_step(t, &progress, &finished);
+    if (!status)
+        status = qnt_train_forward(t, x, BATCH, logits, NULL, NULL, NULL);
+    qnt_train_free(t);
+    return status;
+}
+
+/* _i: in float, and folded for 8 bits. */
+START_TEST(training_of_batch_norms)
+{
+    qnt_model_free(start);
+    start = net_make(ctx, foldable_net, 1, SIZE_MAX, 0, 0.0f);
+    config.weight_bits = _i ? 8 : 0;
+    oom_sweep("training of batch norms", normed);
+}
+END_TEST
+
 START_TEST(quantized_training)
 {
     config.layer_bits = "conv2d0=8";
@@ -128,6 +154,7 @@ int main(void)
     TCase *tc = tcase_create("oom_train");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, float_training);
+    tcase_add_loop_test(tc, training_of_batch_norms, 0, 2);
     tcase_add_test(tc, quantized_training);
     tcase_add_test(tc, training_with_a_teacher_by_a_team);
     tcase_add_test(tc, a_trainer_stays_whole);

@@ -21,7 +21,11 @@ static const struct width widths[] = {{0, NULL, NULL},
                                       {4, "conv2d0=8,conv2d3=1", NULL},
                                       {0, NULL, residual_net},
                                       {8, NULL, residual_net},
-                                      {4, "conv2d2=8", residual_net}};
+                                      {4, "conv2d2=8", residual_net},
+                                      {0, NULL, norm_net},
+                                      {0, NULL, foldable_net},
+                                      {8, NULL, foldable_net},
+                                      {2, "conv2d3=8", foldable_net}};
 static const char *const levels[] = {NULL, "ref", "avx2", "neon"};
 
 static float images[SEEN * IMAGE];

@@ -16,7 +16,7 @@
 
 enum { MAX_LAYERS = 16, IMAGE = 32 * 32 * 3 };
 
-/* One layer: op; output channels (conv2d, fully_connected); attributes. Ends with op NULL. */
+/* One layer: op; output channels (conv2d, fully_connected), channels (batchnorm); attributes. Ends with op NULL. */
 struct layer {
     const char *op;
     size_t out, in; /* in: input channels of a group, or features */
@@ -27,6 +27,21 @@ struct layer {
     {                                                                                                                  \
         .size = sizeof(qnt_node_attr), __VA_ARGS__                                                                     \
     }
+
+/* The constants of a batch norm: gamma and beta take part in the count of parameters. */
+static inline void net_batchnorm(qnt_model *m, struct qnt_rng *r, size_t i, size_t channels, int in[4])
+{
+    static const float middle[] = {1.0f, 0.0f, 0.0f, 1.0f};
+    float data[64];
+    char name[32];
+    ck_assert_uint_le(channels, sizeof data / sizeof *data);
+    for (int k = 0; k < 4; k++) {
+        for (size_t e = 0; e < channels; e++)
+            data[e] = middle[k] + 0.5f * (float)qnt_rng_between(r, -1000000, 1000000) * 1e-6f;
+        snprintf(name, sizeof name, "%c%zu", "gbmv"[k], i);
+        OK(qnt_model_add_const(m, name, 1, &channels, data, &in[k]));
+    }
+}
 
 /* Weights are uniform in +-sqrt(3 / fan-in) from the seed; parameter `param` (in order w1, b1, w2, ...) gets `add` on
  * element `element`. Nodes are named op and place: "conv2d0". */
@@ -42,10 +57,12 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
     OK(qnt_model_add_input(m, "image", 3, image, &id));
     for (size_t i = 0, p = 0; layer[i].op; i++) {
         const struct layer *l = &layer[i];
-        bool conv = !strcmp(l->op, "conv2d");
-        int in[3] = {id};
+        bool conv = !strcmp(l->op, "conv2d"), norm = !strcmp(l->op, "batchnorm");
+        int in[5] = {id};
         char name[32];
-        if (l->out) {
+        if (norm)
+            net_batchnorm(m, &r, i, l->out, in + 1);
+        if (l->out && !norm) {
             const size_t wdim[4] = {l->out, conv ? l->attr.kernel[0] : l->in, l->attr.kernel[1], l->in},
                          bdim[1] = {l->out};
             size_t fan = l->in * (conv ? l->attr.kernel[0] * l->attr.kernel[1] : 1);
@@ -63,7 +80,12 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
         snprintf(name, sizeof name, "%s%zu", l->op, i);
         if (l->with)
             in[1] = out[l->with - 1];
-        OK(qnt_model_add_node(m, l->op, name, l->attr.size ? &l->attr : NULL, in, l->out ? 3 : l->with ? 2 : 1, &id));
+        OK(qnt_model_add_node(m, l->op, name, l->attr.size ? &l->attr : NULL, in,
+                              norm      ? 5
+                              : l->out  ? 3
+                              : l->with ? 2
+                                        : 1,
+                              &id));
         out[i] = id;
     }
     OK(qnt_model_set_output(m, id));
@@ -98,6 +120,41 @@ static const struct layer residual_net[] = {
     {.op = "global_avgpool"},
     {.op = "flatten"},
     {.op = "fully_connected", .out = 10, .in = 6},
+    {.op = NULL},
+};
+
+/* Batch norms behind a convolution, behind a sum and a relu, and behind a fully connected layer. */
+static const struct layer norm_net[] = {
+    {.op = "conv2d", .out = 6, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 1, 1})},
+    {.op = "batchnorm", .out = 6, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "relu"},
+    {.op = "conv2d", .out = 6, .in = 6, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1})},
+    {.op = "batchnorm", .out = 6, .attr = ATTR(.epsilon = 1e-3f)},
+    {.op = "add", .with = 3},
+    {.op = "relu"},
+    {.op = "batchnorm", .out = 6, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "maxpool", .attr = ATTR(.kernel = {2, 2}, .stride = {2, 2})},
+    {.op = "flatten"},
+    {.op = "fully_connected", .out = 12, .in = 4 * 4 * 6},
+    {.op = "batchnorm", .out = 12, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "relu"},
+    {.op = "fully_connected", .out = 10, .in = 12},
+    {.op = NULL},
+};
+
+/* All of them fold. */
+static const struct layer foldable_net[] = {
+    {.op = "conv2d", .out = 8, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 1, 1})},
+    {.op = "batchnorm", .out = 8, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "relu"},
+    {.op = "conv2d", .out = 8, .in = 1, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 8)},
+    {.op = "batchnorm", .out = 8, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "add", .with = 3},
+    {.op = "relu"},
+    {.op = "global_avgpool"},
+    {.op = "flatten"},
+    {.op = "fully_connected", .out = 10, .in = 8},
+    {.op = "batchnorm", .out = 10, .attr = ATTR(.epsilon = 1e-5f)},
     {.op = NULL},
 };
 
