@@ -51,7 +51,10 @@ QNT_API qnt_status qnt_ctx_kernel(const qnt_ctx *ctx, size_t i, qnt_kernel_info 
  *  qnt_last_error(). checked: receives the number of variants compared; may be NULL. */
 QNT_API qnt_status qnt_ctx_selftest(const qnt_ctx *ctx, size_t *checked);
 
-/** What the machine offers this process (by hwloc and the process's CPU affinity). */
+/** What the machine offers this process. Usable cores: those with a hardware thread that the cpusets and the calling thread's
+ *  affinity mask allow, of the fastest kind among these (a capacity of at least three quarters of the greatest one), one
+ *  hardware thread each, and not more than the quota of the control groups pays for (rounded down, at least 1: with a
+ *  quota of 1.5 CPUs a second worker would stand still for a third of the time). */
 typedef struct qnt_machine {
     size_t size;       /**< in: sizeof(qnt_machine) */
     char cpu_name[64]; /**< model name, "" when unknown */
@@ -59,10 +62,36 @@ typedef struct qnt_machine {
     uint32_t cpus;     /**< hardware threads in the machine */
     uint32_t usable_cores; /**< physical cores this process may use: the default team size */
     uint64_t l1d_bytes, l2_bytes, l3_bytes; /**< of the first usable core; 0: unknown */
+    uint32_t numa_nodes;  /**< that have cores */
+    uint32_t quota_milli; /**< CPU time by control groups (cpu.max, cpu.cfs_quota_us; the tightest of all above this
+                               process), in thousandths of a CPU; 0: no limit */
+    char quota_file[128]; /**< the file that says so, "" without a limit */
+    const char *source;   /**< what told of the cores: "hwloc" or "sysfs" */
 } qnt_machine;
 QNT_API qnt_status qnt_machine_get(qnt_machine *out);
 /** CPU number (as the OS counts) of usable core i: one hardware thread per core, in topology order. QNT_ERR_ARG past the end. */
 QNT_API qnt_status qnt_machine_core(size_t i, uint32_t *cpu);
+
+/** Whether a hardware thread stands for a usable core; if not, the first reason in this order. */
+typedef enum qnt_cpu_use {
+    QNT_CPU_USED = 0,
+    QNT_CPU_NOT_ALLOWED = 1, /**< a cpuset of the control groups leaves it out */
+    QNT_CPU_NOT_BOUND = 2,   /**< the affinity mask leaves it out */
+    QNT_CPU_SLOWER = 3,      /**< its core is slower than others that may be used */
+    QNT_CPU_SIBLING = 4,     /**< another hardware thread of its core is used */
+    QNT_CPU_OVER_QUOTA = 5   /**< the quota does not pay for it */
+} qnt_cpu_use;
+/** One row per hardware thread. */
+typedef struct qnt_cpu_row {
+    uint32_t cpu;           /**< as the OS counts */
+    uint32_t core, package; /**< counted from 0 in topology order */
+    uint32_t node;          /**< NUMA node, as the OS counts */
+    uint32_t capacity;      /**< of its core, the fastest one's is about 1024; 0: unknown */
+    qnt_cpu_use use;
+} qnt_cpu_row;
+/** All at one moment, in topology order, numbers 1024 and above left out. Fills in the first `room` rows; *count receives how
+ *  many there are. rows may be NULL when room is 0. */
+QNT_API qnt_status qnt_machine_cpus(qnt_cpu_row *rows, size_t room, size_t *count);
 
 #ifdef __cplusplus
 }

@@ -135,7 +135,10 @@ qnt_status qnt_team_create(qnt_ctx *ctx, uint32_t threads, const uint32_t *cpus,
             qnt_log(ctx, 1, "workers are not pinned: %s", qnt_last_error());
         } else if (threads > 1) {
             cpus = topo.core_cpu;
-            n_cpus = topo.usable;
+            n_cpus = topo.candidates;
+            if (threads > topo.usable && topo.usable < topo.candidates)
+                qnt_log(ctx, 1, "%u threads will wait for each other: %s pays for %u.%03u CPUs", threads,
+                        topo.quota_file, topo.quota_milli / 1000, topo.quota_milli % 1000);
         }
     }
     if ((status = start_workers(t, cpus, n_cpus)))

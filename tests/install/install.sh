@@ -6,6 +6,7 @@ set -eu
 : "${MESON_EXE_WRAPPER=}" # set by meson in a cross build
 source=$(cd "$1" && pwd) build=$2 meson=$3 readelf=$4
 shift 5
+[ "${1##*/}" != ccache ] || shift # meson puts it before the compiler where it is installed
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 passed=0 failed=0 skipped=0
