@@ -83,7 +83,7 @@ if build gcc gcc -Dwerror=true; then
 fi
 if [ $quick = no ]; then
     if build clang clang -Dwerror=true --native-file .ci/native/clang.ini; then
-        check clang clang
+        check clang clang --no-suite emulated
     fi
     if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref
@@ -101,15 +101,13 @@ if [ $quick = no ]; then
     elif build aarch64 aarch64 --cross-file .ci/cross/aarch64.ini -Dwerror=true; then
         check cortex-a53 aarch64 --setup cortex_a53
         check cortex-a76 aarch64 --setup cortex_a76
-        check i8mm aarch64 --setup i8mm --suite kernels --suite digest
+        check i8mm aarch64 --setup i8mm --suite kernels
+        check aarch64 aarch64 --suite emulated
     fi
     if ! command -v qemu-x86_64 > /dev/null; then
         skip qemu-x86_64 "no qemu-x86_64"
     elif [ $gcc = yes ] && [ "$(uname -m)" = x86_64 ]; then
         check qemu-x86_64-max gcc --setup qemu_x86_64_max
-        QNT_RUN='qemu-x86_64 -cpu max'
-        export QNT_RUN
-        check qemu-x86_64-max-digest gcc --suite digest --timeout-multiplier 10
     fi
 fi
 

@@ -71,9 +71,10 @@ static qnt_status add_codes(qnt_model *m, const char *name, uint32_t bits, uint3
         return QNT_ERR_NOMEM;
     int32_t half = 1 << ((bits == 32 ? 10 : bits) - 1);
     for (size_t i = 0; i < count; i++) {
-        int32_t code = (int32_t)(noise(state) * (float)half);
-        code = i == 0 ? -half : i == 1 ? half - 1 : code; /* both ends occur */
-        code = bits == 1 && !code ? 1 : code;
+        const float v = noise(state);
+        int32_t code = bits == 1 ? (v < 0.0f ? -1 : 1) : (int32_t)(v * (float)half);
+        if (bits > 1 && i < 2)
+            code = i ? half - 1 : -half; /* both ends occur */
         if (bits == 32)
             ((int32_t *)t.data)[i] = code;
         else
@@ -152,6 +153,48 @@ qnt_status test_model_pools(qnt_ctx *ctx, bool quantized, qnt_model **out)
         (s = add(m, "global_avgpool", "mean pool", NULL, &x, 1, scale, 0, &x)) ||
         (s = add(m, quantized ? "dequantize" : "softmax", "result", NULL, &x, 1, 0.0f, 0, &x)) ||
         (s = qnt_model_set_output(m, x)))
+        qnt_model_free(m);
+    else
+        *out = m;
+    return s;
+}
+
+/* Biases that leave sums of signs a say. */
+static qnt_status add_small_bias(qnt_model *m, const char *name, const size_t *dim, float *scale, uint32_t *state,
+                                 int *id)
+{
+    qnt_status s = add_codes(m, name, 32, 1, dim, scale, state, id);
+    for (size_t i = 0; !s && i < *dim; i++)
+        ((int32_t *)m->tensor[*id].data)[i] /= 32;
+    return s;
+}
+
+qnt_status test_model_signs(qnt_ctx *ctx, qnt_model **out)
+{
+    static const size_t image[] = {12, 12, 16}, first_w[] = {32, 3, 3, 16}, first_b[] = {32},
+                        second_w[] = {40, 3, 3, 32}, second_b[] = {40}, last_w[] = {10, 3 * 3 * 40};
+    const qnt_node_attr halve = {.size = sizeof halve, .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}};
+    float scale[40];
+    uint32_t state = 3;
+    qnt_model *m;
+    int x, in[3];
+    for (int c = 0; c < 40; c++)
+        scale[c] = 0.02f + 0.001f * (float)c;
+    qnt_status s = qnt_model_new(ctx, &m);
+    if (s)
+        return s;
+    if ((s = qnt_model_add_input(m, "image", 3, image, &x)) ||
+        (s = add(m, "quantize", "image.q", NULL, &x, 1, 0.02f, -3, &in[0])) ||
+        (s = add_codes(m, "first.weight", 1, 4, first_w, scale, &state, &in[1])) ||
+        (s = add_small_bias(m, "first.bias", first_b, scale, &state, &in[2])) ||
+        (s = add(m, "binary_conv2d", "first", &conv_attr, in, 3, 0.05f, -7, &x)) ||
+        (s = add(m, "maxpool", "pool", &pool_attr, &x, 1, 0.05f, -7, &in[0])) ||
+        (s = add_codes(m, "second.weight", 1, 4, second_w, scale, &state, &in[1])) ||
+        (s = add_small_bias(m, "second.bias", second_b, scale, &state, &in[2])) ||
+        (s = add(m, "binary_conv2d", "second", &halve, in, 3, 0.04f, 11, &x)) ||
+        (s = add(m, "flatten", "flat", NULL, &x, 1, 0.04f, 11, &in[0])) ||
+        (s = add_codes(m, "last.weight", 1, 2, last_w, scale, &state, &in[1])) ||
+        (s = add(m, "binary_fully_connected", "last", NULL, in, 2, 0.0f, 0, &x)) || (s = qnt_model_set_output(m, x)))
         qnt_model_free(m);
     else
         *out = m;

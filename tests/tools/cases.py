@@ -1,7 +1,6 @@
 """A test script of the command-line tools: functions named test_*, run in order, each in a fresh folder.
 
-The scripts get the programs, which are in one folder, as arguments. QNT_RUN holds words to put before a program (an
-emulator); in a cross build meson knows them.
+The scripts get the programs, which are in one folder, as arguments. In a cross build meson tells what to put before them.
 """
 import contextlib
 import inspect
@@ -15,7 +14,7 @@ import tempfile
 import traceback
 
 PROGRAMS = os.path.dirname(os.path.abspath(sys.argv[1]))
-WRAPPER = shlex.split(os.environ.get("QNT_RUN", os.environ.get("MESON_EXE_WRAPPER", "")))
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
 
 
 class Skip(Exception):
