@@ -99,6 +99,16 @@ struct qnt_depthwise {
  * = the sum requantized by r. */
 typedef void qnt_depthwise_s8_fn(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
                                  const struct qnt_requant *r);
+/* The same run of floats. */
+struct qnt_depthwise_f32 {
+    const float *const *tap;
+    const float *w;    /* [taps][channels] */
+    const float *bias; /* [channels]; NULL: zeros */
+    size_t taps, step, pixels, channels;
+};
+/* dst[p * ldd + c]: x = one chain of fma in order of the taps, from the bias on; any NaN is 0x7fc00000; then
+ * (x < lo ? lo : x > hi ? hi : x). */
+typedef void qnt_depthwise_f32_fn(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi);
 
 /* ---- two operands (in place allowed: dst == a or b, with step 1) ------------------------------------------------
  * Operand a is a[i * a_step], a_step 0 or 1: one value for all or one each; b likewise. */
@@ -147,6 +157,9 @@ typedef void qnt_softmax_f32_fn(const float *src, float *dst, size_t rows, size_
  * all ones) is not 0; every other tap gets 0. */
 typedef void qnt_maxpool_grad_f32_fn(const float *x, const float *y, const float *dy, const uint8_t *pass, float *dx,
                                      size_t ldy, const struct qnt_window *w, float lo, float hi);
+/* Gradient of a depthwise convolution's weights: sums[t * channels + c] goes on by the run's tap * dy[p * ldy + c], one
+ * chain of fma in order of p; a NaN sum is 0x7fc00000. d's w and bias do not count. */
+typedef void qnt_depthwise_grad_f32_fn(const struct qnt_depthwise_f32 *d, const float *dy, size_t ldy, float *sums);
 /* Sums [rows][cols], row stride ld of acc and pass: pass = lo[c] <= acc <= hi[c]; min[c] and max[c] (both NULL: not
  * wanted) are lowered and raised to the sums of the column. */
 typedef void qnt_watch_s32_fn(const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo,

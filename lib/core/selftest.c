@@ -48,6 +48,8 @@ BODY(avgpool_s8, struct qnt_requant r = x->rq; r.per_channel = 0; fn(x->s, x->ou
 BODY(avgpool_f32, fn(x->f, x->out[k].f, C, &x->win))
 BODY(depthwise_s8, const int8_t *tap[8]; struct qnt_depthwise d = {tap, x->s, x->acc, 8, C - 3, 5, C - 4};
      for (int t = 0; t < 8; t++) tap[t] = x->s + t; fn(&d, x->out[k].s, NULL, C, &x->rq))
+BODY(depthwise_f32, const float *tap[5]; struct qnt_depthwise_f32 d = {tap, x->f, x->f + 9, 5, C - 3, 5, C - 4};
+     for (int t = 0; t < 5; t++) tap[t] = x->f + t; fn(&d, x->out[k].f, C, -9.0f, 9.0f))
 BODY(add_s8, const struct qnt_pair p = {3, -9, 0.75f, 1.5f, 1, 1}; fn(x->s, x->s + 1, x->out[k].s, N - 1, &p, &x->rq))
 BODY(mul_s8, const struct qnt_pair p = {3, -9, 0.03f, 0, 1, 0}; fn(x->s, x->s + 1, x->out[k].s, N - 1, &p, &x->rq))
 BODY(add_f32, const struct qnt_pair p = {0, 0, 0, -1.0f, 1, 1}; fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
@@ -64,6 +66,8 @@ BODY(softmax_f32, fn(x->f, x->out[k].f, ROWS, C))
 BODY(maxpool_grad_f32, struct qnt_window w = x->tile; fn(x->f, x->f, x->f + C, NULL, x->out[k].f, C, &w, -1.0f, 3.0f))
 BODY(channel_moments_f32, fn(x->f, x->f + C, ROWS - 1, C, x->f + 2 * C, x->out[k].f))
 BODY(channel_mix_f32, fn(x->f, x->f + C, x->out[k].f, ROWS - 1, C, x->f + 2 * C))
+BODY(depthwise_grad_f32, const float *tap[5]; struct qnt_depthwise_f32 d = {tap, NULL, NULL, 5, C - 3, 5, C - 4};
+     for (int t = 0; t < 5; t++) tap[t] = x->f + t; fn(&d, x->f, C, x->out[k].f))
 BODY(watch_s32, fn(x->acc, C, ROWS, C, x->lo, x->hi, x->out[k].u, NULL, NULL))
 BODY(code_sums_f32, fn(x->f, N, 20.0f, 7.0f, x->out[k].f))
 

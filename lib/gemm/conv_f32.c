@@ -1,5 +1,6 @@
 /* The f32 products of a convolution: sizes, packed weights, forward. */
 #include "conv_f32.h"
+#include "depthwise_lines.h"
 
 enum {
     ROWS = 32,     /* small images are taken together until they make this many rows */
@@ -81,6 +82,17 @@ static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
     return QNT_OK;
 }
 
+static qnt_status create_tiled(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses)
+{
+    qnt_status status = make_plane(w);
+    if (!status && uses & QNT_CONV_GRADIENTS)
+        status = qnt_conv_f32_make_phases(ctx, w);
+    if (status)
+        return status;
+    choose(w, &ctx->dsp.gemm_f32);
+    return make_buffers(ctx, w, uses);
+}
+
 qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, unsigned uses,
                                struct qnt_conv_f32_work **out)
 {
@@ -97,13 +109,8 @@ qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *g
     w->og = geom->oc / geom->groups;
     w->k = geom->kh * geom->kw * w->cg;
     w->run = geom->dil_w == 1 ? geom->kw * w->cg : w->cg;
-    qnt_status status = make_plane(w);
-    if (!status && uses & QNT_CONV_GRADIENTS)
-        status = qnt_conv_f32_make_phases(ctx, w);
-    if (!status) {
-        choose(w, &ctx->dsp.gemm_f32);
-        status = make_buffers(ctx, w, uses);
-    }
+    qnt_status status = qnt_depthwise_serves(geom, sizeof(float)) ? qnt_conv_f32_depthwise_create(ctx, w, uses)
+                                                                  : create_tiled(ctx, w, uses);
     if (status) {
         qnt_conv_f32_free(ctx, w);
         return status;
@@ -130,6 +137,10 @@ size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w)
 
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights)
 {
+    if (w->depthwise) {
+        qnt_conv_f32_depthwise_weights(w, weights);
+        return;
+    }
     for (size_t i = 0; i < w->geom.groups; i++) {
         const float *group = weights + i * w->og * w->k;
         struct qnt_operand rows = qnt_operand_rows(group, w->k, w->k, sizeof(float));
@@ -196,6 +207,10 @@ void qnt_conv_f32_forward_lines(const struct qnt_conv_f32_work *w, const float *
 {
     const struct qnt_conv_geom *g = &w->geom;
     const struct qnt_epilogue e = {.kind = QNT_EPI_F32, .lo = lo, .hi = hi};
+    if (w->depthwise) {
+        qnt_conv_f32_depthwise_forward(w, x, bias, lo, hi, y, line0, line1, scratch);
+        return;
+    }
     for (size_t line = line0, count; line < line1; line += count) {
         size_t image = line / g->oh, y0 = line % g->oh, images = y0 ? 0 : (line1 - line) / g->oh;
         images = images > w->chunk ? w->chunk : images;

@@ -3,8 +3,9 @@
 /* The f32 products of a convolution. All three are loop nests over padded planes (nest.h, plane.h):
  *   forward       rows: output pixels over the plane of x   k: ky, kx, c      lanes: output channels
  *   grad_input    rows: input pixels over the plane of dy   k: ky, kx, oc     lanes: input channels; weights turned
- * round grad_weights  k: output pixels; either rows (kx, c), lanes oc, turned round at the end, or rows oc, lanes (kx,
- * c) Groups are products of their own over planes that hold only their channels. */
+ *  *   grad_weights  k: output pixels; either rows (kx, c), lanes oc, turned round at the end, or rows oc, lanes (kx,
+ * c) Groups are products of their own over planes that hold only their channels; depthwise layers have kernels of their
+ * own. */
 #include "conv.h"
 #include "nest.h"
 #include "plane.h"
@@ -23,6 +24,8 @@ struct qnt_conv_f32_work {
     size_t run;             /* contiguous elements of a row of taps: kw * cg, or cg when dilated */
     struct qnt_plane x, dy; /* what forward and grad_weights, and what grad_input read */
     const struct qnt_gemm *forward, *input, *weights, *bias;
+    qnt_depthwise_f32_fn *depthwise; /* NULL: tiles; else every channel is a group, and these are all that counts: */
+    qnt_depthwise_grad_f32_fn *depthwise_grad;
     bool lanes_oc;          /* grad_weights: lanes over output channels */
     float *packed, *turned; /* W panels: forward, grad_input; NULL where not used */
     const float *values;    /* grad_input's W when there is no `turned`: they lie in full panels as they are */
@@ -49,4 +52,14 @@ void qnt_conv_f32_walk(struct qnt_nest *nest, const struct qnt_walk *walk);
 qnt_status qnt_conv_f32_make_phases(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_turned_floats(const struct qnt_conv_f32_work *w); /* of one group */
 void qnt_conv_f32_turn(const struct qnt_conv_f32_work *w, const float *group, float *to);
+
+/* conv_f32_depthwise.c: the same where the geometry is one that qnt_depthwise_serves. */
+qnt_status qnt_conv_f32_depthwise_create(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses);
+void qnt_conv_f32_depthwise_weights(struct qnt_conv_f32_work *w, const float *weights);
+void qnt_conv_f32_depthwise_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
+                                    float hi, float *y, size_t line0, size_t line1, void *scratch);
+void qnt_conv_f32_depthwise_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images,
+                                       float *scratch); /* pixels that reach no output are left alone */
+void qnt_conv_f32_depthwise_grad_weights(const struct qnt_conv_f32_work *w, const float *x, const float *dy, float *dw,
+                                         size_t images, bool accumulate, float *scratch);
 #endif

@@ -56,7 +56,7 @@ qnt_status qnt_conv_f32_make_phases(const qnt_ctx *ctx, struct qnt_conv_f32_work
         w->phase_w[i] = make_phase(i, g->w, g->stride_w, g->kw, g->dil_w, g->pad_left);
         w->bare |= w->phase_w[i].taps == 0;
     }
-    w->dy = (struct qnt_plane){.h = g->oh, .w = g->ow, .c = w->og, .pixel = g->oc};
+    w->dy = (struct qnt_plane){.h = g->oh, .w = g->ow, .c = w->depthwise ? g->oc : w->og, .pixel = g->oc};
     reach(w->phase_h, w->phases_h, &w->dy.top, &w->dy.ph);
     reach(w->phase_w, w->phases_w, &w->dy.left, &w->dy.pw);
     w->dy.top = -w->dy.top;
@@ -148,6 +148,10 @@ void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy,
     size_t in = g->h * g->w * g->c, out = g->oh * g->ow * g->oc;
     if (w->bare)
         memset(dx, 0, images * in * sizeof *dx);
+    if (w->depthwise) {
+        qnt_conv_f32_depthwise_grad_input(w, dy, dx, images, scratch);
+        return;
+    }
     for (size_t n = 0, count; n < images; n += count) {
         count = images - n < w->chunk ? images - n : w->chunk;
         for (size_t i = 0; i < g->groups; i++) {

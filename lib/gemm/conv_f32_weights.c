@@ -135,7 +135,9 @@ static void grad_bias(const struct qnt_conv_f32_work *w, const float *dy, float 
 void qnt_conv_f32_grad_weights(const struct qnt_conv_f32_work *w, const float *x, const float *dy, float *dw, float *db,
                                size_t images, int accumulate, void *scratch)
 {
-    for (size_t i = 0; i < w->geom.groups; i++)
+    if (w->depthwise)
+        qnt_conv_f32_depthwise_grad_weights(w, x, dy, dw, images, accumulate != 0, scratch);
+    for (size_t i = 0; i < w->geom.groups && !w->depthwise; i++)
         group_weights(w, x, dy, dw + i * w->og * w->k, images, i, accumulate != 0, scratch);
     if (db)
         grad_bias(w, dy, db, images * w->geom.oh * w->geom.ow, accumulate != 0);

@@ -1,10 +1,9 @@
 #ifndef GEMM_DEPTHWISE_H
 #define GEMM_DEPTHWISE_H
-/* 8-bit depthwise convolutions: every input channel is a group of its own, with one or more outputs. */
-#include "conv.h"
+/* 8-bit depthwise convolutions: every input channel is a group of its own, with one or more outputs. Those that
+ * qnt_depthwise_serves. */
+#include "depthwise_lines.h"
 
-/* False: not depthwise, or lines too long to stage. */
-bool qnt_depthwise_serves(const struct qnt_conv_geom *g);
 size_t qnt_depthwise_packed_bytes(const struct qnt_conv_geom *g);
 /* w[oc][kh][kw] as the kernels take it; folded[oc] = bias (NULL: 0) with the input's zero point taken off. */
 void qnt_depthwise_pack(const struct qnt_conv_geom *g, const int8_t *w, int32_t zero, const int32_t *bias,
@@ -18,8 +17,8 @@ struct qnt_depthwise_call {
     int8_t zero; /* the input's: what padding holds */
     const struct qnt_requant *rq;
 };
-size_t qnt_depthwise_scratch_bytes(const struct qnt_conv_geom *g);
-/* Output lines [line0, line1) of y[image][oh][ow][oc], and their sums in acc (may be NULL); line = image * oh + y. */
-void qnt_depthwise_lines(const struct qnt_depthwise_call *c, const int8_t *images, int8_t *y, int32_t *acc,
-                         size_t line0, size_t line1, void *scratch);
+/* Output lines [line0, line1) of y[image][oh][ow][oc], and their sums in acc (may be NULL); line = image * oh + y.
+ * Scratch: qnt_depthwise_lines_bytes. */
+void qnt_depthwise_run(const struct qnt_depthwise_call *c, const int8_t *images, int8_t *y, int32_t *acc, size_t line0,
+                       size_t line1, void *scratch);
 #endif

@@ -20,7 +20,7 @@ qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s)
             return qnt_fail_in(status, "node '%s'", s->node->name);
         st->oh = geom.oh;
         s->scratch_bytes = qnt_conv_f32_scratch_bytes(st->work);
-        s->variant = qnt_variant_of_tile(st->work->forward);
+        s->variant = st->work->depthwise ? QNT_VARIANT_OF(st->work->depthwise) : qnt_variant_of_tile(st->work->forward);
     }
     qnt_conv_f32_set_weights(st->work, s->in[1]->data);
     return QNT_OK;

@@ -45,9 +45,9 @@ static qnt_status check_sizes(const struct qnt_step *s, const struct state *st, 
 static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, size_t max_batch)
 {
     const struct qnt_conv_geom *g = &st->geom;
-    if (qnt_depthwise_serves(g)) {
+    if (qnt_depthwise_serves(g, 1)) {
         st->depthwise = ctx->dsp.depthwise_s8;
-        s->scratch_bytes = qnt_depthwise_scratch_bytes(g);
+        s->scratch_bytes = qnt_depthwise_lines_bytes(g, 1);
         s->variant = QNT_VARIANT_OF(st->depthwise);
         return qnt_depthwise_packed_bytes(g);
     }
@@ -209,7 +209,7 @@ static void depthwise(const struct qnt_step *s, const struct qnt_exec *x, int32_
                                             .rq = &st->rq};
     size_t line0, line1;
     qnt_share(x->batch * st->geom.oh, x->part, x->parts, &line0, &line1);
-    qnt_depthwise_lines(&call, qnt_step_in(s, x), qnt_step_out(s, x), acc, line0, line1, x->scratch);
+    qnt_depthwise_run(&call, qnt_step_in(s, x), qnt_step_out(s, x), acc, line0, line1, x->scratch);
 }
 
 void qnt_linear_s8_run(const struct qnt_step *s, const struct qnt_exec *x)

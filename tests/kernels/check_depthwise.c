@@ -1,5 +1,5 @@
-/* Depthwise convolution: windows, strides, padding by a shared line, per-channel scales, sums. The grid's size is the
- * channels. */
+/* Depthwise convolution of codes and of floats, and the gradient of its weights: windows, strides, padding by a shared
+ * line, per-channel scales, sums. The grid's size is the channels. */
 #include <math.h>
 #include "ck.h"
 
@@ -64,4 +64,86 @@ void check_depthwise_s8(struct ck *c)
     int8_t *dst = ck_out(c, 3, CK_S8, PIXELS * C, CK_INSIDE);
     CK_BENCH(c, "3x3, 32 pixels, 64 channels", CK_MACS, PIXELS * C * 9,
              ((qnt_depthwise_s8_fn *)c->fn)(&d, dst, NULL, C, &r));
+}
+
+/* A run of floats; the image in slot 0 holds all that it reads. */
+static struct qnt_depthwise_f32 float_run(struct ck *c, const struct ck_point *g, const float **tap)
+{
+    static const size_t taps_of[] = {9, 9, 25, 1, 2, 3, 4, 7, 9, 10, 12, MOST_TAPS};
+    struct qnt_depthwise_f32 d = {.tap = tap, .channels = g->n, .taps = taps_of[ck_below(c, g->n < 300 ? 12 : 5)]};
+    d.pixels = g->n < 300 ? ck_below(c, 21) : ck_below(c, 3);
+    d.step = g->n * (1 + ck_below(c, 2)) + ck_below(c, 2) * ck_below(c, 9);
+    return d;
+}
+
+static void float_taps(struct ck *c, const struct ck_point *g, const struct qnt_depthwise_f32 *d, const float **tap)
+{
+    const size_t line = d->pixels && g->n ? (d->pixels - 1) * d->step + g->n : 0;
+    const float *src = ck_in(c, 0, CK_F32, line ? line + d->taps - 1 : 0, g->fill, g->place);
+    for (size_t t = 0; t < d->taps; t++)
+        tap[t] = line ? src + (t * 7 + 3) % d->taps : src;
+}
+
+void check_depthwise_f32(struct ck *c);
+void check_depthwise_f32(struct ck *c)
+{
+    static const float bounds[][2] = {{-INFINITY, INFINITY}, {0.0f, INFINITY}, {0.0f, 6.0f}, {-1.5f, 2.5f}};
+    const float *tap[MOST_TAPS];
+    CK_GRID(c, CK_F32, g)
+    {
+        struct qnt_depthwise_f32 d = float_run(c, &g, tap);
+        const size_t ldd = g.n + ck_below(c, 2) * ck_below(c, 17);
+        const float *b = bounds[ck_below(c, 4)];
+        const bool bias = ck_below(c, 2);
+        ck_case(c, "taps=%zu step=%zu pixels=%zu ldd=%zu lo=%g hi=%g%s", d.taps, d.step, d.pixels, ldd, (double)b[0],
+                (double)b[1], bias ? " bias" : "");
+        float_taps(c, &g, &d, tap);
+        d.w = ck_in(c, 1, CK_F32, d.taps * g.n, ck_below(c, 2) ? g.fill : CK_NOISE, g.place);
+        d.bias = bias ? ck_in(c, 2, CK_F32, g.n, CK_NOISE, g.place) : NULL;
+        float *dst = ck_out_2d(c, 3, CK_F32, d.pixels, g.n, ldd, g.place);
+        CK_BOTH(c, depthwise_f32, &d, dst, ldd, b[0], b[1]);
+    }
+    enum { C = 64, PIXELS = 32, ROW = (PIXELS + 2) * C };
+    ck_plain(c);
+    ck_case(c, "bench");
+    const float *src = ck_in(c, 0, CK_F32, 3 * ROW, CK_NOISE, CK_INSIDE);
+    for (size_t t = 0; t < 9; t++)
+        tap[t] = src + t / 3 * ROW + t % 3 * C;
+    const struct qnt_depthwise_f32 d = {.tap = tap,
+                                        .w = ck_in(c, 1, CK_F32, 9 * C, CK_NOISE, CK_INSIDE),
+                                        .bias = ck_in(c, 2, CK_F32, C, CK_NOISE, CK_INSIDE),
+                                        .taps = 9,
+                                        .step = C,
+                                        .pixels = PIXELS,
+                                        .channels = C};
+    float *dst = ck_out(c, 3, CK_F32, PIXELS * C, CK_INSIDE);
+    CK_BENCH(c, "3x3, 32 pixels, 64 channels", CK_MACS, PIXELS * C * 9,
+             ((qnt_depthwise_f32_fn *)c->fn)(&d, dst, C, 0.0f, INFINITY));
+}
+
+void check_depthwise_grad_f32(struct ck *c);
+void check_depthwise_grad_f32(struct ck *c)
+{
+    const float *tap[MOST_TAPS];
+    CK_GRID(c, CK_F32, g)
+    {
+        struct qnt_depthwise_f32 d = float_run(c, &g, tap);
+        const size_t ldy = g.n + ck_below(c, 2) * ck_below(c, 17);
+        ck_case(c, "taps=%zu step=%zu pixels=%zu ldy=%zu", d.taps, d.step, d.pixels, ldy);
+        float_taps(c, &g, &d, tap);
+        const float *dy = ck_in_2d(c, 1, CK_F32, d.pixels, g.n, ldy, ck_below(c, 2) ? g.fill : CK_NOISE, g.place);
+        float *sums = ck_inout(c, 2, CK_F32, d.taps * g.n, ck_below(c, 2) ? g.fill : CK_NOISE, g.place);
+        CK_BOTH(c, depthwise_grad_f32, &d, dy, ldy, sums);
+    }
+    enum { C = 64, PIXELS = 16, ROW = (PIXELS + 2) * C };
+    ck_plain(c);
+    ck_case(c, "bench");
+    const float *src = ck_in(c, 0, CK_F32, 3 * ROW, CK_NOISE, CK_INSIDE);
+    for (size_t t = 0; t < 9; t++)
+        tap[t] = src + t / 3 * ROW + t % 3 * C;
+    const struct qnt_depthwise_f32 d = {.tap = tap, .taps = 9, .step = C, .pixels = PIXELS, .channels = C};
+    const float *dy = ck_in(c, 1, CK_F32, PIXELS * C, CK_NOISE, CK_INSIDE);
+    float *sums = ck_inout(c, 2, CK_F32, 9 * C, CK_ZERO, CK_INSIDE);
+    CK_BENCH(c, "3x3, 16 pixels, 64 channels", CK_MACS, PIXELS * C * 9,
+             ((qnt_depthwise_grad_f32_fn *)c->fn)(&d, dy, C, sums));
 }

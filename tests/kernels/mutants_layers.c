@@ -42,6 +42,53 @@ static void depthwise_no_sums(const struct qnt_depthwise *d, int8_t *dst, int32_
     qnt_depthwise_s8_ref(d, dst, NULL, ldd, r);
 }
 
+static void depthwise_f32_bias_last(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi)
+{
+    struct qnt_depthwise_f32 bare = *d;
+    bare.bias = NULL;
+    qnt_depthwise_f32_ref(&bare, dst, ldd, -INFINITY, INFINITY);
+    for (size_t i = 0; i < d->pixels * d->channels; i++) {
+        float *y = dst + i / d->channels * ldd + i % d->channels, x = *y + (d->bias ? d->bias[i % d->channels] : 0.0f);
+        *y = x != x ? __builtin_nanf("") : x < lo ? lo : x > hi ? hi : x;
+    }
+}
+
+static float depthwise_f32_sum(const struct qnt_depthwise_f32 *d, size_t p, size_t c, int unfused, int reversed)
+{
+    float x = d->bias ? d->bias[c] : 0.0f;
+    for (size_t i = 0; i < d->taps; i++) {
+        const size_t t = reversed ? d->taps - 1 - i : i;
+        const float a = d->tap[t][p * d->step + c], b = d->w[t * d->channels + c];
+        x = unfused ? x + a * b : fmaf(a, b, x);
+    }
+    return x != x ? __builtin_nanf("") : x;
+}
+
+static void depthwise_f32_unfused(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi)
+{
+    for (size_t p = 0; p < d->pixels; p++)
+        for (size_t c = 0; c < d->channels; c++) {
+            float x = depthwise_f32_sum(d, p, c, 1, 0);
+            dst[p * ldd + c] = x < lo ? lo : x > hi ? hi : x;
+        }
+}
+
+static void depthwise_f32_reversed(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi)
+{
+    for (size_t p = 0; p < d->pixels; p++)
+        for (size_t c = 0; c < d->channels; c++) {
+            float x = depthwise_f32_sum(d, p, c, 0, 1);
+            dst[p * ldd + c] = x < lo ? lo : x > hi ? hi : x;
+        }
+}
+
+static void depthwise_f32_drops_nan(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi)
+{
+    for (size_t p = 0; p < d->pixels; p++)
+        for (size_t c = 0; c < d->channels; c++)
+            dst[p * ldd + c] = fminf(fmaxf(depthwise_f32_sum(d, p, c, 0, 0), lo), hi);
+}
+
 /* ---- two operands ---- */
 static void add_unfused(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p,
                         const struct qnt_requant *r)
@@ -111,6 +158,10 @@ const struct mutant layer_mutants[] = {
     M(add_s8, "product and sum rounded apart", add_unfused),
     M(add_s8, "operands rounded before the sum", add_rounds_each),
     M(mul_s8, "product in 16 bits", mul_16_bits),
+    M(depthwise_f32, "bias added last", depthwise_f32_bias_last),
+    M(depthwise_f32, "two roundings", depthwise_f32_unfused),
+    M(depthwise_f32, "taps from the last", depthwise_f32_reversed),
+    M(depthwise_f32, "NaN dropped", depthwise_f32_drops_nan),
     M(add_f32, "NaN passed through", add_any_nan),
     M(mul_f32, "NaN dropped", mul_drops_nan),
     M(lookup_s8, "indexed from -128", lookup_signed),

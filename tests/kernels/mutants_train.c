@@ -102,6 +102,37 @@ static void sums_any_nan(const float *w, size_t n, float inv_scale, float limit,
     out[0] = out[0] != out[0] ? -out[0] : out[0];
 }
 
+/* The pixels of each sum: `parts` chains side by side; or two roundings. */
+static void taps_grad(const struct qnt_depthwise_f32 *d, const float *dy, size_t ldy, float *out, size_t parts,
+                      bool unfused, bool afresh)
+{
+    for (size_t t = 0; t < d->taps; t++, out += d->channels)
+        for (size_t c = 0; c < d->channels; c++) {
+            float s[2] = {afresh ? 0.0f : out[c], 0.0f};
+            for (size_t p = 0; p < d->pixels; p++) {
+                const float x = d->tap[t][p * d->step + c], g = dy[p * ldy + c];
+                s[p % parts] = unfused ? s[p % parts] + x * g : fmaf(x, g, s[p % parts]);
+            }
+            out[c] = parts > 1 ? s[0] + s[1] : s[0];
+            out[c] = out[c] != out[c] ? __builtin_nanf("") : out[c];
+        }
+}
+
+static void taps_two_chains(const struct qnt_depthwise_f32 *d, const float *dy, size_t ldy, float *out)
+{
+    taps_grad(d, dy, ldy, out, 2, false, false);
+}
+
+static void taps_unfused(const struct qnt_depthwise_f32 *d, const float *dy, size_t ldy, float *out)
+{
+    taps_grad(d, dy, ldy, out, 1, true, false);
+}
+
+static void taps_afresh(const struct qnt_depthwise_f32 *d, const float *dy, size_t ldy, float *out)
+{
+    taps_grad(d, dy, ldy, out, 1, false, true);
+}
+
 #define M(op, what, fn)                                                                                                \
     {                                                                                                                  \
 #op, what, (qnt_any_fn *)fn                                                                                    \
@@ -110,6 +141,9 @@ const struct mutant train_mutants[] = {
     M(maxpool_grad_f32, "gives to every largest tap", grad_to_all),
     M(maxpool_grad_f32, "closed bounds", grad_closed),
     M(maxpool_grad_f32, "pass ignored", grad_no_pass),
+    M(depthwise_grad_f32, "two chains side by side", taps_two_chains),
+    M(depthwise_grad_f32, "two roundings", taps_unfused),
+    M(depthwise_grad_f32, "sums start from zero", taps_afresh),
     M(watch_s32, "open bounds", watch_open),
     M(watch_s32, "differences wrap", watch_by_difference),
     M(watch_s32, "earlier extremes forgotten", watch_forgets),

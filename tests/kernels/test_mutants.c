@@ -170,6 +170,8 @@ MUTANT(avgpool_f32, (const float *src, float *dst, size_t ldd, const struct qnt_
 MUTANT(depthwise_s8,
        (const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd, const struct qnt_requant *r),
        (d, dst, acc, ldd, r), d->w, (d->taps + 3) / 4 * d->channels * 4, dst, 1, d->pixels, d->channels, ldd)
+MUTANT(depthwise_f32, (const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi),
+       (d, dst, ldd, lo, hi), d->w, d->taps * d->channels * 4, dst, 4, d->pixels, d->channels, ldd)
 MUTANT(add_s8,
        (const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p, const struct qnt_requant *r),
        (a, b, dst, n, p, r), a, p->a_step ? n : 1, dst, 1, 1, n, n)
@@ -207,6 +209,9 @@ MUTANT(channel_moments_f32,
 MUTANT(channel_mix_f32,
        (const float *a, const float *b, float *dst, size_t rows, size_t channels, const float *factors),
        (a, b, dst, rows, channels, factors), a, rows *channels * 4, dst, 4, rows, channels, channels)
+MUTANT(depthwise_grad_f32, (const struct qnt_depthwise_f32 *d, const float *dy, size_t ldy, float *sums),
+       (d, dy, ldy, sums), dy, d->pixels && d->channels ? ((d->pixels - 1) * ldy + d->channels) * 4 : 0, sums, 4,
+       d->taps, d->channels, d->channels)
 MUTANT(watch_s32,
        (const int32_t *acc, size_t ld, size_t rows, size_t cols, const int32_t *lo, const int32_t *hi, uint8_t *pass,
         int32_t *min, int32_t *max),
@@ -249,8 +254,9 @@ static const struct op *find(const char *name)
 static bool applies(const struct op *op, enum kind k)
 {
     bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3);
-    bool strided = (strstr(op->name, "pool") && !strstr(op->name, "grad")) || strstr(op->name, "requantize") ||
-                   strstr(op->name, "depthwise") || strstr(op->name, "watch");
+    bool grad = strstr(op->name, "grad"),
+         strided = (strstr(op->name, "pool") || strstr(op->name, "depthwise")) && !grad;
+    strided |= strstr(op->name, "requantize") || strstr(op->name, "watch");
     if (sum && (k == WRITE_PAST || k == WRITE_BEFORE || k == DROP_LANE || k == FLIP_BIT))
         return false;
     if (strstr(op->name, "sums") && (k == DROP_LANE || k == FLIP_BIT)) /* of two results */
