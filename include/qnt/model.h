@@ -80,7 +80,7 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
 /** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
  *  softmax (over the last dimension), batchnorm (x, gamma, beta, mean, variance; likewise), leaky_relu, hard_swish,
  *  sigmoid, tanh, or add, sub, mul (a, b; b may be a constant; shapes are broadcast, aligned at the last dimension).
- *  Training knows no gradient of softmax, mul and the functions. avgpool's mean is that of
+ *  Training knows no gradient of softmax, and with quantized weights no constant as b. avgpool's mean is that of
  *  the window's pixels inside the image; every pool window must hold one. fully_connected wants one dimension: a flatten
  *  before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error naming the node.
  *  *id receives its output tensor, named as the node. */

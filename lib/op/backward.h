@@ -17,9 +17,11 @@ void qnt_conv_backward(const struct qnt_step *s, const struct qnt_grad *g);
 void qnt_maxpool_backward(const struct qnt_step *s, const struct qnt_grad *g);
 void qnt_avgpool_backward(const struct qnt_step *s, const struct qnt_grad *g); /* avgpool, global_avgpool */
 void qnt_clamp_backward(const struct qnt_step *s, const struct qnt_grad *g);   /* relu, clamp as nodes of their own */
-void qnt_pair_backward(const struct qnt_step *s, const struct qnt_grad *g);    /* add, sub */
+void qnt_pair_backward(const struct qnt_step *s, const struct qnt_grad *g);    /* add, sub, mul */
 /* batchnorm: g->state is a struct qnt_batchnorm whose factors are set from the mini-batch's sums (batchnorm.h). */
 void qnt_batchnorm_backward(const struct qnt_step *s, const struct qnt_grad *g);
+/* leaky_relu, hard_swish, sigmoid, tanh */
+void qnt_function_backward(const struct qnt_step *s, const struct qnt_grad *g);
 /* flatten, and quantize and dequantize by the straight-through estimator. */
 void qnt_identity_backward(const struct qnt_step *s, const struct qnt_grad *g);
 #endif

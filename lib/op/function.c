@@ -47,6 +47,12 @@ static void hyperbolic_tangent(const struct qnt_dsp *dsp, float slope, const flo
     dsp->tanh_f32(src, dst, n);
 }
 
+bool qnt_is_function(const struct qnt_node *n)
+{
+    return n->op == &qnt_op_leaky_relu || n->op == &qnt_op_hard_swish || n->op == &qnt_op_sigmoid ||
+           n->op == &qnt_op_tanh;
+}
+
 qnt_status qnt_function_infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     qnt_status status = qnt_infer_same_type(m, n, out);
@@ -97,6 +103,12 @@ qnt_status qnt_function_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t m
     else if (s->op == &qnt_op_tanh)
         s->variant = QNT_VARIANT_OF(ctx->dsp.tanh_f32);
     return QNT_OK;
+}
+
+void qnt_function_values(const struct qnt_step *s, const float *src, float *dst, size_t n)
+{
+    const struct state *st = s->state;
+    st->values(st->dsp, st->slope, src, dst, n);
 }
 
 void qnt_function_run(const struct qnt_step *s, const struct qnt_exec *x)

@@ -1,4 +1,5 @@
 /* hard_swish (x) -> x * clamp(x + 3, 0, 6) / 6. */
+#include "backward.h"
 #include "function.h"
 
 const struct qnt_op_def qnt_op_hard_swish = {.name = "hard_swish",
@@ -6,4 +7,5 @@ const struct qnt_op_def qnt_op_hard_swish = {.name = "hard_swish",
                                              .max_in = 1,
                                              .infer = qnt_function_infer,
                                              .prepare = qnt_function_prepare,
-                                             .run = qnt_function_run};
+                                             .run = qnt_function_run,
+                                             .backward = qnt_function_backward};

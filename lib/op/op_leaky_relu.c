@@ -1,4 +1,5 @@
 /* leaky_relu (x) -> x, or slope * x below 0; the slope is the attribute lo. */
+#include "backward.h"
 #include "function.h"
 
 const struct qnt_op_def qnt_op_leaky_relu = {.name = "leaky_relu",
@@ -6,4 +7,5 @@ const struct qnt_op_def qnt_op_leaky_relu = {.name = "leaky_relu",
                                              .max_in = 1,
                                              .infer = qnt_function_infer,
                                              .prepare = qnt_function_prepare,
-                                             .run = qnt_function_run};
+                                             .run = qnt_function_run,
+                                             .backward = qnt_function_backward};

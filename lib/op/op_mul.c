@@ -1,4 +1,5 @@
 /* mul (a, b) -> a * b, broadcast. */
+#include "backward.h"
 #include "pair.h"
 
 const struct qnt_op_def qnt_op_mul = {
@@ -8,4 +9,5 @@ const struct qnt_op_def qnt_op_mul = {
     .infer = qnt_pair_infer,
     .prepare = qnt_pair_prepare,
     .run = qnt_pair_run,
+    .backward = qnt_pair_backward,
 };

@@ -30,6 +30,11 @@ static qnt_status check_second(const struct qnt_model *m, const struct qnt_node 
     return b->type == QNT_S8 ? qnt_check_quant(n, b) : QNT_OK;
 }
 
+bool qnt_is_pair(const struct qnt_node *n)
+{
+    return n->op == &qnt_op_add || n->op == &qnt_op_sub || n->op == &qnt_op_mul;
+}
+
 qnt_status qnt_pair_infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     const struct qnt_tensor *a = &m->tensor[n->in[0]], *b = &m->tensor[n->in[1]];

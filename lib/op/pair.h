@@ -5,6 +5,7 @@
  * point, the result a preset one. */
 #include "op.h"
 
+bool qnt_is_pair(const struct qnt_node *n);
 qnt_status qnt_pair_infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 qnt_status qnt_pair_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);
 void qnt_pair_run(const struct qnt_step *s, const struct qnt_exec *x);

@@ -1,6 +1,8 @@
 /* Ranges, scales and codes into a quantized model, and what the sums of a forward pass say about ranges and gradients.
  */
 #include <math.h>
+#include "lib/op/function.h"
+#include "lib/op/pair.h"
 #include "lib/train/quantizer.h"
 
 qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch)
@@ -12,7 +14,7 @@ qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch)
     const struct qnt_model *m = q->plan->model;
     if (!(q->plan_id = qnt_alloc_array(q->ctx, q->model->n_tensors, sizeof *q->plan_id, "tensor ids")) ||
         !(q->layer_of_step = qnt_alloc_array(q->ctx, q->plan->n_steps, sizeof *q->layer_of_step, "layers of steps")) ||
-        !(q->pair_group = qnt_alloc_array(q->ctx, q->plan->n_steps, sizeof *q->pair_group, "groups of steps")))
+        !(q->made_group = qnt_alloc_array(q->ctx, q->plan->n_steps, sizeof *q->made_group, "groups of steps")))
         return QNT_ERR_NOMEM;
     for (size_t i = 0; i < q->model->n_tensors; i++)
         q->plan_id[i] = qnt_model_find(m, q->model->tensor[i].name);
@@ -22,10 +24,10 @@ qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch)
                             q->model->tensor[q->layer[l].w].name);
     for (size_t i = 0; i < q->plan->n_steps; i++) {
         const struct qnt_node *n = q->plan->step[i].node;
-        q->layer_of_step[i] = q->pair_group[i] = -1;
-        for (size_t k = 0; k < q->model->n_tensors && (n->op == &qnt_op_add || n->op == &qnt_op_sub); k++)
+        q->layer_of_step[i] = q->made_group[i] = -1;
+        for (size_t k = 0; k < q->model->n_tensors && (qnt_is_pair(n) || qnt_is_function(n)); k++)
             if (q->plan_id[k] == n->out)
-                q->pair_group[i] = q->group_of[k];
+                q->made_group[i] = q->group_of[k];
         for (size_t l = 0; l < q->n_layers; l++)
             if (n->n_in > 1 && n->in[1] == q->plan_id[q->layer[l].w])
                 q->layer_of_step[i] = (int)l;
@@ -96,16 +98,54 @@ static void widen(struct qnt_range *range, float least, float most, const struct
     range->hi = fmaxf(range->hi, fmaxf(fminf(most, g->clamp_hi), 0.0f));
 }
 
-void qnt_quantizer_widen_pair(struct qnt_range *range, const float *a, const float *b, size_t n, float factor,
-                              const struct qnt_group *g)
+struct extremes {
+    float least, most;
+};
+
+static void note(struct extremes *e, float v)
 {
-    float least = 0.0f, most = 0.0f;
-    for (size_t i = 0; i < n; i++) {
-        float v = a[i] + factor * b[i];
-        least = v < least ? v : least;
-        most = v > most ? v : most;
+    e->least = v < e->least ? v : e->least;
+    e->most = v > e->most ? v : e->most;
+}
+
+static void pair_extremes(const struct qnt_step *s, const float *a, const float *b, size_t batch, struct extremes *e)
+{
+    const struct qnt_pair_shape p = qnt_pair_shape(s, batch);
+    const size_t n = p.dim[p.rank - 1], step_a = p.step[0][p.rank - 1], step_b = p.step[1][p.rank - 1];
+    const bool product = s->op == &qnt_op_mul;
+    const float factor = s->op == &qnt_op_sub ? -1.0f : 1.0f;
+    for (size_t row = 0; row * n < batch * qnt_tensor_count(s->out); row++) {
+        const float *u = a + qnt_pair_at(&p, 0, row), *v = b + qnt_pair_at(&p, 1, row);
+        for (size_t i = 0; i < n && product; i++)
+            note(e, u[i * step_a] * v[i * step_b]);
+        for (size_t i = 0; i < n && !product; i++)
+            note(e, u[i * step_a] + factor * v[i * step_b]);
     }
-    widen(range, least, most, g);
+}
+
+static void function_extremes(const struct qnt_step *s, const float *x, size_t n, struct extremes *e)
+{
+    enum { BLOCK = 256 };
+    float y[BLOCK];
+    for (size_t at = 0, count; at < n; at += count) {
+        count = n - at < BLOCK ? n - at : BLOCK;
+        qnt_function_values(s, x + at, y, count);
+        for (size_t i = 0; i < count; i++)
+            note(e, y[i]);
+    }
+}
+
+void qnt_quantizer_widen_made(const struct qnt_quantizer *q, size_t step, const float *const *value, size_t batch,
+                              struct qnt_range *range)
+{
+    const struct qnt_step *s = &q->plan->step[step];
+    const float *x = value[s->node->in[0]];
+    struct extremes e = {0.0f, 0.0f};
+    if (qnt_is_pair(s->node))
+        pair_extremes(s, x, value[s->node->in[1]], batch, &e);
+    else
+        function_extremes(s, x, batch * qnt_tensor_count(s->out), &e);
+    widen(range, e.least, e.most, &q->group[q->made_group[step]]);
 }
 
 void qnt_quantizer_widen(struct qnt_range *range, const struct qnt_qlayer *l, const struct qnt_group *g,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/op/bounds.h"
+#include "lib/op/function.h"
+#include "lib/op/pair.h"
 #include "lib/train/quantizer.h"
 
 struct build {
@@ -164,13 +166,13 @@ static qnt_status add_layer(struct build *b, const struct qnt_node *n, float *on
 static qnt_status add_pair(struct build *b, const struct qnt_node *n, float *one)
 {
     struct qnt_quantizer *q = b->q;
-    const struct qnt_tensor *x = &b->f->tensor[n->in[0]], *y = &b->f->tensor[n->in[1]];
+    const struct qnt_tensor *y = &b->f->tensor[n->in[1]];
     struct qnt_tensor out = activation(one);
     int in[2] = {b->twin[n->in[0]], b->twin[n->in[1]]}, id;
-    if (y->constant || qnt_tensor_count(x) != qnt_tensor_count(y))
+    if (y->constant)
         return qnt_fail(QNT_ERR_UNSUPPORTED,
-                        "quantized training: node '%s': '%s' is %s, supported are two activations of one shape",
-                        n->name, y->name, y->constant ? "a constant" : "of another shape");
+                        "quantized training: node '%s': '%s' is a constant, supported are two activations", n->name,
+                        y->name);
     qnt_status status =
         qnt_model_append_node(q->model, n->op, n->name, &n->attr, in, 2, b->f->tensor[n->out].name, &out, &id);
     if (status)
@@ -187,9 +189,9 @@ static qnt_status add_node(struct build *b, const struct qnt_node *n, float *one
     int in = b->twin[n->in[0]], id;
     if (has_weights(n))
         return add_layer(b, n, one);
-    if (n->op == &qnt_op_add || n->op == &qnt_op_sub)
+    if (qnt_is_pair(n))
         return add_pair(b, n, one);
-    if (!passes_codes(n))
+    if (!passes_codes(n) && !qnt_is_function(n))
         return qnt_fail(QNT_ERR_UNSUPPORTED, "quantized training: node '%s' is a %s, which has no quantized training",
                         n->name, n->op->name);
     qnt_status status =
@@ -197,7 +199,7 @@ static qnt_status add_node(struct build *b, const struct qnt_node *n, float *one
     if (status)
         return status;
     b->twin[n->out] = id;
-    q->group_of[id] = q->group_of[in];
+    q->group_of[id] = qnt_is_function(n) ? new_group(q, n->out) : q->group_of[in];
     return QNT_OK;
 }
 
@@ -282,7 +284,7 @@ void qnt_quantizer_free(struct qnt_quantizer *q)
     qnt_release(ctx, q->plan_id);
     qnt_release(ctx, q->group_of);
     qnt_release(ctx, q->layer_of_step);
-    qnt_release(ctx, q->pair_group);
+    qnt_release(ctx, q->made_group);
     qnt_release(ctx, q->group);
     qnt_release(ctx, q->layer);
     qnt_release(ctx, q);

@@ -2,8 +2,8 @@
 #define TRAIN_QUANTIZER_H
 /* The quantized twin of a float model: quantize -> the same nodes on s8 -> dequantize. Tensors that must share scale
  * and zero point form a group with one range: what passes codes on (pool, flatten, relu) is in the group of its input;
- * a layer with weights, an add or a sub followed by relu or clamp is in the group of the clamped output, so that the
- * clamp fuses into the requantization. */
+ * a layer with weights, an add, sub or mul followed by relu or clamp is in the group of the clamped output, so that the
+ * clamp fuses into the requantization; a function's output is a group of its own. */
 #include "lib/graph/plan.h"
 #include "lib/train/fake.h"
 
@@ -36,7 +36,7 @@ struct qnt_quantizer {
     int *plan_id;       /* by tensor id of model: its id in the plan's model, -1: fused away */
     int *group_of;      /* by tensor id of model: -1 for constants and float tensors */
     int *layer_of_step; /* by step of the plan: -1 for none */
-    int *pair_group;    /* by step of the plan: the group whose range an add or sub makes, -1 for none */
+    int *made_group;    /* by step of the plan: the group whose range a step without weights makes, -1 for none */
     struct qnt_group *group;
     size_t n_groups;
     struct qnt_qlayer *layer;
@@ -58,9 +58,10 @@ void qnt_quantizer_put_channel(const struct qnt_quantizer *q, size_t layer, size
 /* Sums [rows][channels] of a layer: extremes by channel (NULL: not wanted) and pass[rows][channels]. */
 void qnt_quantizer_watch(const struct qnt_quantizer *q, size_t layer, const int32_t *acc, size_t rows,
                          const struct qnt_channel_extremes *e, uint8_t *pass);
-/* Widens a range by n values a + factor * b, clamped as the group says; 0 stays inside. */
-void qnt_quantizer_widen_pair(struct qnt_range *range, const float *a, const float *b, size_t n, float factor,
-                              const struct qnt_group *g);
+/* Widens the range of made_group[step] by the real results of `batch` images, clamped as the group says; 0 stays
+ * inside. value: by tensor id of the plan, what the codes mean. */
+void qnt_quantizer_widen_made(const struct qnt_quantizer *q, size_t step, const float *const *value, size_t batch,
+                              struct qnt_range *range);
 /* Widens a range by the real values that the extremes mean, clamped as the group says; 0 stays inside. */
 void qnt_quantizer_widen(struct qnt_range *range, const struct qnt_qlayer *l, const struct qnt_group *g,
                          const struct qnt_channel_extremes *e);

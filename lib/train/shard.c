@@ -48,12 +48,8 @@ void qnt_train_forward_steps(const struct qnt_train *t, struct qnt_worker *w, si
             t->ctx->dsp.dequantize_s8_f32((const int8_t *)w->arena + s->out_offset, (float *)w->value[s->node->out],
                                           batch * qnt_tensor_count(s->out), &q);
         }
-        if (ranges && t->quantizer->pair_group[i] >= 0) {
-            const int group = t->quantizer->pair_group[i];
-            qnt_quantizer_widen_pair(&ranges[group], w->value[s->node->in[0]], w->value[s->node->in[1]],
-                                     batch * qnt_tensor_count(s->out), s->op == &qnt_op_sub ? -1.0f : 1.0f,
-                                     &t->quantizer->group[group]);
-        }
+        if (ranges && t->quantizer->made_group[i] >= 0)
+            qnt_quantizer_widen_made(t->quantizer, i, w->value, batch, &ranges[t->quantizer->made_group[i]]);
     }
 }
 

@@ -37,7 +37,21 @@ static const struct layer pool_net[] = {
     {.op = "fully_connected", .out = 10, .in = 16},
     {.op = NULL},
 };
-static const struct layer *const nets[] = {plain_net, odd_net, pool_net, residual_net};
+/* Operands that are constants: one for each channel, and for each output. */
+static const struct layer scaled_net[] = {
+    {.op = "conv2d", .out = 5, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {3, 3})},
+    {.op = "mul", .out = 5},
+    {.op = "relu"},
+    {.op = "sub", .out = 5},
+    {.op = "maxpool", .attr = ATTR(.kernel = {2, 2}, .stride = {2, 2})},
+    {.op = "flatten"},
+    {.op = "fully_connected", .out = 10, .in = 5 * 5 * 5},
+    {.op = "tanh"},
+    {.op = "mul", .out = 10},
+    {.op = "add", .out = 10},
+    {.op = NULL},
+};
+static const struct layer *const nets[] = {plain_net, odd_net, pool_net, residual_net, gated_net, scaled_net};
 
 /* Mean cross-entropy of the whole set. */
 static double loss_of(qnt_model *m, const qnt_dataset *data)
@@ -89,36 +103,79 @@ static void check_param(qnt_ctx *ctx, const struct layer *net, const qnt_dataset
     }
 }
 
-START_TEST(gradients_match_finite_differences)
+/* The float weights after one step at learning rate 1. */
+static qnt_model *step(const qnt_model *before, const qnt_dataset *data, uint32_t bits)
 {
-    const struct layer *net = nets[_i];
     qnt_train_config c = QNT_TRAIN_CONFIG_INIT;
-    qnt_ctx *ctx;
-    qnt_dataset *data;
     qnt_train *t;
+    qnt_model *after;
     int done;
     c.batch = IMAGES;
     c.epochs = 1;
     c.lr = 1.0f;
     c.threads = 2;
-    OK(qnt_ctx_create(NULL, &ctx));
-    OK(qnt_dataset_builtin(ctx, QNT_TRAIN, IMAGES, &data));
-    qnt_model *before = net_make(ctx, net, 1, SIZE_MAX, 0, 0.0f), *after;
+    c.weight_bits = bits;
     OK(qnt_train_create(before, NULL, data, &c, &t));
     OK(qnt_train_step(t, NULL, &done));
     ck_assert_int_eq(done, 1);
     OK(qnt_train_float_model(t, &after));
-    for (size_t i = 0, p = 0; net[i].op; i++)
-        for (int k = 0; net[i].out && k < 2; k++, p++) {
-            char name[32];
-            size_t n;
-            snprintf(name, sizeof name, "%c%zu", "wb"[k], i);
-            const float *b = constant(before, name, &n), *a = constant(after, name, &n);
-            check_param(ctx, net, data, p, b, a, n);
-        }
     qnt_train_free(t);
+    return after;
+}
+
+/* Name and place of each parameter in turn. */
+#define EACH_PARAM(net, i, k, p, name)                                                                                 \
+    for (size_t i = 0, p = 0; (net)[i].op; i++)                                                                        \
+        for (int k = 0; k < net_params(&(net)[i]) && snprintf(name, sizeof(name), "%c%zu", "wb"[k], i); k++, p++)
+
+START_TEST(gradients_match_finite_differences)
+{
+    const struct layer *net = nets[_i];
+    qnt_ctx *ctx;
+    qnt_dataset *data;
+    char name[32];
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(qnt_dataset_builtin(ctx, QNT_TRAIN, IMAGES, &data));
+    qnt_model *before = net_make(ctx, net, 1, SIZE_MAX, 0, 0.0f), *after = step(before, data, 0);
+    EACH_PARAM(net, i, k, p, name)
+    {
+        size_t n;
+        const float *b = constant(before, name, &n), *a = constant(after, name, &n);
+        check_param(ctx, net, data, p, b, a, n);
+    }
     qnt_model_free(before);
     qnt_model_free(after);
+    qnt_dataset_free(data);
+    qnt_ctx_free(ctx);
+}
+END_TEST
+
+/* Straight-through gradients of 8-bit training: those of float training, but for what rounding does. */
+START_TEST(quantized_gradients_are_near_the_float_ones)
+{
+    static const struct layer *const quantized[] = {plain_net, residual_net, gated_net};
+    const struct layer *net = quantized[_i];
+    qnt_ctx *ctx;
+    qnt_dataset *data;
+    char name[32];
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(qnt_dataset_builtin(ctx, QNT_TRAIN, IMAGES, &data));
+    qnt_model *before = net_make(ctx, net, 1, SIZE_MAX, 0, 0.0f);
+    qnt_model *exact = step(before, data, 0), *rounded = step(before, data, 8);
+    EACH_PARAM(net, i, k, p, name)
+    {
+        size_t n;
+        const float *b = constant(before, name, &n), *x = constant(exact, name, &n), *r = constant(rounded, name, &n);
+        double error = 0.0, all = 0.0;
+        for (size_t e = 0; e < n; e++) {
+            error += pow((double)x[e] - (double)r[e], 2.0);
+            all += pow((double)b[e] - (double)x[e], 2.0);
+        }
+        ck_assert_msg(error <= 0.04 * all, "%s: the gradient is off by %g of its length", name, sqrt(error / all));
+    }
+    qnt_model_free(before);
+    qnt_model_free(exact);
+    qnt_model_free(rounded);
     qnt_dataset_free(data);
     qnt_ctx_free(ctx);
 }
@@ -128,7 +185,8 @@ int main(void)
 {
     Suite *suite = suite_create("backward");
     TCase *tc = tcase_create("backward");
-    tcase_add_loop_test(tc, gradients_match_finite_differences, 0, 4);
+    tcase_add_loop_test(tc, gradients_match_finite_differences, 0, sizeof nets / sizeof *nets);
+    tcase_add_loop_test(tc, quantized_gradients_are_near_the_float_ones, 0, 3);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -14,14 +14,15 @@
 
 #define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
 
-enum { MAX_LAYERS = 16, IMAGE = 32 * 32 * 3 };
+enum { MAX_LAYERS = 20, IMAGE = 32 * 32 * 3 };
 
-/* One layer: op; output channels (conv2d, fully_connected), channels (batchnorm); attributes. Ends with op NULL. */
+/* One layer: op; output channels (conv2d, fully_connected), channels (batchnorm; add, sub, mul: of a constant operand);
+ * attributes. Ends with op NULL. */
 struct layer {
     const char *op;
     size_t out, in; /* in: input channels of a group, or features */
     qnt_node_attr attr;
-    size_t with; /* add, sub: the layer before whose output is the second operand, counted from 1 */
+    size_t with; /* add, sub, mul: the layer before whose output is the second operand, counted from 1 */
 };
 #define ATTR(...)                                                                                                      \
     {                                                                                                                  \
@@ -41,6 +42,12 @@ static inline void net_batchnorm(qnt_model *m, struct qnt_rng *r, size_t i, size
         snprintf(name, sizeof name, "%c%zu", "gbmv"[k], i);
         OK(qnt_model_add_const(m, name, 1, &channels, data, &in[k]));
     }
+}
+
+/* How many constants of a layer take part in the count of parameters. */
+static inline int net_params(const struct layer *l)
+{
+    return !l->out ? 0 : l->in || !strcmp(l->op, "batchnorm") ? 2 : 1;
 }
 
 /* Weights are uniform in +-sqrt(3 / fan-in) from the seed; parameter `param` (in order w1, b1, w2, ...) gets `add` on
@@ -65,8 +72,8 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
         if (l->out && !norm) {
             const size_t wdim[4] = {l->out, conv ? l->attr.kernel[0] : l->in, l->attr.kernel[1], l->in},
                          bdim[1] = {l->out};
-            size_t fan = l->in * (conv ? l->attr.kernel[0] * l->attr.kernel[1] : 1);
-            for (int k = 0; k < 2; k++, p++) {
+            size_t fan = l->in ? l->in * (conv ? l->attr.kernel[0] * l->attr.kernel[1] : 1) : 1;
+            for (int k = 0; k < net_params(l); k++, p++) {
                 size_t n = k ? l->out : l->out * fan;
                 ck_assert_uint_le(n, sizeof data / sizeof *data);
                 for (size_t e = 0; e < n; e++)
@@ -74,7 +81,7 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
                 if (p == param)
                     data[element] += add;
                 snprintf(name, sizeof name, "%c%zu", "wb"[k], i);
-                OK(qnt_model_add_const(m, name, k ? 1 : conv ? 4 : 2, k ? bdim : wdim, data, &in[k + 1]));
+                OK(qnt_model_add_const(m, name, k || !l->in ? 1 : conv ? 4 : 2, k ? bdim : wdim, data, &in[k + 1]));
             }
         }
         snprintf(name, sizeof name, "%s%zu", l->op, i);
@@ -82,9 +89,8 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
             in[1] = out[l->with - 1];
         OK(qnt_model_add_node(m, l->op, name, l->attr.size ? &l->attr : NULL, in,
                               norm      ? 5
-                              : l->out  ? 3
                               : l->with ? 2
-                                        : 1,
+                                        : 1 + (size_t)net_params(l),
                               &id));
         out[i] = id;
     }
@@ -155,6 +161,31 @@ static const struct layer foldable_net[] = {
     {.op = "flatten"},
     {.op = "fully_connected", .out = 10, .in = 8},
     {.op = "batchnorm", .out = 10, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = NULL},
+};
+
+/* Depthwise layers of 5 x 5 with a stride, dilated and without padding; a gate of one value a channel; every function.
+ */
+static const struct layer gated_net[] = {
+    {.op = "conv2d", .out = 8, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1})},
+    {.op = "hard_swish"},
+    {.op = "conv2d",
+     .out = 8,
+     .in = 1,
+     .attr = ATTR(.kernel = {5, 5}, .stride = {2, 2}, .pad = {2, 2, 2, 2}, .groups = 8)},
+    {.op = "leaky_relu", .attr = ATTR(.lo = 0.125f)},
+    {.op = "global_avgpool"},
+    {.op = "conv2d", .out = 8, .in = 8, .attr = ATTR(.kernel = {1, 1})},
+    {.op = "sigmoid"},
+    {.op = "mul", .with = 4},
+    {.op = "conv2d", .out = 8, .in = 1, .attr = ATTR(.kernel = {3, 3}, .dilation = {2, 1}, .groups = 8)},
+    {.op = "tanh"},
+    {.op = "conv2d", .out = 8, .in = 8, .attr = ATTR(.kernel = {1, 1})},
+    {.op = "sub", .with = 5},
+    {.op = "mul", .with = 12},
+    {.op = "avgpool", .attr = ATTR(.kernel = {2, 2}, .stride = {2, 2})},
+    {.op = "flatten"},
+    {.op = "fully_connected", .out = 10, .in = 2 * 3 * 8},
     {.op = NULL},
 };
 
