@@ -34,7 +34,9 @@ typedef struct qnt_session_config {
 } qnt_session_config;
 
 /** Prepares the model: fuses, plans memory, packs weights, binds kernels, starts the workers. config may be NULL. A pinning
- *  failure is a warning on the context's log. The session keeps a reference to the model. Thread-safe. */
+ *  failure is a warning on the context's log. The session keeps a reference to the model. Memory of tensors and scratch is
+ *  written by the worker that uses it, so on NUMA machines it lies near it (worker 0 is the caller; with parallel_for the
+ *  caller writes all); weights are shared. Thread-safe. */
 QNT_API qnt_status qnt_session_create(qnt_model *model, const qnt_session_config *config, qnt_session **out);
 /** Stops the workers. NULL is allowed. */
 QNT_API void qnt_session_free(qnt_session *session);

@@ -1,22 +1,44 @@
 /* Memory from the context's allocator: zeroed, 64-byte aligned, overflow checked. */
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "lib/core/core.h"
 
 enum { ALIGNMENT = 64 };
 
-void *qnt_alloc(const qnt_ctx *ctx, size_t bytes, const char *what)
+/* *size: what was asked for, rounded up to the alignment. */
+static void *take(const qnt_ctx *ctx, size_t bytes, size_t alignment, const char *what, size_t *size)
 {
     void *ptr = NULL;
-    size_t size = bytes ? bytes : 1;
-    if (size <= SIZE_MAX - ALIGNMENT) {
-        size = qnt_round_up(size, ALIGNMENT);
-        ptr = ctx->config.alloc(ctx->config.user, size, ALIGNMENT);
+    *size = bytes ? bytes : 1;
+    if (*size <= SIZE_MAX - alignment) {
+        *size = qnt_round_up(*size, alignment);
+        ptr = ctx->config.alloc(ctx->config.user, *size, alignment);
     }
-    if (!ptr) {
+    if (!ptr)
         qnt_fail(QNT_ERR_NOMEM, "out of memory: %zu bytes for %s", bytes, what);
-        return NULL;
-    }
-    return memset(ptr, 0, size);
+    return ptr;
+}
+
+void *qnt_alloc(const qnt_ctx *ctx, size_t bytes, const char *what)
+{
+    size_t size;
+    void *ptr = take(ctx, bytes, ALIGNMENT, what, &size);
+    return ptr ? memset(ptr, 0, size) : NULL;
+}
+
+size_t qnt_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *qnt_alloc_untouched(const qnt_ctx *ctx, size_t bytes, const char *what)
+{
+    size_t size;
+    void *ptr = take(ctx, bytes, qnt_page_size(), what, &size);
+    if (ptr && ctx->own_memory)
+        madvise(ptr, size, MADV_DONTNEED); /* refused for locked pages: then they stay where they are */
+    return ptr;
 }
 
 void *qnt_alloc_array(const qnt_ctx *ctx, size_t count, size_t size, const char *what)

@@ -11,6 +11,7 @@ struct qnt_ctx {
     qnt_config config; /* allocator and log filled in: never NULL callbacks */
     qnt_isa_set found, usable;
     struct qnt_dsp dsp; /* const after create */
+    bool own_memory;    /* the allocator is the library's */
 };
 
 /* Sets the thread's error text and returns `status`. Cold paths only; never allocates. */
@@ -29,6 +30,10 @@ qnt_status qnt_config_copy(void *dst, size_t known, const void *src, const char 
 void *qnt_alloc(const qnt_ctx *ctx, size_t bytes, const char *what);
 /* count * size with overflow check. */
 void *qnt_alloc_array(const qnt_ctx *ctx, size_t count, size_t size, const char *what);
+/* Page-aligned and not zeroed, for memory that its users shall be the first to write: a page lies on the NUMA node of the
+ * thread that did. Pages that the library's own allocator had in use before are fresh ones again. */
+void *qnt_alloc_untouched(const qnt_ctx *ctx, size_t bytes, const char *what);
+size_t qnt_page_size(void);
 /* Grows an array to hold `need` elements (doubling); *capacity in elements. New elements are zero. On failure nothing changed. */
 qnt_status qnt_grow(const qnt_ctx *ctx, void **array, size_t *capacity, size_t need, size_t size, const char *what);
 char *qnt_strdup(const qnt_ctx *ctx, const char *text);

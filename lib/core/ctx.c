@@ -76,6 +76,7 @@ qnt_status qnt_ctx_create(const qnt_config *config, qnt_ctx **out)
     memset(&draft, 0, sizeof draft);
     if ((status = copy_config(config, &draft.config)))
         return status;
+    draft.own_memory = draft.config.alloc == own_alloc;
     qnt_cpu_read(&words);
     draft.found = qnt_cpu_found(&words);
     draft.usable = draft.found & qnt_isa_built();

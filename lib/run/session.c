@@ -58,6 +58,46 @@ static size_t image_bytes(const struct qnt_plan *p, int id)
     return qnt_tensor_count(t) * qnt_dtype_size(t->type);
 }
 
+/* Member `part` of the team writes its scratch and its share of every tensor, in the order of a run: where tensors share
+ * memory, the first one decides which member has a page. */
+static void touch_share(void *arg, uint32_t part, uint32_t parts)
+{
+    const qnt_session *s = arg;
+    const struct qnt_plan *p = s->plan;
+    memset(s->scratch + part * s->scratch_stride, 0, s->scratch_stride);
+    for (size_t i = 0; i <= p->n_steps; i++) {
+        size_t begin, end;
+        if (i > 0 && !p->step[i - 1].op->run)
+            continue;
+        int id = i ? p->step[i - 1].node->out : p->input;
+        qnt_share(p->max_batch * image_bytes(p, id), part, parts, &begin, &end);
+        memset(s->arena + p->offset[id] + begin, 0, end - begin);
+        qnt_team_barrier(s->team);
+    }
+}
+
+/* The packed weights are the plan's: one copy, written by the caller. */
+static qnt_status make_memory(qnt_session *s)
+{
+    /* No page is shared between members of a team, no line nor its neighbour with threads of the application. */
+    s->scratch_stride = qnt_round_up(s->plan->scratch_bytes, s->team ? qnt_page_size() : 128);
+    if (!s->team) {
+        s->arena = qnt_alloc(s->ctx, s->plan->arena_bytes, "a session's tensors");
+        if (s->arena)
+            s->scratch = qnt_alloc_array(s->ctx, s->threads, s->scratch_stride, "a session's scratch");
+        return s->scratch ? QNT_OK : QNT_ERR_NOMEM;
+    }
+    size_t bytes;
+    if (qnt_mul_overflows(s->threads, s->scratch_stride, &bytes))
+        return qnt_fail(QNT_ERR_NOMEM, "out of memory: scratch of %zu bytes for %u threads", s->scratch_stride,
+                        s->threads);
+    if (!(s->arena = qnt_alloc_untouched(s->ctx, s->plan->arena_bytes, "a session's tensors")) ||
+        !(s->scratch = qnt_alloc_untouched(s->ctx, bytes, "a session's scratch")))
+        return QNT_ERR_NOMEM;
+    qnt_team_run(s->team, touch_share, s);
+    return QNT_OK;
+}
+
 static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_config *c)
 {
     struct qnt_plan_options o = {
@@ -71,13 +111,11 @@ static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_con
     s->threads = c->threads;
     s->in_bytes = image_bytes(s->plan, s->plan->input);
     s->out_bytes = image_bytes(s->plan, s->plan->output);
-    s->scratch_stride = qnt_round_up(s->plan->scratch_bytes, 128); /* no line is shared, nor its neighbour */
     if (!s->parallel_for && s->threads > 1 &&
         (status = qnt_team_create(s->ctx, s->threads, c->cpus, c->n_cpus, &s->team)))
         return status;
-    if (!(s->arena = qnt_alloc(s->ctx, s->plan->arena_bytes, "a session's tensors")) ||
-        !(s->scratch = qnt_alloc_array(s->ctx, s->threads, s->scratch_stride, "a session's scratch")))
-        return QNT_ERR_NOMEM;
+    if ((status = make_memory(s)))
+        return status;
     if (s->parallel_for && !(s->stamp = qnt_alloc_array(s->ctx, s->threads, sizeof *s->stamp, "a session's parts")))
         return QNT_ERR_NOMEM;
     return QNT_OK;

@@ -15,7 +15,7 @@
 #include "lib/run/topo.h"
 #include "simd/pause.h"
 
-enum { LINE = 64, SPINS = 2000, MAX_THREADS = QNT_MAX_CORES };
+enum { LINE = 64, SPINS = 2000, MAX_THREADS = QNT_MAX_CORES, STACK_TOUCHED = 32 << 10 };
 
 struct worker {
     struct qnt_team *team;
@@ -46,10 +46,19 @@ static void wake(_Atomic uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+/* Kernels keep tiles on the stack: its pages are there before the first run. */
+static void __attribute__((noinline)) touch_stack(void)
+{
+    volatile char stack[STACK_TOUCHED];
+    for (size_t i = 0; i < sizeof stack; i += 1024)
+        stack[i] = 0;
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct qnt_team *t = w->team;
+    touch_stack();
     for (uint32_t seen = 0;;) {
         uint32_t now;
         while ((now = atomic_load_explicit(&t->round, memory_order_acquire)) == seen) /* pairs with start_round */
@@ -74,9 +83,13 @@ static void start_round(struct qnt_team *t, qnt_team_fn *fn, void *arg)
 
 static qnt_status start_workers(struct qnt_team *t, const uint32_t *cpus, uint32_t n_cpus)
 {
+    /* A worker's own faults: were they blocked, the kernel would end the process past every handler and sanitizer. */
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
     sigset_t all, old;
     int error = 0;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* workers inherit the mask: signals go to the application's threads */
     for (uint32_t i = 1; i < t->threads && !error; i++) {
         struct worker *w = &t->workers[i];

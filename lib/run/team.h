@@ -9,7 +9,7 @@ typedef void qnt_team_fn(void *arg, uint32_t part, uint32_t parts);
 /* QNT_ERR_ARG for a number of threads that no team has. */
 qnt_status qnt_team_check_threads(uint32_t threads);
 /* threads >= 1 counts the caller, which is part 0. Workers take cpus[1..]; cpus NULL: usable cores from topo.h. A pinning
- * failure is a warning. The workers block every signal. */
+ * failure is a warning. The workers block every signal but those of their own faults. */
 qnt_status qnt_team_create(qnt_ctx *ctx, uint32_t threads, const uint32_t *cpus, uint32_t n_cpus, struct qnt_team **out);
 void qnt_team_free(struct qnt_team *t);
 uint32_t qnt_team_size(const struct qnt_team *t);
