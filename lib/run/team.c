@@ -34,6 +34,7 @@ struct qnt_team {
     _Alignas(LINE) _Atomic uint32_t pending;
     _Alignas(LINE) _Atomic uint32_t arrived;
     _Alignas(LINE) _Atomic uint32_t phase;
+    _Alignas(LINE) _Atomic uint32_t asleep; /* threads that may sleep on phase: no system call when there are none */
 };
 
 static void sleep_while(_Atomic uint32_t *word, uint32_t value)
@@ -198,20 +199,27 @@ void qnt_team_run(struct qnt_team *t, qnt_team_fn *fn, void *arg)
     }
 }
 
+/* Who waits says so in `asleep` before a last look at `phase`, who ends the phase looks at `asleep` after changing it, all
+ * in one order (seq_cst): either the sleeper sees the new phase or it is woken. */
 void qnt_team_barrier(struct qnt_team *t)
 {
     uint32_t phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&t->arrived, 1, memory_order_acq_rel) + 1 == t->threads) {
         atomic_store_explicit(&t->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&t->phase, phase + 1, memory_order_release); /* pairs with the load below */
+        atomic_store_explicit(&t->phase, phase + 1, memory_order_seq_cst); /* pairs with the loads below */
+        if (atomic_load_explicit(&t->asleep, memory_order_seq_cst) > 0)
+            wake(&t->phase, INT_MAX);
         return;
     }
-    for (int spins = 0; atomic_load_explicit(&t->phase, memory_order_acquire) == phase; spins++) {
-        if (spins < SPINS)
-            qnt_pause();
-        else
-            sched_yield();
+    for (int spins = 0; spins < SPINS; spins++) {
+        if (atomic_load_explicit(&t->phase, memory_order_acquire) != phase)
+            return;
+        qnt_pause();
     }
+    atomic_fetch_add_explicit(&t->asleep, 1, memory_order_seq_cst);
+    while (atomic_load_explicit(&t->phase, memory_order_seq_cst) == phase)
+        sleep_while(&t->phase, phase);
+    atomic_fetch_sub_explicit(&t->asleep, 1, memory_order_relaxed);
 }
 
 struct dynamic {

@@ -22,7 +22,7 @@ static inline float oracle_real(const struct qnt_tensor *t, size_t c)
 
 static inline int8_t oracle_requant(int64_t acc, float factor, const struct qnt_tensor *y)
 {
-    ck_assert(acc < INT64_C(1) << 31 && acc > -(INT64_C(1) << 31));
+    EACH_MUST(acc < INT64_C(1) << 31 && acc > -(INT64_C(1) << 31), "accumulator %lld", (long long)acc);
     double v = rint((double)((float)acc * factor)) + y->zero;
     return (int8_t)(v < -128 ? -128 : v > 127 ? 127 : v);
 }

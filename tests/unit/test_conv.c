@@ -256,8 +256,8 @@ START_TEST(s8_equals_plain_loops)
         FOR(i, f.g->groups)
         s8_group(&f, t, i, v % 2);
         FOR(p, IMAGES * f.s.out)
-        ck_assert_msg(f.got[p] == f.want[p], "%s geometry %d %s at %zu: expected %d, found %d", t->name, _i,
-                      v % 2 ? "by taps" : "by lines", p, f.want[p], f.got[p]);
+        EACH_MUST(f.got[p] == f.want[p], "%s geometry %d %s at %zu: expected %d, found %d", t->name, _i,
+                  v % 2 ? "by taps" : "by lines", p, f.want[p], f.got[p]);
     }
     void *all[] = {f.x, f.w, f.zero, f.bias, f.got, f.want};
     FOR(i, 6)

@@ -207,7 +207,7 @@ START_TEST(article_cnn_is_what_it_says)
     double sum = 0.0, squares = 0.0;
     size_t count = qnt_tensor_count(fc1);
     for (size_t i = 0; i < count; i++) {
-        ck_assert(fabsf(v[i]) <= bound);
+        EACH_MUST(fabsf(v[i]) <= bound, "weight %zu is %g", i, (double)v[i]);
         sum += (double)v[i];
         squares += (double)v[i] * (double)v[i];
     }

@@ -1,8 +1,7 @@
 /* A team runs every part and task once; members meet at barriers. */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include "lib/run/team.h"
+#include "unit.h"
 
 enum { TASKS = 1000, ROUNDS = 50 };
 static int done[TASKS];
@@ -12,7 +11,7 @@ static struct qnt_team *team;
 static void task(void *arg, size_t i, uint32_t thread)
 {
     (void)arg;
-    ck_assert_uint_lt(thread, 16);
+    EACH_MUST(thread < 16, "thread %u", thread);
     done[i]++;
 }
 
@@ -40,7 +39,7 @@ START_TEST(team_runs_everything_once)
     for (int r = 1; r <= ROUNDS; r++) {
         qnt_team_for(team, TASKS, task, NULL);
         for (int i = 0; i < TASKS; i++)
-            ck_assert_int_eq(done[i], r);
+            EACH_MUST(done[i] == r, "task %d: run %d times, expected %d", i, done[i], r);
     }
     qnt_team_run(team, part, wrong);
     for (uint32_t p = 0; p < threads; p++)
@@ -56,9 +55,5 @@ int main(void)
     TCase *tc = tcase_create("team");
     tcase_add_loop_test(tc, team_runs_everything_once, 1, 6);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(suite);
 }

@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* For element by element: check's own macros make a system call for each one that holds. */
+#define EACH_MUST(condition, ...)                                                                                      \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            ck_abort_msg(__VA_ARGS__);                                                                                 \
+    } while (0)
+
 static uint64_t unit_state;
 
 static inline uint64_t unit_seed_value(void)
