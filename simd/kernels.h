@@ -151,6 +151,43 @@ typedef void qnt_sigmoid_f32_fn(const float *src, float *dst, size_t n);
  * (8, 4, 2, 1: s[i] += s[i + half]); dst = e / sum. rows x cols, dense. */
 typedef void qnt_softmax_f32_fn(const float *src, float *dst, size_t rows, size_t cols);
 
+/* ---- moving bytes: nothing is computed, any bits of any type pass --------------------------------------------- */
+/* Row r: `bytes` bytes from src + r * lds to dst + r * ldd. Strides in bytes, of either sign; rows of src may overlap
+ * (lds 0 repeats one), rows of dst not. */
+typedef void qnt_copy_rows_fn(const void *src, ptrdiff_t lds, void *dst, ptrdiff_t ldd, size_t rows, size_t bytes);
+/* Row r: `bytes` bytes from src + at[r] (bytes) to dst + r * bytes. */
+typedef void qnt_gather_rows_fn(const void *src, const size_t *at, void *dst, size_t rows, size_t bytes);
+/* Rows of `bytes` bytes at a stride of ldd >= bytes: each is the four bytes of value, lowest first, repeated. bytes is a
+ * multiple of 4, unless all four are the same. */
+typedef void qnt_fill_rows_fn(void *dst, size_t ldd, size_t rows, size_t bytes, uint32_t value);
+/* dst[c * ldd + r] = src[r * lds + c]; strides in elements, lds >= cols, ldd >= rows. What lies between the rows of src
+ * may be read. */
+typedef void qnt_transpose_s8_fn(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, size_t rows, size_t cols);
+typedef void qnt_transpose_f32_fn(const float *src, size_t lds, float *dst, size_t ldd, size_t rows, size_t cols);
+
+/* ---- linear interpolation between four pixels, NHWC -------------------------------------------------------------
+ * One line of an enlarged or reduced image, dst [pixels][channels], between two lines of the source (which may be the
+ * same): pixel p lies between the pixels that begin at elements x[p].left and x[p].right of both. */
+enum { QNT_BILINEAR_ONE = 1 << 14 };
+struct qnt_bilinear {
+    size_t left, right;
+    int32_t code; /* s8: weight of the right one times 2^14, [0, 2^14] */
+    float part;   /* f32: that weight, [0, 1] */
+};
+/* The weight of the lower right pixel for weights x of the right and y of the lower ones; the other three are x and y
+ * less this and what is left to 2^14: none is negative, and the sum is exact. */
+static inline int32_t qnt_bilinear_corner(int32_t x, int32_t y)
+{
+    return (x * y + (QNT_BILINEAR_ONE >> 1)) >> 14;
+}
+/* acc = sum of weight * (q - in_zero) over the four, exact; then requantized by r, whose scale[0] (per_channel must be
+ * 0) includes 2^-14. y: weight of the bottom line, as code. */
+typedef void qnt_bilinear_s8_fn(const int8_t *top, const int8_t *bottom, int8_t *dst, size_t pixels, size_t channels,
+                                const struct qnt_bilinear *x, int32_t y, int32_t in_zero, const struct qnt_requant *r);
+/* u = fma(right, part, left * (1 - part)) of each line; fma(u of bottom, y, u of top * (1 - y)); any NaN is 0x7fc00000. */
+typedef void qnt_bilinear_f32_fn(const float *top, const float *bottom, float *dst, size_t pixels, size_t channels,
+                                 const struct qnt_bilinear *x, float y);
+
 /* ---- training ------------------------------------------------------------------------------------------------- */
 /* Gradient of maxpool where windows do not overlap: x, pass and dx are read and written at the taps of w (as maxpool's
  * src), y and dy at [p * ldy + c]. The first tap with x == y, in order i, j, gets dy if lo < y < hi and its pass (NULL:

@@ -59,6 +59,16 @@ BODY(clamp_f32, fn(x->f, x->out[k].f, N, -1.5f, 2.5f))
 BODY(scale_shift_f32, fn(x->f, x->out[k].f, ROWS, C, x->f + C, x->f + 2 * C, -1.5f, 2.5f))
 BODY(lookup_s8, int8_t table[256]; for (int i = 0; i < 256; i++) table[i] = (int8_t)(i * 7 + i / 32);
      fn(x->s, x->out[k].s, N, table))
+BODY(copy_rows, fn(x->s, C, x->out[k].s, C - 3, ROWS, C - 5))
+BODY(gather_rows, const size_t at[] = {99, 0, 3, 3, 150, 71}; fn(x->s, at, x->out[k].s, 6, 17))
+BODY(fill_rows, fn(x->out[k].s, C, ROWS, C - 5, 0x12345678))
+BODY(transpose_s8, fn(x->s, 9, x->out[k].s, 24, 20, 9))
+BODY(transpose_f32, fn(x->f, 9, x->out[k].f, 24, 20, 8))
+BODY(bilinear_s8, const struct qnt_bilinear at[] = {{0, C, 5000, 0.0f}, {C, 2 * C, 16384, 0.0f}};
+     fn(x->s, x->s + 3 * C, x->out[k].s, 2, C, at, 9001, -3,
+        &(struct qnt_requant){.hi = 127, .lo = -128, .scale = &(float){0x1p-14f}}))
+BODY(bilinear_f32, const struct qnt_bilinear at[] = {{0, C, 0, 0.3f}, {C, 2 * C, 0, 1.0f}};
+     fn(x->f, x->f + 3 * C, x->out[k].f, 2, C, at, 0.7f))
 BODY(exp_f32, fn(x->f, x->out[k].f, N))
 BODY(tanh_f32, fn(x->f, x->out[k].f, N))
 BODY(sigmoid_f32, fn(x->f, x->out[k].f, N))

@@ -6,7 +6,7 @@
 #include "tmpl/v_common.h"
 
 #define V_FN(op) qnt_##op##_neon
-enum { VL = 4 };
+enum { VL = 4, V_LANES = 1, V_REGS = 32 };
 typedef float32x4_t vf;
 typedef int32x4_t vi;
 typedef int16x8_t vh;
@@ -129,6 +129,17 @@ QNT_INLINE vi vi_load_u8(const uint8_t *p, size_t n)
     return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(b))));
 }
 
+QNT_INLINE vi vi_load_s8(const int8_t *p, size_t n)
+{
+    int8x8_t b = vcreate_s8(v_load_bytes(p, n < VL ? n : VL));
+    return vmovl_s16(vget_low_s16(vmovl_s8(b)));
+}
+
+QNT_INLINE vi vi_mix(vi a, vi b, vi w)
+{
+    return a * (w << 16 >> 16) + b * (w >> 16);
+}
+
 QNT_INLINE void vi_load4(vi v[4], const void *p, const int is_u8)
 {
     if (is_u8) {
@@ -168,6 +179,27 @@ QNT_INLINE void vb_store(int8_t *p, vb v, size_t n)
     }
     if (n & 7)
         v_store_bytes(p, vget_lane_u64(vreinterpret_u64_s8(x), 0), n & 7);
+}
+
+QNT_INLINE vb vb_lanes(const int8_t *p, const size_t at[V_LANES])
+{
+    return vld1q_s8(p + at[0]);
+}
+
+QNT_INLINE void vb_put(int8_t *p, const size_t at[V_LANES], vb v)
+{
+    vst1q_s8(p + at[0], v);
+}
+
+QNT_INLINE vb vb_zip8(vb a, vb b, const int high)
+{
+    return high ? vzip2q_s8(a, b) : vzip1q_s8(a, b);
+}
+
+QNT_INLINE vb vb_zip32(vb a, vb b, const int high)
+{
+    int32x4_t x = vreinterpretq_s32_s8(a), y = vreinterpretq_s32_s8(b);
+    return vreinterpretq_s8_s32(high ? vzip2q_s32(x, y) : vzip1q_s32(x, y));
 }
 
 QNT_INLINE vb vb_max(vb a, vb b)

@@ -19,7 +19,12 @@
  *   vb_load(p, n)  vb_store(p, v, n)  vb_max  vb_min    vb_pack(v, zero): v[0..3] + zero to s8, saturating
  *   vb_within(v, lo, hi, W): 1 where lo[k] <= v[k] <= hi[k], else 0, k < W (1, 2 or 4)
  *   vf_below(x, t), vb_below(x, t): bit i set where lane i of x[0..3] (of x) is < that of t, 4 VL bits
- *   vh_add_s8(h, p, n): h + p[0..n), n <= 2 VL */
+ *   vh_add_s8(h, p, n): h + p[0..n), n <= 2 VL       vi_load_s8(p, n): VL bytes
+ *   vi_mix(a, b, w): a * the low half of w + b * the high half, all three of 16 bits
+ *   V_REGS: vector registers of the machine
+ *   Within the V_LANES parts of 16 bytes that a vector has:
+ *   vb_lanes(p, at): part k from p + at[k]       vb_put(p, at, v): back
+ *   vb_zip8(a, b, high), vb_zip32: the bytes or dwords of a and b in turn, of the lower or the upper half of each part */
 #include <string.h>
 #include "kernels.h"
 

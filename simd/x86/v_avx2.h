@@ -6,7 +6,7 @@
 #include "x86/part_avx2.h"
 
 #define V_FN(op) qnt_##op##_avx2
-enum { VL = 8 };
+enum { VL = 8, V_LANES = 2, V_REGS = 16 };
 typedef __m256 vf;
 typedef int32_t vi __attribute__((vector_size(32)));
 typedef int16_t vh __attribute__((vector_size(32)));
@@ -126,6 +126,17 @@ QNT_INLINE vi vi_load_u8(const uint8_t *p, size_t n)
                                             : _mm_cvtsi64_si128((long long)v_load_bytes(p, n)));
 }
 
+QNT_INLINE vi vi_load_s8(const int8_t *p, size_t n)
+{
+    return (vi)_mm256_cvtepi8_epi32(n >= VL ? _mm_loadl_epi64((const __m128i *)p)
+                                            : _mm_cvtsi64_si128((long long)v_load_bytes(p, n)));
+}
+
+QNT_INLINE vi vi_mix(vi a, vi b, vi w)
+{
+    return (vi)_mm256_madd_epi16(_mm256_blend_epi16((__m256i)a, _mm256_slli_epi32((__m256i)b, 16), 0xaa), (__m256i)w);
+}
+
 QNT_INLINE void vi_load4(vi v[4], const void *p, const int is_u8)
 {
     const int8_t *b = p;
@@ -179,6 +190,28 @@ QNT_INLINE void vb_store(int8_t *p, vb v, size_t n)
     }
     if (n & 7)
         v_store_bytes(p, (uint64_t)_mm_cvtsi128_si64(x), n & 7);
+}
+
+QNT_INLINE vb vb_lanes(const int8_t *p, const size_t at[V_LANES])
+{
+    return (vb)_mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(p + at[0]))),
+                                       _mm_loadu_si128((const __m128i *)(p + at[1])), 1);
+}
+
+QNT_INLINE void vb_put(int8_t *p, const size_t at[V_LANES], vb v)
+{
+    _mm_storeu_si128((__m128i *)(p + at[0]), _mm256_castsi256_si128((__m256i)v));
+    _mm_storeu_si128((__m128i *)(p + at[1]), _mm256_extracti128_si256((__m256i)v, 1));
+}
+
+QNT_INLINE vb vb_zip8(vb a, vb b, const int high)
+{
+    return (vb)(high ? _mm256_unpackhi_epi8((__m256i)a, (__m256i)b) : _mm256_unpacklo_epi8((__m256i)a, (__m256i)b));
+}
+
+QNT_INLINE vb vb_zip32(vb a, vb b, const int high)
+{
+    return (vb)(high ? _mm256_unpackhi_epi32((__m256i)a, (__m256i)b) : _mm256_unpacklo_epi32((__m256i)a, (__m256i)b));
 }
 
 QNT_INLINE vb vb_max(vb a, vb b)

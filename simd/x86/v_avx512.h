@@ -5,7 +5,7 @@
 #include "tmpl/v_common.h"
 
 #define V_FN(op) qnt_##op##_avx512
-enum { VL = 16 };
+enum { VL = 16, V_LANES = 4, V_REGS = 32 };
 typedef __m512 vf;
 typedef int32_t vi __attribute__((vector_size(64)));
 typedef int16_t vh __attribute__((vector_size(64)));
@@ -111,6 +111,17 @@ QNT_INLINE vi vi_load_u8(const uint8_t *p, size_t n)
     return (vi)_mm512_cvtepu8_epi32(n >= VL ? _mm_loadu_si128((const __m128i *)p) : _mm_maskz_loadu_epi8(v_mask(n), p));
 }
 
+QNT_INLINE vi vi_load_s8(const int8_t *p, size_t n)
+{
+    return (vi)_mm512_cvtepi8_epi32(n >= VL ? _mm_loadu_si128((const __m128i *)p) : _mm_maskz_loadu_epi8(v_mask(n), p));
+}
+
+QNT_INLINE vi vi_mix(vi a, vi b, vi w)
+{
+    __m512i both = _mm512_mask_blend_epi16(0xaaaaaaaa, (__m512i)a, _mm512_slli_epi32((__m512i)b, 16));
+    return (vi)_mm512_madd_epi16(both, (__m512i)w);
+}
+
 QNT_INLINE void vi_load4(vi v[4], const void *p, const int is_u8)
 {
     const int8_t *b = p;
@@ -149,6 +160,32 @@ QNT_INLINE void vb_store(int8_t *p, vb v, size_t n)
         _mm_storeu_si128((__m128i *)p, _mm512_castsi512_si128((__m512i)v));
     else
         _mm512_mask_storeu_epi8(p, _bzhi_u64(~0ULL, (unsigned)n), (__m512i)v);
+}
+
+QNT_INLINE vb vb_lanes(const int8_t *p, const size_t at[V_LANES])
+{
+    __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(p + at[0])));
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + at[1])), 1);
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + at[2])), 2);
+    return (vb)_mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + at[3])), 3);
+}
+
+QNT_INLINE void vb_put(int8_t *p, const size_t at[V_LANES], vb v)
+{
+    _mm_storeu_si128((__m128i *)(p + at[0]), _mm512_castsi512_si128((__m512i)v));
+    _mm_storeu_si128((__m128i *)(p + at[1]), _mm512_extracti32x4_epi32((__m512i)v, 1));
+    _mm_storeu_si128((__m128i *)(p + at[2]), _mm512_extracti32x4_epi32((__m512i)v, 2));
+    _mm_storeu_si128((__m128i *)(p + at[3]), _mm512_extracti32x4_epi32((__m512i)v, 3));
+}
+
+QNT_INLINE vb vb_zip8(vb a, vb b, const int high)
+{
+    return (vb)(high ? _mm512_unpackhi_epi8((__m512i)a, (__m512i)b) : _mm512_unpacklo_epi8((__m512i)a, (__m512i)b));
+}
+
+QNT_INLINE vb vb_zip32(vb a, vb b, const int high)
+{
+    return (vb)(high ? _mm512_unpackhi_epi32((__m512i)a, (__m512i)b) : _mm512_unpacklo_epi32((__m512i)a, (__m512i)b));
 }
 
 QNT_INLINE vb vb_max(vb a, vb b)

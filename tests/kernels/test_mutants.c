@@ -198,6 +198,45 @@ MUTANT(sigmoid_f32, (const float *src, float *dst, size_t n), (src, dst, n), src
 MUTANT(softmax_f32, (const float *src, float *dst, size_t rows, size_t cols), (src, dst, rows, cols), src,
        rows *cols * 4, dst, 4, rows, cols, cols)
 
+static size_t reach_of_rows(const size_t *at, size_t rows, size_t bytes)
+{
+    size_t reach = 0;
+    for (size_t r = 0; r < rows; r++)
+        reach = at[r] + bytes > reach ? at[r] + bytes : reach;
+    return bytes ? reach : 0;
+}
+MUTANT(copy_rows, (const void *src, ptrdiff_t lds, void *dst, ptrdiff_t ldd, size_t rows, size_t bytes),
+       (src, lds, dst, ldd, rows, bytes), src, rows &&bytes ? (rows - 1) * (size_t)lds + bytes : 0, dst, 1, rows, bytes,
+       (size_t)ldd)
+MUTANT(gather_rows, (const void *src, const size_t *at, void *dst, size_t rows, size_t bytes),
+       (src, at, dst, rows, bytes), src, reach_of_rows(at, rows, bytes), dst, 1, rows, bytes, bytes)
+MUTANT(fill_rows, (void *dst, size_t ldd, size_t rows, size_t bytes, uint32_t value), (dst, ldd, rows, bytes, value),
+       dst, 0, dst, 1, rows, bytes, ldd)
+MUTANT(transpose_s8, (const int8_t *src, size_t lds, int8_t *dst, size_t ldd, size_t rows, size_t cols),
+       (src, lds, dst, ldd, rows, cols), src, rows &&cols ? (rows - 1) * lds + cols : 0, dst, 1, cols, rows, ldd)
+MUTANT(transpose_f32, (const float *src, size_t lds, float *dst, size_t ldd, size_t rows, size_t cols),
+       (src, lds, dst, ldd, rows, cols), src, (rows && cols ? (rows - 1) * lds + cols : 0) * 4, dst, 4, cols, rows, ldd)
+
+static size_t reach_of_pixels(const struct qnt_bilinear *x, size_t pixels, size_t channels)
+{
+    size_t reach = 0;
+    for (size_t p = 0; p < pixels; p++) {
+        size_t last = x[p].left > x[p].right ? x[p].left : x[p].right;
+        reach = last + channels > reach ? last + channels : reach;
+    }
+    return channels ? reach : 0;
+}
+MUTANT(bilinear_s8,
+       (const int8_t *top, const int8_t *bottom, int8_t *dst, size_t pixels, size_t channels,
+        const struct qnt_bilinear *x, int32_t y, int32_t in_zero, const struct qnt_requant *r),
+       (top, bottom, dst, pixels, channels, x, y, in_zero, r), bottom, reach_of_pixels(x, pixels, channels), dst, 1, 1,
+       pixels *channels, pixels *channels)
+MUTANT(bilinear_f32,
+       (const float *top, const float *bottom, float *dst, size_t pixels, size_t channels, const struct qnt_bilinear *x,
+        float y),
+       (top, bottom, dst, pixels, channels, x, y), bottom, reach_of_pixels(x, pixels, channels) * 4, dst, 4, 1,
+       pixels *channels, pixels *channels)
+
 MUTANT(maxpool_grad_f32,
        (const float *x, const float *y, const float *dy, const uint8_t *pass, float *dx, size_t ldy,
         const struct qnt_window *w, float lo, float hi),
@@ -256,10 +295,13 @@ static bool applies(const struct op *op, enum kind k)
     bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3);
     bool grad = strstr(op->name, "grad"),
          strided = (strstr(op->name, "pool") || strstr(op->name, "depthwise")) && !grad;
-    strided |= strstr(op->name, "requantize") || strstr(op->name, "watch");
+    strided |= strstr(op->name, "requantize") || strstr(op->name, "watch") || strstr(op->name, "copy") ||
+               strstr(op->name, "fill") || strstr(op->name, "transpose");
     if (sum && (k == WRITE_PAST || k == WRITE_BEFORE || k == DROP_LANE || k == FLIP_BIT))
         return false;
     if (strstr(op->name, "sums") && (k == DROP_LANE || k == FLIP_BIT)) /* of two results */
+        return false;
+    if (strstr(op->name, "fill") && k == CHANGE_INPUT) /* it has none */
         return false;
     return k != WRITE_GAP || strided;
 }
@@ -277,7 +319,8 @@ int main(void)
             else
                 check_op(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
         }
-    const struct mutant *const lists[] = {mutants, binary_mutants, channel_mutants, layer_mutants, train_mutants};
+    const struct mutant *const lists[] = {mutants,      binary_mutants, channel_mutants,
+                                          copy_mutants, layer_mutants,  train_mutants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const struct mutant *m = lists[i]; m->op; m++)
             check_op(find(m->op), m->fn, m->what, "expected");

@@ -1,0 +1,2 @@
+#include "arm/v_neon.h"
+#include "tmpl/bilinear_tmpl.h"

@@ -1,0 +1,2 @@
+#include "arm/v_neon.h"
+#include "tmpl/copy_tmpl.h"

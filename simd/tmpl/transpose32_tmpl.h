@@ -1,0 +1,69 @@
+/* Transposing dwords by zips: 4 rows of 4 columns in each 16-byte part, two rounds; blocks of rows and columns as in
+ * transpose_tmpl.h, which comes before this file. */
+enum { BLOCK32 = 4 * V_LANES, LINE32 = 16 };
+
+/* 4 columns; strides and places in bytes. */
+QNT_INLINE void block32(const int8_t *src, size_t lds, const size_t *from, int8_t *dst, size_t ldd, const size_t *to,
+                        const int whole)
+{
+    vb x[4], y[4];
+    size_t row = 0;
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++, row = next_row(row, lds))
+        x[k] = vb_lanes(src + row, from);
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        y[k] = vb_zip32(x[k / 2], x[k / 2 + 2], k % 2);
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        x[k] = vb_zip32(y[k / 2], y[k / 2 + 2], k % 2);
+    QNT_UNROLL
+    for (size_t k = 0; k < 4; k++)
+        put_column(dst + k * ldd, to, x[k], whole);
+}
+
+/* Columns c0 to c1, 4 at least, of one block of rows. */
+QNT_INLINE void columns32(const int8_t *src, size_t lds, const size_t *from, int8_t *dst, size_t ldd, const size_t *to,
+                          size_t c0, size_t c1, const int whole)
+{
+    for (; c1 - c0 > 4; c0 += 4)
+        block32(src + 4 * c0, lds, from, dst + c0 * ldd, ldd, to, whole);
+    c0 = c1 - 4;
+    block32(src + 4 * c0, lds, from, dst + c0 * ldd, ldd, to, whole);
+}
+
+/* At least 4 rows. */
+QNT_INLINE void tall32(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, size_t rows, size_t c0, size_t c1)
+{
+    size_t from[V_LANES], to[V_LANES], r = 0;
+    QNT_UNROLL
+    for (size_t k = 0; k < V_LANES; k++)
+        from[k] = k * 4 * lds;
+    for (; rows - r >= BLOCK32; r += BLOCK32)
+        columns32(src + r * lds, lds, from, dst + 4 * r, ldd, to, c0, c1, 1);
+    if (r < rows && rows >= BLOCK32) {
+        columns32(src + (rows - BLOCK32) * lds, lds, from, dst + 4 * (rows - BLOCK32), ldd, to, c0, c1, 1);
+    } else if (r < rows) {
+        QNT_UNROLL
+        for (size_t k = 0; k < V_LANES; k++) {
+            size_t first = 4 * k < rows - 4 ? 4 * k : rows - 4;
+            from[k] = first * lds;
+            to[k] = first * 4;
+        }
+        columns32(src, lds, from, dst, ldd, to, c0, c1, 0);
+    }
+}
+
+void V_FN(transpose_f32)(const float *src, size_t lds, float *dst, size_t ldd, size_t rows, size_t cols)
+{
+    if (rows < 4 || cols < 4) {
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < cols; c++)
+                memcpy(&dst[c * ldd + r], &src[r * lds + c], sizeof *dst);
+        return;
+    }
+    for (size_t c = 0; c < cols; c += LINE32) {
+        size_t end = cols - c < LINE32 ? cols : c + LINE32;
+        tall32((const int8_t *)src, 4 * lds, (int8_t *)dst, 4 * ldd, rows, end - c < 4 ? end - 4 : c, end);
+    }
+}
