@@ -217,12 +217,17 @@ typedef void qnt_code_sums_f32_fn(const float *w, size_t n, float inv_scale, flo
 /* ---- tiles of matrix products ----------------------------------------------------------------------------------
  * C[m][n] = A[m][k] * W[n][k] computed by mr x nr tiles over packed panels; one driver (lib/gemm) for every type.
  *
- * Packed A panel: [k/kr][mr][kr] elements of a_size bytes; packed W panel: [k/kr][nr][kr] of w_size bytes, preceded by
- * nothing. k is padded to a multiple of kr with zeros that add nothing; rows past the matrix's edge are zero or
+ * Packed A panel: [k/kr][mr][kr] elements of a_size bytes; packed W panel: [k/kr][nr][kr] of w_bits bits, preceded by
+ * nothing; the order inside of a group of kr is the variant's. k is padded to a multiple of kr with zeros that add nothing; rows past the matrix's edge are zero or
  * repeat the last one: their results are not stored.
  * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
  * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
  * w_bias * (sum of the W row) from the bias, so kernels need no correction. Kernels run full tiles and store m x n. */
+/* Weights of few bits (gemm_s4s8: codes -8..7; gemm_s2s8: -2..1, which ternary -1..1 and binary -1, 1 are among): pack_w
+ * takes them as bytes like s8 codes, its in_xor is 0, and the panel stays packed until its bytes are in registers. The
+ * same sums as gemm_s8 on the same codes; k <= 2^16 in one call. Of the nr * kr codes of a step in the order of an s8
+ * panel, code i is in byte i % S of S = nr * kr * w_bits / 8, its field i / S from the top bits down: all codes of a
+ * vector then need the same shift. */
 /* Binary tiles (gemm_b1): panels hold bytes of eight binary values, k counts bytes. The sum is -2 * popcount(a xor w), so
  * the bias holds the row's number of values; a threshold is subtracted from it. Their in_xor and has_row_term are 0; they
  * add row_bias, with which a convolution takes back what its padding (bits of 0, that is +1) gave. They know every kind:
@@ -278,13 +283,18 @@ struct qnt_gemm {
     qnt_pack_rows_fn *pack_a;   /* 8-bit; NULL for f32 */
     qnt_pack_rows_fn *pack_w;   /* in_xor: 0x80 when the 8-bit source holds u8 codes, else 0 */
     qnt_pack_cols_fn *pack_w_cols; /* f32 only; NULL for 8-bit */
-    uint8_t mr, nr, kr, a_size, w_size;
+    uint8_t mr, nr, kr, a_size, w_bits;
     uint8_t w_bias;     /* 0 or 128, see above */
     uint8_t binary;     /* 1: a binary tile */
     uint16_t cost_step; /* relative cost of one kr step of one tile ... */
     uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
     uint8_t m_least; /* a tile of m rows costs max(m, m_least) / mr of a full one; 0: tiles always cost a full one */
 };
+/* Bytes of k (a multiple of kr) of one W panel. */
+static inline size_t qnt_panel_w_bytes(const struct qnt_gemm *g, size_t k)
+{
+    return k * g->nr * g->w_bits / 8;
+}
 
 /* ---- declarations and the dispatch table, from kernels.def ----------------------------------------------------- */
 #define QNT_OP(op) qnt_##op##_fn qnt_##op##_ref;

@@ -65,7 +65,7 @@ QNT_INLINE void qnt_pack_b1_wide(const void *const *rows, size_t tap_k, size_t k
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \
         .a_size = 1 + split,                                                                                           \
-        .w_size = 1 + split,                                                                                           \
+        .w_bits = 8 << split,                                                                                          \
         .binary = 1,                                                                                                   \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \

@@ -29,6 +29,8 @@ static bool run_s8(const struct qnt_gemm *g, struct tile *x)
     uint32_t r = 1;
     for (size_t i = 0; i < 2 * SIDE * K; i++)
         x->src.s8[i] = (int8_t)((r = r * 1664525u + 1013904223u) >> 24);
+    for (size_t i = SIDE * K; g->w_bits < 8 && i < 2 * SIDE * K; i++)
+        x->src.s8[i] = (int8_t)(x->src.s8[i] >> (8 - g->w_bits)); /* a code of the width */
     for (size_t j = 0; j < SIDE; j++) {
         x->a_rows[j] = a + j * K;
         x->w_rows[j] = w + j * K;

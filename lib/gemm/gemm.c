@@ -41,7 +41,8 @@ static void *place(const struct qnt_gemm_call *call, size_t row, size_t col)
 
 static struct blocks choose_blocks(const struct qnt_gemm *g, size_t k, bool whole_k)
 {
-    size_t kp = qnt_round_up(k, g->kr), most = PANEL_BYTES / ((size_t)g->mr * g->a_size + (size_t)g->nr * g->w_size);
+    size_t kp = qnt_round_up(k, g->kr),
+           most = PANEL_BYTES / ((size_t)g->mr * g->a_size + (size_t)g->nr * g->w_bits / 8);
     struct blocks b = {kp ? kp : g->kr, g->mr};
     if (!whole_k && kp > most)
         b.kc = qnt_round_up(ceil_div(kp, ceil_div(kp, most)), g->kr);
@@ -70,7 +71,7 @@ const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t 
 
 size_t qnt_gemm_packed_bytes(const struct qnt_gemm *g, size_t n, size_t k)
 {
-    return qnt_round_up(n, g->nr) * qnt_round_up(k, g->kr) * g->w_size;
+    return qnt_round_up(n, g->nr) / g->nr * qnt_panel_w_bytes(g, qnt_round_up(k, g->kr));
 }
 
 void qnt_gemm_pack_w(const struct qnt_gemm *g, const struct qnt_operand *w, size_t n, size_t k, void *packed)
@@ -79,7 +80,7 @@ void qnt_gemm_pack_w(const struct qnt_gemm *g, const struct qnt_operand *w, size
     size_t kp = qnt_round_up(k, g->kr);
     for (size_t j = 0; j < n; j += g->nr) {
         size_t used = n - j < g->nr ? n - j : g->nr;
-        char *panel = (char *)packed + j * kp * g->w_size;
+        char *panel = (char *)packed + j / g->nr * qnt_panel_w_bytes(g, kp);
         if (w->rows) {
             w->rows(w, j, used, ptr);
             g->pack_w(ptr, w->tap_k, 0, k, used, w->in_xor, panel);
@@ -88,7 +89,7 @@ void qnt_gemm_pack_w(const struct qnt_gemm *g, const struct qnt_operand *w, size
         for (size_t k0 = 0; k0 < k; k0 += LINES) {
             size_t count = k - k0 < LINES ? k - k0 : LINES;
             w->lines(w, j, k0, count, ptr);
-            g->pack_w_cols(ptr, count, used, panel + k0 * g->nr * g->w_size);
+            g->pack_w_cols(ptr, count, used, panel + qnt_panel_w_bytes(g, k0));
         }
     }
 }
@@ -204,7 +205,8 @@ static void run_block(const struct block *b)
     size_t kp = qnt_round_up(call->k, g->kr);
     struct qnt_tile t = {.ldc = call->ldc, .first = b->k0 == 0, .last = b->k0 + b->k >= call->k, .e = call->e};
     for (size_t col = 0; col < call->n; col += g->nr) {
-        const char *w = (const char *)call->packed_w + (col * kp + b->k0 * g->nr) * g->w_size;
+        const char *w =
+            (const char *)call->packed_w + col / g->nr * qnt_panel_w_bytes(g, kp) + qnt_panel_w_bytes(g, b->k0);
         t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
         t.col = (uint32_t)col;
         for (size_t i = 0; i < b->rows; i += g->mr) {

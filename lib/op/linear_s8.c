@@ -1,6 +1,8 @@
-/* s8 convolutions: exact s32 sums of (x - zero) * w + bias, then y = clamp(rne(sum * factor[c]) + zero).
+/* s8 convolutions: exact s32 sums of (x - zero) * w + bias, then y = clamp(rne(sum * factor[c]) + zero). Weights of up
+ * to 4 bits stay packed to 4, of up to 2 to 2: that reads less memory, and unpacking costs little beside the products.
  * The input's zero point is folded into the bias; padding taps read codes of the zero point, so they add nothing.
- * One product per group, whose rows are output pixels of the whole batch; depthwise layers have a kernel of their own.
+ * One product per group, whose rows are output pixels of the whole batch; depthwise layers have a kernel of their own
+ * (on bytes, whatever the bits: a few weights for each channel).
  */
 #include <string.h>
 #include "step.h"
@@ -42,6 +44,11 @@ static qnt_status check_sizes(const struct qnt_step *s, const struct state *st, 
     return QNT_OK;
 }
 
+static const struct qnt_gemm_list *tiles_for(const qnt_ctx *ctx, uint32_t bits)
+{
+    return bits <= 2 ? &ctx->dsp.gemm_s2s8 : bits <= 4 ? &ctx->dsp.gemm_s4s8 : &ctx->dsp.gemm_s8;
+}
+
 static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, size_t max_batch)
 {
     const struct qnt_conv_geom *g = &st->geom;
@@ -51,7 +58,7 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
         s->variant = QNT_VARIANT_OF(st->depthwise);
         return qnt_depthwise_packed_bytes(g);
     }
-    st->g = qnt_gemm_choose(&ctx->dsp.gemm_s8, max_batch * g->oh * g->ow, st->og, st->k);
+    st->g = qnt_gemm_choose(tiles_for(ctx, s->in[1]->bits), max_batch * g->oh * g->ow, st->og, st->k);
     st->requantize = ctx->dsp.requantize_s32_s8;
     st->packed_group = qnt_round_up(qnt_gemm_packed_bytes(st->g, st->og, st->k), 64);
     s->scratch_bytes = qnt_conv_s8_scratch_bytes(st->g, g);

@@ -9,21 +9,32 @@
  *
  * What is too much, the sum of w.hi, depends on the column alone: it is summed on the side and subtracted at the end.
  * Three instructions give 16 products, where SMULL + SADALP alone need four. Registers of 4x4: 16 sums, 4 side sums, 4
- * of A, one of W, one product. */
+ * of A, one of W, one product.
+ *
+ * W of 4 and 2 bits: a column's 16 codes are a field of a vector, which one or two shifts make s8. */
 #include <arm_neon.h>
+#include "arm/low_neon.h"
 #include "arm/tile_neon.h"
+#include "pack_low.h"
 #include "pack_rows.h"
 
 enum { KR = 16, SIDE_STEPS = 255 }; /* 255 * 128 fits s16 */
 
+/* The codes of column j of a step. */
+QNT_INLINE int8x16_t load_w(const int8_t *w, const int j, const int NR, const int BITS)
+{
+    const int bytes = KR * NR * BITS / 8;
+    return qnt_field_neon(vld1q_s8(w + KR * j % bytes), KR * j / bytes, BITS);
+}
+
 QNT_INLINE void steps(int32x4_t *acc, int32x4_t *side, const int8_t *a, const int8_t *w, size_t n, const int MR,
-                      const int NR)
+                      const int NR, const int BITS)
 {
     int16x8_t part[8], t[4];
     QNT_UNROLL
     for (int j = 0; j < NR; j++)
         part[j] = vdupq_n_s16(0);
-    for (; n; n--, a += KR * MR, w += KR * NR) {
+    for (; n; n--, a += KR * MR, w += KR * NR * BITS / 8) {
         int8x16_t av[4], wv[4];
         QNT_UNROLL
         for (int i = 0; i < MR; i++)
@@ -32,7 +43,7 @@ QNT_INLINE void steps(int32x4_t *acc, int32x4_t *side, const int8_t *a, const in
         for (int j = 0; j < NR; j += 4 / MR) { /* four products at a time, for cores that run in order */
             QNT_UNROLL
             for (int i = 0; i < 4; i++) {
-                wv[i] = vld1q_s8(w + KR * (j + i / MR));
+                wv[i] = load_w(w, j + i / MR, NR, BITS);
                 t[i] = vmull_s8(vget_low_s8(av[i % MR]), vget_low_s8(wv[i]));
             }
             QNT_UNROLL
@@ -58,7 +69,7 @@ QNT_INLINE int32x4_t fold(const int32x4_t *v)
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
-                     void store(const struct qnt_tile *, int32_t *))
+                     const int BITS, void store(const struct qnt_tile *, int32_t *))
 {
     const int8_t *pa = a, *pw = w;
     int32x4_t acc[16], side[8], bias[2];
@@ -69,9 +80,9 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     QNT_UNROLL
     for (int j = 0; j < NR; j++)
         side[j] = vdupq_n_s32(0);
-    for (size_t left = k / KR, n; left; left -= n, pa += n * KR * MR, pw += n * KR * NR) {
+    for (size_t left = k / KR, n; left; left -= n, pa += n * KR * MR, pw += n * KR * (size_t)NR * (size_t)BITS / 8) {
         n = left < SIDE_STEPS ? left : SIDE_STEPS;
-        steps(acc, side, pa, pw, n, MR, NR);
+        steps(acc, side, pa, pw, n, MR, NR, BITS);
     }
     qnt_tile_bias_neon(t, bias, NR / 4);
     QNT_UNROLL
@@ -120,27 +131,35 @@ PACK(pack_a4, 4, 0xff)
 PACK(pack_w4, 4, 0)
 PACK(pack_w8, 8, 0)
 
-#define TILE(MR, NR, store, step, start)                                                                               \
-    static void run_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+#define TILE(op, MR, NR, BITS, packw, store, step, start)                                                              \
+    static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR, store);                                                                               \
+        tile(k, a, w, t, MR, NR, BITS, store);                                                                         \
     }                                                                                                                  \
-    const struct qnt_gemm qnt_gemm_s8_##MR##x##NR##_neon = {                                                           \
+    const struct qnt_gemm qnt_##op##_##MR##x##NR##_neon = {                                                            \
         .name = #MR "x" #NR,                                                                                           \
-        .run = run_##MR##x##NR,                                                                                        \
+        .run = run_##op##_##MR##x##NR,                                                                                 \
         .pack_a = pack_a##MR,                                                                                          \
-        .pack_w = pack_w##NR,                                                                                          \
+        .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = KR,                                                                                                      \
         .a_size = 1,                                                                                                   \
-        .w_size = 1,                                                                                                   \
+        .w_bits = BITS,                                                                                                \
         .w_bias = 0,                                                                                                   \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
 QNT_TILE_STORE_NEON(store1, 1, 4)
 QNT_TILE_STORE_NEON(store2, 2, 1)
+QNT_PACK_LOW(pack_w4_s4, pack_w4, 4, KR, 4)
+QNT_PACK_LOW(pack_w8_s4, pack_w8, 8, KR, 4)
+QNT_PACK_LOW(pack_w4_s2, pack_w4, 4, KR, 2)
+QNT_PACK_LOW(pack_w8_s2, pack_w8, 8, KR, 2)
 /* Costs in 1/16 cycle, estimated, with half of the packing of A in the step. */
-TILE(1, 8, store2, 450, 800)
-TILE(4, 4, store1, 700, 1000)
+TILE(gemm_s8, 1, 8, 8, pack_w8, store2, 450, 800)
+TILE(gemm_s8, 4, 4, 8, pack_w4, store1, 700, 1000)
+TILE(gemm_s4s8, 1, 8, 4, pack_w8_s4, store2, 500, 800)
+TILE(gemm_s4s8, 4, 4, 4, pack_w4_s4, store1, 750, 1000)
+TILE(gemm_s2s8, 1, 8, 2, pack_w8_s2, store2, 520, 800)
+TILE(gemm_s2s8, 4, 4, 2, pack_w4_s2, store1, 760, 1000)

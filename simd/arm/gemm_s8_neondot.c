@@ -6,9 +6,13 @@
  *   8x12  24 + 3 + 2   the general one
  *   8x8   16 + 2 + 2   channels by 8 and 16
  *   4x16  16 + 4 + 1   few rows
- *   1x16  4 x 2 + ...  one row: even and odd steps have sums of their own to hide the latency */
+ *   1x16  4 x 2 + ...  one row: even and odd steps have sums of their own to hide the latency
+ *
+ * W of 4 and 2 bits: 2 or 4 steps are a group (kr 8 or 16), whose step u is field u of the same NV vectors. */
 #include <arm_neon.h>
+#include "arm/low_neon.h"
 #include "arm/tile_neon.h"
+#include "pack_low.h"
 #include "pack_rows.h"
 
 QNT_INLINE int32x4_t dot_lane(int32x4_t acc, int8x16_t w, int8x16_t a, const int lane)
@@ -34,8 +38,9 @@ QNT_INLINE int8x16_t load_a(const int8_t *p, const int MR)
     return vreinterpretq_s8_s32(vdupq_n_s32(one));
 }
 
-/* One step into the set of sums `acc`. */
-QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int MR, const int NV)
+/* One step into the set of sums `acc`; W is a field of the vectors at w. */
+QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int MR, const int NV, const int field,
+                     const int BITS)
 {
     int8x16_t av[2], wv[4];
     QNT_UNROLL
@@ -43,7 +48,7 @@ QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int
         av[i] = load_a(a + 16 * i, MR);
     QNT_UNROLL
     for (int v = 0; v < NV; v++)
-        wv[v] = vld1q_s8(w + 16 * v);
+        wv[v] = qnt_field_neon(vld1q_s8(w + 16 * v), field, BITS);
     QNT_UNROLL
     for (int i = 0; i < MR; i++) {
         QNT_UNROLL
@@ -53,7 +58,7 @@ QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
-                     const int KU, void store(const struct qnt_tile *, int32_t *))
+                     const int KU, const int BITS, void store(const struct qnt_tile *, int32_t *))
 {
     const int8_t *pa = a, *pw = w;
     int32x4_t acc[24], bias[4];
@@ -62,12 +67,21 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     QNT_UNROLL
     for (int i = 0; i < MR * NV * KU; i++)
         acc[i] = i < MR * NV ? bias[i % NV] : vdupq_n_s32(0);
-    for (; k >= 8; k -= 8, pa += 8 * MR, pw += 32 * NV) { /* two steps, into one set of sums or two */
-        step(acc, pa, pw, MR, NV);
-        step(acc + (KU - 1) * MR * NV, pa + 4 * MR, pw + 16 * NV, MR, NV);
+    if (BITS == 8) {
+        for (; k >= 8; k -= 8, pa += 8 * MR, pw += 32 * NV) { /* two steps, into one set of sums or two */
+            step(acc, pa, pw, MR, NV, 0, BITS);
+            step(acc + (KU - 1) * MR * NV, pa + 4 * MR, pw + 16 * NV, MR, NV, 0, BITS);
+        }
+        if (k)
+            step(acc, pa, pw, MR, NV, 0, BITS);
+    } else {
+        const int group = 8 / BITS;
+        for (; k; k -= 4 * (size_t)group, pa += 4 * MR * group, pw += 16 * NV) {
+            QNT_UNROLL
+            for (int u = 0; u < group; u++)
+                step(acc + u % KU * MR * NV, pa + 4 * MR * u, pw, MR, NV, u, BITS);
+        }
     }
-    if (k)
-        step(acc, pa, pw, MR, NV);
     QNT_UNROLL
     for (int i = 0; i < MR * NV; i++)
         vst1q_s32(out + 4 * i, KU == 2 ? vaddq_s32(acc[i], acc[MR * NV + i]) : acc[i]);
@@ -94,7 +108,7 @@ QNT_INLINE void pack_block(const void *const *rows, size_t at, int8x16_t flip, i
 }
 
 QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                     void *panel, const int R)
+                     void *panel, const int R, const size_t kr)
 {
     const int8x16_t flip = vdupq_n_s8((int8_t)in_xor);
     struct qnt_rows r;
@@ -107,13 +121,13 @@ QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
                 pack_block(r.row + s, r.at + j, flip, out + 4 * s, 4, R);
         if (j < r.bytes)
             for (int s = 0; s < R; s += 4)
-                pack_block(r.row + s, r.at + j, qnt_flip_neon(in_xor, r.bytes - j), out + 4 * s, (r.bytes - j + 3) / 4,
-                           R);
+                pack_block(r.row + s, r.at + j, qnt_flip_neon(in_xor, r.bytes - j), out + 4 * s,
+                           (r.bytes - j + kr - 1) / kr * (kr / 4), R);
     }
 }
 
-static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                    void *panel)
+QNT_INLINE void pack_row(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                         void *panel, const size_t kr)
 {
     const int8x16_t flip = vdupq_n_s8((int8_t)in_xor); /* A's padding meets zeros of W */
     struct qnt_rows r;
@@ -126,37 +140,46 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
             vst1q_s8(out, veorq_s8(vld1q_s8(p + j), flip));
         if (j < r.bytes) {
             vst1q_s8(part, veorq_s8(vld1q_s8(p + j), flip));
-            memcpy(out, part, (r.bytes - j + 3) / 4 * 4);
+            memcpy(out, part, (r.bytes - j + kr - 1) / kr * kr);
         }
     }
 }
 
-#define PACK(R)                                                                                                        \
-    static void pack##R(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,       \
-                        void *panel)                                                                                   \
+#define PACK_AS(name, how, ...)                                                                                        \
+    static void name(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,          \
+                     void *panel)                                                                                      \
     {                                                                                                                  \
-        pack(rows, tap_k, k0, k, used, in_xor, panel, R);                                                              \
+        how(rows, tap_k, k0, k, used, in_xor, panel, __VA_ARGS__);                                                     \
     }
+#define PACK(R) PACK_AS(pack##R, pack, R, 4)
+/* A to whole groups of steps. */
+#define PACK_GROUPS(kr)                                                                                                \
+    PACK_AS(pack1_##kr, pack_row, kr)                                                                                  \
+    PACK_AS(pack4_##kr, pack, 4, kr)                                                                                   \
+    PACK_AS(pack8_##kr, pack, 8, kr)
+PACK_AS(pack1, pack_row, 4)
 PACK(4)
 PACK(8)
 PACK(12)
 PACK(16)
+PACK_GROUPS(8)
+PACK_GROUPS(16)
 
-#define TILE(MR, NR, KU, packa, store, step, start)                                                                    \
-    static void run_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+#define TILE(op, MR, NR, KU, BITS, packa, packw, store, step, start)                                                   \
+    static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR / 4, KU, store);                                                                       \
+        tile(k, a, w, t, MR, NR / 4, KU, BITS, store);                                                                 \
     }                                                                                                                  \
-    const struct qnt_gemm qnt_gemm_s8_##MR##x##NR##_neondot = {                                                        \
+    const struct qnt_gemm qnt_##op##_##MR##x##NR##_neondot = {                                                         \
         .name = #MR "x" #NR,                                                                                           \
-        .run = run_##MR##x##NR,                                                                                        \
+        .run = run_##op##_##MR##x##NR,                                                                                 \
         .pack_a = packa,                                                                                               \
-        .pack_w = pack##NR,                                                                                            \
+        .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
-        .kr = 4,                                                                                                       \
+        .kr = 32 / BITS,                                                                                               \
         .a_size = 1,                                                                                                   \
-        .w_size = 1,                                                                                                   \
+        .w_bits = BITS,                                                                                                \
         .w_bias = 0,                                                                                                   \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
@@ -164,8 +187,23 @@ PACK(16)
 QNT_TILE_STORE_NEON(store2, 2, 2)
 QNT_TILE_STORE_NEON(store3, 3, 1)
 QNT_TILE_STORE_NEON(store4, 4, 1)
+QNT_PACK_LOW(pack8_s4, pack8, 8, 8, 4)
+QNT_PACK_LOW(pack12_s4, pack12, 12, 8, 4)
+QNT_PACK_LOW(pack16_s4, pack16, 16, 8, 4)
+QNT_PACK_LOW(pack8_s2, pack8, 8, 16, 2)
+QNT_PACK_LOW(pack12_s2, pack12, 12, 16, 2)
+QNT_PACK_LOW(pack16_s2, pack16, 16, 16, 2)
 /* Costs in 1/16 cycle of a core with two SDOT a cycle, with half of the packing of A in the step. */
-TILE(1, 16, 2, pack_a1, store4, 50, 800)
-TILE(4, 16, 1, pack4, store4, 165, 1500)
-TILE(8, 8, 1, pack8, store2, 160, 1400)
-TILE(8, 12, 1, pack8, store3, 230, 2000)
+TILE(gemm_s8, 1, 16, 2, 8, pack1, pack16, store4, 50, 800)
+TILE(gemm_s8, 4, 16, 1, 8, pack4, pack16, store4, 165, 1500)
+TILE(gemm_s8, 8, 8, 1, 8, pack8, pack8, store2, 160, 1400)
+TILE(gemm_s8, 8, 12, 1, 8, pack8, pack12, store3, 230, 2000)
+/* ... and of groups: shifts share the pipes of SDOT. */
+TILE(gemm_s4s8, 1, 16, 2, 4, pack1_8, pack16_s4, store4, 180, 800)
+TILE(gemm_s4s8, 4, 16, 1, 4, pack4_8, pack16_s4, store4, 410, 1500)
+TILE(gemm_s4s8, 8, 8, 1, 4, pack8_8, pack8_s4, store2, 365, 1400)
+TILE(gemm_s4s8, 8, 12, 1, 4, pack8_8, pack12_s4, store3, 530, 2000)
+TILE(gemm_s2s8, 1, 16, 2, 2, pack1_16, pack16_s2, store4, 390, 800)
+TILE(gemm_s2s8, 4, 16, 1, 2, pack4_16, pack16_s2, store4, 850, 1500)
+TILE(gemm_s2s8, 8, 8, 1, 2, pack8_16, pack8_s2, store2, 745, 1400)
+TILE(gemm_s2s8, 8, 12, 1, 2, pack8_16, pack12_s2, store3, 1080, 2000)

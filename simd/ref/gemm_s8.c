@@ -1,17 +1,26 @@
-/* The specification of the 8-bit tiles: panels hold s8, no representation term. */
+/* The specification of the tiles of s8 activations: A panels hold s8, W panels s8, s4 or s2, no representation term. */
+#include "pack_low.h"
 #include "ref/gemm_tile.h"
 
-enum { MR = 4, NR = 4, KR = 4 };
+enum { MR = 4, NR = 4, KR = 4, STEP = NR * KR };
 
-static void run(size_t k, const void *a, const void *w, const struct qnt_tile *t)
+/* Code i of a step of `bits`-bit codes. */
+static int code(const uint8_t *step, size_t i, size_t bits)
 {
-    const int8_t *pa = a, *pw = w;
+    const size_t bytes = STEP * bits / 8;
+    return (int8_t)(step[i % bytes] << bits * (i / bytes)) >> (8 - bits);
+}
+
+static inline void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, size_t bits)
+{
+    const int8_t *pa = a;
+    const uint8_t *pw = w;
     int32_t acc[MR * NR] = {0};
-    for (size_t s = 0; s < k; s += KR, pa += MR * KR, pw += NR * KR)
+    for (size_t s = 0; s < k; s += KR, pa += MR * KR, pw += STEP * bits / 8)
         for (size_t i = 0; i < MR; i++)
             for (size_t j = 0; j < NR; j++)
                 for (size_t l = 0; l < KR; l++)
-                    acc[i * NR + j] += pa[i * KR + l] * pw[j * KR + l];
+                    acc[i * NR + j] += pa[i * KR + l] * code(pw, j * KR + l, bits);
     qnt_tile_store_ref(t, acc, NR);
 }
 
@@ -23,17 +32,27 @@ static void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, siz
             for (size_t l = 0; l < KR; l++)
                 *p++ = i < used && s + l < k ? qnt_row_byte(rows, tap_k, used, i, k0 + s + l) ^ in_xor : 0;
 }
+QNT_PACK_LOW(pack_s4, pack, NR, KR, 4)
+QNT_PACK_LOW(pack_s2, pack, NR, KR, 2)
 
-const struct qnt_gemm qnt_gemm_s8_4x4_ref = {
-    .name = "4x4",
-    .run = run,
-    .pack_a = pack,
-    .pack_w = pack,
-    .mr = MR,
-    .nr = NR,
-    .kr = KR,
-    .a_size = 1,
-    .w_size = 1,
-    .cost_step = 4000,
-    .cost_tile = 2000,
-};
+#define TILE(op, packw, bits)                                                                                          \
+    static void run_##op(size_t k, const void *a, const void *w, const struct qnt_tile *t)                             \
+    {                                                                                                                  \
+        tile(k, a, w, t, bits);                                                                                        \
+    }                                                                                                                  \
+    const struct qnt_gemm qnt_##op##_4x4_ref = {                                                                       \
+        .name = "4x4",                                                                                                 \
+        .run = run_##op,                                                                                               \
+        .pack_a = pack,                                                                                                \
+        .pack_w = packw,                                                                                               \
+        .mr = MR,                                                                                                      \
+        .nr = NR,                                                                                                      \
+        .kr = KR,                                                                                                      \
+        .a_size = 1,                                                                                                   \
+        .w_bits = bits,                                                                                                \
+        .cost_step = 4000,                                                                                             \
+        .cost_tile = 2000,                                                                                             \
+    };
+TILE(gemm_s8, pack, 8)
+TILE(gemm_s4s8, pack_s4, 4)
+TILE(gemm_s2s8, pack_s2, 2)

@@ -7,8 +7,12 @@
  *   12x32  24 + 2 + 2   the general one
  *   16x16  16 + 1 + 2   few output channels
  *   4x32    8 + 2 + 2   few rows
- *   1x32    2 + 2 + 2   one row: bound by the stream of weights, so its W stays s8 and is widened on the way in */
+ *   1x32    2 + 2 + 2   one row: bound by the stream of weights, so its W stays s8 and is widened on the way in
+ *
+ * W of 4 and 2 bits is always widened so: bytes become words, a shift to the left brings a code to the top, one to the
+ * right extends its sign. Where a step is less than a vector, its bytes are taken twice or four times. */
 #include <immintrin.h>
+#include "pack_low.h"
 #include "x86/pack_s16_avx2.h"
 #include "x86/tile_avx512.h"
 
@@ -19,14 +23,30 @@ QNT_INLINE __m512i bcast(const int16_t *p)
     return _mm512_set1_epi32(v);
 }
 
-QNT_INLINE __m512i load_w(const void *w, int v, const int w_size)
+/* Codes 32 v .. of a step of 32 NV, as s16. */
+QNT_INLINE __m512i load_w(const char *w, const int v, const int NV, const int BITS)
 {
-    return w_size == 2 ? _mm512_loadu_si512((const __m512i *)w + v)
-                       : _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)w + v));
+    const int bytes = 4 * NV * BITS, s = 8 + BITS * (32 * v / bytes), t = s + BITS, u = t + BITS, r = u + BITS;
+    __m512i y;
+    if (BITS == 16)
+        return _mm512_loadu_si512(w + 64 * v);
+    if (BITS == 8)
+        return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(w + 32 * v)));
+    if (bytes == 32) {
+        y = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)w));
+        y = _mm512_slli_epi16(y, (unsigned)s);
+    } else if (bytes == 16) { /* what comes over from the next word stays below the code */
+        y = _mm512_cvtepu8_epi16(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)w)));
+        y = _mm512_sllv_epi32(y, _mm512_setr_epi32(s, s, s, s, s, s, s, s, t, t, t, t, t, t, t, t));
+    } else {
+        y = _mm512_cvtepu8_epi16(_mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)(const void *)w)));
+        y = _mm512_sllv_epi32(y, _mm512_setr_epi32(s, s, s, s, t, t, t, t, u, u, u, u, r, r, r, r));
+    }
+    return _mm512_srai_epi16(y, 16 - (unsigned)BITS);
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
-                     const int w_size)
+                     const int BITS)
 {
     const int16_t *pa = a;
     const char *pw = w;
@@ -37,10 +57,10 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     QNT_UNROLL
     for (int i = 0; i < MR * NV; i++)
         acc[i] = bias[i % NV];
-    for (; k; k -= 2, pa += 2 * MR, pw += 32 * NV * w_size) {
+    for (; k; k -= 2, pa += 2 * MR, pw += 4 * NV * BITS) {
         QNT_UNROLL
         for (int v = 0; v < NV; v++)
-            wv[v] = load_w(pw, v, w_size);
+            wv[v] = load_w(pw, v, NV, BITS);
         QNT_UNROLL
         for (int i = 0; i < MR; i++) {
             __m512i av = bcast(pa + 2 * i);
@@ -69,34 +89,52 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
     qnt_pack_row_s16_avx2(rows, tap_k, k0, k, used, in_xor, panel);
 }
 
+static void pack_w16_s8(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                        void *panel)
+{
+    qnt_pack_s8_pairs_avx2(rows, tap_k, k0, k, used, in_xor, panel, 16);
+}
+
 static void pack_w32_s8(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                         void *panel)
 {
     qnt_pack_s8_pairs_avx2(rows, tap_k, k0, k, used, in_xor, panel, 32);
 }
 
-#define TILE(MR, NR, wsize, packw, step, start)                                                                        \
-    static void run_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+#define TILE(op, MR, NR, BITS, packw, step, start)                                                                     \
+    static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR / 16, wsize);                                                                          \
+        tile(k, a, w, t, MR, NR / 16, BITS);                                                                           \
     }                                                                                                                  \
-    const struct qnt_gemm qnt_gemm_s8_##MR##x##NR##_avx512 = {                                                         \
+    const struct qnt_gemm qnt_##op##_##MR##x##NR##_avx512 = {                                                          \
         .name = #MR "x" #NR,                                                                                           \
-        .run = run_##MR##x##NR,                                                                                        \
+        .run = run_##op##_##MR##x##NR,                                                                                 \
         .pack_a = pack_a##MR,                                                                                          \
         .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 2,                                                                                                       \
         .a_size = 2,                                                                                                   \
-        .w_size = wsize,                                                                                               \
+        .w_bits = BITS,                                                                                                \
         .w_bias = 0,                                                                                                   \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
 /* Costs in 1/16 cycle of a core with two 512-bit ports, by counting, with half of the packing of A in the step (cores
  * with twice 256 bits run these at the speed of AVX2's). */
-TILE(1, 32, 1, pack_w32_s8, 60, 900)
-TILE(4, 32, 2, pack_w32, 155, 1400)
-TILE(16, 16, 2, pack_a16, 330, 2000)
-TILE(12, 32, 2, pack_w32, 450, 3100)
+TILE(gemm_s8, 1, 32, 8, pack_w32_s8, 60, 900)
+TILE(gemm_s8, 4, 32, 16, pack_w32, 155, 1400)
+TILE(gemm_s8, 16, 16, 16, pack_a16, 330, 2000)
+TILE(gemm_s8, 12, 32, 16, pack_w32, 450, 3100)
+QNT_PACK_LOW(pack_w16_s4, pack_w16_s8, 16, 2, 4)
+QNT_PACK_LOW(pack_w32_s4, pack_w32_s8, 32, 2, 4)
+TILE(gemm_s4s8, 1, 32, 4, pack_w32_s4, 60, 900)
+TILE(gemm_s4s8, 4, 32, 4, pack_w32_s4, 155, 1400)
+TILE(gemm_s4s8, 16, 16, 4, pack_w16_s4, 330, 2000)
+TILE(gemm_s4s8, 12, 32, 4, pack_w32_s4, 450, 3100)
+QNT_PACK_LOW(pack_w16_s2, pack_w16_s8, 16, 2, 2)
+QNT_PACK_LOW(pack_w32_s2, pack_w32_s8, 32, 2, 2)
+TILE(gemm_s2s8, 1, 32, 2, pack_w32_s2, 60, 900)
+TILE(gemm_s2s8, 4, 32, 2, pack_w32_s2, 155, 1400)
+TILE(gemm_s2s8, 16, 16, 2, pack_w16_s2, 330, 2000)
+TILE(gemm_s2s8, 12, 32, 2, pack_w32_s2, 450, 3100)

@@ -10,7 +10,12 @@
  *   4x16   4 x 2 + ...  few rows and columns: even and odd steps have sums of their own to hide the latency
  *   1x64   4 x 2        one row: bound by the stream of weights
  *   1x16   1 x 8
- */
+ *
+ * W of 4 and 2 bits: a code is left in the upper bits of its byte, which takes a shift and a mask, so that the sums are
+ * 16 or 64 times too large until the end: |(a + 128) * code * 16| <= 255 * 128, times 2^16 is below 2^31. Where a step
+ * is less than a vector, its bytes are loaded to each part of one and the parts shifted differently. */
+#include <stdbool.h>
+#include "pack_low.h"
 #include "x86/pack_avx512.h"
 #include "x86/tile_avx512.h"
 
@@ -21,15 +26,46 @@ QNT_INLINE __m512i bcast(const int8_t *p)
     return _mm512_set1_epi32(v);
 }
 
+/* Codes 64 v .. of a step, times 2^(8 - BITS). The step has `bytes`; from one field to the next are BITS. */
+QNT_INLINE __m512i load_w(const uint8_t *w, const int v, const int NV, const int BITS)
+{
+    const int bytes = 8 * NV * BITS, field = 64 * v / bytes, s = BITS * field, t = s + BITS;
+    const __m512i top = _mm512_set1_epi8((char)(0xff << (8 - BITS)));
+    __m512i x;
+    if (bytes >= 64) {
+        x = _mm512_loadu_si512(w + 64 * v % bytes);
+        if (BITS == 8)
+            return x;
+        return _mm512_and_si512(field ? _mm512_slli_epi32(x, (unsigned)s) : x, top);
+    }
+    if (bytes == 32) {
+        x = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)w));
+        x = _mm512_sllv_epi32(x, _mm512_setr_epi32(s, s, s, s, s, s, s, s, t, t, t, t, t, t, t, t));
+    } else {
+        x = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)w));
+        x = _mm512_sllv_epi32(x, _mm512_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6));
+    }
+    return _mm512_and_si512(x, top);
+}
+
+/* Not the constant: from that gcc 12 would start all sums at once, and copy them around the loop. */
+QNT_INLINE __m512i zero(void)
+{
+    __m512i x = _mm512_setzero_si512();
+    __asm__ volatile("" : "+v"(x));
+    return x;
+}
+
 /* KU steps, step u into its own set of sums. */
-QNT_INLINE void steps(__m512i *acc, const int8_t *a, const int8_t *w, const int MR, const int NV, const int KU)
+QNT_INLINE void steps(__m512i *acc, const int8_t *a, const uint8_t *w, const int MR, const int NV, const int KU,
+                      const int BITS)
 {
     QNT_UNROLL
     for (int u = 0; u < KU; u++) {
         __m512i wv[4];
         QNT_UNROLL
         for (int v = 0; v < NV; v++)
-            wv[v] = _mm512_loadu_si512(w + 64 * (u * NV + v));
+            wv[v] = load_w(w + 8 * NV * BITS * u, v, NV, BITS);
         QNT_UNROLL
         for (int i = 0; i < MR; i++) {
             __m512i av = bcast(a + 4 * (u * MR + i));
@@ -43,39 +79,51 @@ QNT_INLINE void steps(__m512i *acc, const int8_t *a, const int8_t *w, const int 
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
-                     const int KU)
+                     const int KU, const int BITS)
 {
-    const int8_t *pa = a, *pw = w;
+    const bool late = KU > 1 || BITS < 8; /* the bias stays out of the chain of sums */
+    const int8_t *pa = a;
+    const uint8_t *pw = w;
     __m512i acc[32], bias[4];
-    QNT_UNROLL
-    for (int v = 0; v < NV; v++)
-        bias[v] = qnt_tile_bias_avx512(t, v);
+    if (!late) {
+        QNT_UNROLL
+        for (int v = 0; v < NV; v++)
+            bias[v] = qnt_tile_bias_avx512(t, v);
+    }
     QNT_UNROLL
     for (int i = 0; i < MR * NV; i++)
-        acc[i] = KU > 1 ? _mm512_setzero_si512() : bias[i % NV];
+        acc[i] = late ? zero() : bias[i % NV];
     QNT_UNROLL
     for (int i = MR * NV; i < MR * NV * KU; i++)
-        acc[i] = _mm512_setzero_si512();
+        acc[i] = zero();
     size_t left = k / 4;
-    for (; left >= (size_t)KU; left -= (size_t)KU, pa += 4 * MR * KU, pw += 64 * NV * KU)
-        steps(acc, pa, pw, MR, NV, KU);
-    if (KU > 1) { /* short tiles: the bias stays out of the chain of sums */
+    for (; left >= (size_t)KU; left -= (size_t)KU, pa += 4 * MR * KU, pw += 8 * NV * BITS * KU)
+        steps(acc, pa, pw, MR, NV, KU, BITS);
+    if (KU > 1) {
         QNT_UNROLL
         for (int h = KU / 2; h; h /= 2) {
             if (!(left & (size_t)h))
                 continue;
-            steps(acc, pa, pw, MR, NV, h);
+            steps(acc, pa, pw, MR, NV, h, BITS);
             pa += 4 * MR * h;
-            pw += 64 * NV * h;
+            pw += 8 * NV * BITS * h;
         }
         QNT_UNROLL
         for (int h = KU / 2; h; h /= 2)
             QNT_UNROLL
         for (int i = 0; i < MR * NV * h; i++)
             acc[i] = _mm512_add_epi32(acc[i], acc[MR * NV * h + i]);
+    }
+    if (late) {
+        QNT_UNROLL
+        for (int v = 0; v < NV; v++)
+            bias[v] = qnt_tile_bias_avx512(t, v);
         QNT_UNROLL
         for (int i = 0; i < MR * NV; i++)
-            acc[i] = _mm512_add_epi32(acc[i], bias[i % NV]);
+            __asm__("" : "+v"(acc[i])); /* or gcc 12 would put the sums on the stack */
+        QNT_UNROLL
+        for (int i = 0; i < MR * NV; i++)
+            acc[i] = _mm512_add_epi32(BITS < 8 ? _mm512_srai_epi32(acc[i], 8 - BITS) : acc[i], bias[i % NV]);
     }
     qnt_tile_store_avx512(t, acc, MR, NV);
 }
@@ -106,30 +154,48 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
     qnt_pack_row_avx512(rows, tap_k, k0, k, in_xor ^ 0x80, panel);
 }
 
-#define TILE(MR, NR, KU, step, start)                                                                                  \
-    static void run_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+#define TILE(op, MR, NR, KU, BITS, packw, step, start)                                                                 \
+    static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR / 16, KU);                                                                             \
+        tile(k, a, w, t, MR, NR / 16, KU, BITS);                                                                       \
     }                                                                                                                  \
-    const struct qnt_gemm qnt_gemm_s8_##MR##x##NR##_avx512vnni = {                                                     \
+    const struct qnt_gemm qnt_##op##_##MR##x##NR##_avx512vnni = {                                                      \
         .name = #MR "x" #NR,                                                                                           \
-        .run = run_##MR##x##NR,                                                                                        \
+        .run = run_##op##_##MR##x##NR,                                                                                 \
         .pack_a = pack_a##MR,                                                                                          \
-        .pack_w = pack_w##NR,                                                                                          \
+        .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \
         .a_size = 1,                                                                                                   \
-        .w_size = 1,                                                                                                   \
+        .w_bits = BITS,                                                                                                \
         .w_bias = 128,                                                                                                 \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
 /* Costs in 1/16 cycle, measured on a Zen 4 core, with half of the packing of A in the step: how often A is packed for
  * one tile depends on n. */
-TILE(1, 16, 8, 32, 900)
-TILE(1, 64, 2, 115, 1200)
-TILE(4, 16, 2, 90, 1000)
-TILE(4, 64, 1, 300, 3400)
-TILE(16, 16, 1, 306, 2000)
-TILE(12, 32, 1, 445, 3100)
+TILE(gemm_s8, 1, 16, 8, 8, pack_w16, 32, 900)
+TILE(gemm_s8, 1, 64, 2, 8, pack_w64, 115, 1200)
+TILE(gemm_s8, 4, 16, 2, 8, pack_w16, 90, 1000)
+TILE(gemm_s8, 4, 64, 1, 8, pack_w64, 300, 3400)
+TILE(gemm_s8, 16, 16, 1, 8, pack_w16, 306, 2000)
+TILE(gemm_s8, 12, 32, 1, 8, pack_w32, 445, 3100)
+QNT_PACK_LOW(pack_w16_s4, pack_w16, 16, 4, 4)
+QNT_PACK_LOW(pack_w32_s4, pack_w32, 32, 4, 4)
+QNT_PACK_LOW(pack_w64_s4, pack_w64, 64, 4, 4)
+TILE(gemm_s4s8, 1, 16, 8, 4, pack_w16_s4, 32, 900)
+TILE(gemm_s4s8, 1, 64, 2, 4, pack_w64_s4, 115, 1200)
+TILE(gemm_s4s8, 4, 16, 2, 4, pack_w16_s4, 90, 1000)
+TILE(gemm_s4s8, 4, 64, 1, 4, pack_w64_s4, 300, 3400)
+TILE(gemm_s4s8, 16, 16, 1, 4, pack_w16_s4, 306, 2000)
+TILE(gemm_s4s8, 12, 32, 1, 4, pack_w32_s4, 445, 3100)
+QNT_PACK_LOW(pack_w16_s2, pack_w16, 16, 4, 2)
+QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
+QNT_PACK_LOW(pack_w64_s2, pack_w64, 64, 4, 2)
+TILE(gemm_s2s8, 1, 16, 8, 2, pack_w16_s2, 32, 900)
+TILE(gemm_s2s8, 1, 64, 2, 2, pack_w64_s2, 115, 1200)
+TILE(gemm_s2s8, 4, 16, 2, 2, pack_w16_s2, 90, 1000)
+TILE(gemm_s2s8, 4, 64, 1, 2, pack_w64_s2, 300, 3400)
+TILE(gemm_s2s8, 16, 16, 1, 2, pack_w16_s2, 306, 2000)
+TILE(gemm_s2s8, 12, 32, 1, 2, pack_w32_s2, 445, 3100)

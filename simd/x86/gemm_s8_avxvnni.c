@@ -151,7 +151,7 @@ PACK(pack_w16, 16, 0)
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \
         .a_size = 1,                                                                                                   \
-        .w_size = 1,                                                                                                   \
+        .w_bits = 8,                                                                                                   \
         .w_bias = 128,                                                                                                 \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \

@@ -106,7 +106,7 @@ START_TEST(tiles_are_described)
         snprintf(name, sizeof name, "%ux%u", g->mr, g->nr);
         ck_assert_str_eq(g->name, name);
         ck_assert_msg(!strncmp(row->variant, name, strlen(name)), "%s: descriptor says %s", row->variant, name);
-        ck_assert_msg(g->mr && g->nr && g->kr && g->a_size && g->w_size && g->cost_step, "%s", row->variant);
+        ck_assert_msg(g->mr && g->nr && g->kr && g->a_size && g->w_bits && g->cost_step, "%s", row->variant);
         ck_assert_msg(g->w_bias == 0 || g->w_bias == 128, "%s", row->variant);
     }
 }

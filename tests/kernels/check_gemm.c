@@ -1,4 +1,5 @@
-/* 8-bit tiles: what pack and run make of rows, taps and k blocks, against a plain double loop and the scalar epilogue.
+/* Tiles of s8 activations, with W of 8, 4 and 2 bits: what pack and run make of rows, taps and k blocks, against a
+ * plain double loop and the scalar epilogue.
  */
 #include <string.h>
 #include "ck.h"
@@ -20,13 +21,14 @@ struct product {
 static struct product draw(struct ck *c, size_t m, size_t n, size_t taps, size_t tap_k)
 {
     uint64_t r = ck_rand(c);
+    const bool low = c->gemm->w_bits < 8;
     return (struct product){.m = m,
                             .n = n,
                             .taps = taps,
                             .tap_k = tap_k,
                             .place = (enum ck_place)(r % CK_PLACES),
                             .a_xor = r >> 8 & 1 ? 0x80 : 0,
-                            .w_xor = r >> 9 & 1 ? 0x80 : 0,
+                            .w_xor = r >> 9 & 1 && !low ? 0x80 : 0,
                             .s8 = r >> 10 & 1,
                             .row_term = r >> 11 & 1,
                             .per_channel = r >> 12 & 1,
@@ -57,6 +59,13 @@ static int32_t dot(const struct product *p, const int8_t *a, const int8_t *w, si
             sum += (uint32_t)(code(a + (t * p->m + i) * p->tap_k + l, p->a_xor) *
                               code(w + j * depth(p) + t * p->tap_k + l, p->w_xor));
     return (int32_t)sum;
+}
+
+/* Codes that W of few bits can have: the extremes of s8 become theirs. */
+static void narrow(const struct ck *c, int8_t *w, size_t n)
+{
+    for (size_t i = 0; c->gemm->w_bits < 8 && i < n; i++)
+        w[i] = (int8_t)(w[i] >> (8 - c->gemm->w_bits));
 }
 
 /* The epilogue's arrays, each between guards, and its numbers. */
@@ -124,12 +133,13 @@ static void run(struct ck *c, const struct product *p)
             p->per_channel ? " channels" : "", ck_fill_name(p->fill_a), ck_fill_name(p->fill_w),
             ck_place_name(p->place));
     const int8_t *a = ck_in(c, A, CK_S8, p->m * k, p->fill_a, p->place);
-    const int8_t *w = ck_in(c, W, CK_S8, p->n * k, p->fill_w, p->place);
+    int8_t *w = ck_in(c, W, CK_S8, p->n * k, p->fill_w, p->place);
+    narrow(c, w, p->n * k);
     for (size_t r = 0; r < p->taps * p->m; r++)
         a_rows[r] = a + r * p->tap_k;
     for (size_t j = 0; j < p->n; j++)
         w_rows[j] = w + j * k;
-    void *packed_w = ck_out(c, PACKED_W, CK_U8, kp * d->nr * d->w_size, p->place);
+    void *packed_w = ck_out(c, PACKED_W, CK_U8, qnt_panel_w_bytes(d, kp), p->place);
     CK_CALL(c, d->pack_w(w_rows, k, 0, k, p->n, p->w_xor, packed_w));
     ck_seal(c, PACKED_W);
     const struct qnt_epilogue e = epilogue(c, p, w, bias);
@@ -144,7 +154,7 @@ static void run(struct ck *c, const struct product *p)
                          &e};
     for (size_t k0 = 0; t.first || k0 < k; k0 += block, t.first = 0) {
         size_t part = k - k0 < block ? k - k0 : block, pp = padded(c, part);
-        const char *w_part = (const char *)packed_w + k0 * d->nr * d->w_size;
+        const char *w_part = (const char *)packed_w + qnt_panel_w_bytes(d, k0);
         void *packed_a = ck_out(c, PACKED_A, CK_U8, pp * d->mr * d->a_size, p->place);
         CK_CALL(c, d->pack_a(a_rows, p->tap_k, k0, part, p->m, p->a_xor, packed_a));
         ck_seal(c, PACKED_A);
@@ -204,7 +214,7 @@ static void deep(struct ck *c)
 {
     static const enum ck_fill extremes[] = {CK_MIN, CK_MAX};
     for (int f = 0; f < 4; f++) {
-        struct product p = draw(c, 1, c->gemm->nr < 2 ? 1 : 2, 1, 131000);
+        struct product p = draw(c, 1, c->gemm->nr < 2 ? 1 : 2, 1, c->gemm->w_bits < 8 ? 65536 : 131000);
         p.a_xor = p.w_xor = 0;
         p.row_term = false;
         p.fill_a = extremes[f / 2];
@@ -234,7 +244,7 @@ static void bench_run(struct ck *c, const char *label, size_t k)
     const size_t kp = padded(c, k);
     ck_case(c, "bench");
     const void *a = ck_in(c, A, CK_S8, kp * d->mr * d->a_size, CK_NOISE, CK_START);
-    const void *w = ck_in(c, W, CK_S8, kp * d->nr * d->w_size, CK_NOISE, CK_START);
+    const void *w = ck_in(c, W, CK_S8, qnt_panel_w_bytes(d, kp), CK_NOISE, CK_START);
     const int32_t *bias = ck_in(c, BIAS, CK_S32, d->nr, CK_ZERO, CK_START);
     float *scale = ck_in(c, SCALE, CK_F32, d->nr, CK_ZERO, CK_START);
     void *out = ck_out(c, C, CK_S8, d->mr * d->nr, CK_START);
@@ -260,4 +270,16 @@ void check_gemm_s8(struct ck *c)
     bench_pack(c, "pack A, taps 9x16", 9, 16);
     bench_pack(c, "pack A, taps 3x9", 3, 9);
     bench_pack(c, "pack A, taps 9x3", 9, 3);
+}
+
+void check_gemm_s4s8(struct ck *c);
+void check_gemm_s4s8(struct ck *c)
+{
+    check_gemm_s8(c);
+}
+
+void check_gemm_s2s8(struct ck *c);
+void check_gemm_s2s8(struct ck *c)
+{
+    check_gemm_s8(c);
 }

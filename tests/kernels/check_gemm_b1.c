@@ -137,7 +137,7 @@ static void run(struct ck *c, const struct product *p)
         a_rows[r] = a + r * p->tap_k;
     for (size_t j = 0; j < p->n; j++)
         w_rows[j] = w + j * k;
-    void *packed_w = ck_out(c, PACKED_W, CK_U8, kp * d->nr * d->w_size, p->place);
+    void *packed_w = ck_out(c, PACKED_W, CK_U8, qnt_panel_w_bytes(d, kp), p->place);
     CK_CALL(c, d->pack_w(w_rows, k, 0, k, p->n, 0, packed_w));
     ck_seal(c, PACKED_W);
     const struct qnt_epilogue e = epilogue(c, p);
@@ -155,7 +155,7 @@ static void run(struct ck *c, const struct product *p)
         CK_CALL(c, d->pack_a(a_rows, p->tap_k, k0, part, p->m, 0, packed_a));
         ck_seal(c, PACKED_A);
         t.last = k0 + part >= k;
-        CK_CALL(c, d->run(pp, packed_a, (const char *)packed_w + k0 * d->nr * d->w_size, &t));
+        CK_CALL(c, d->run(pp, packed_a, (const char *)packed_w + qnt_panel_w_bytes(d, k0), &t));
     }
     compare(c, p, &e, a, w, t.c, ldc);
 }
@@ -214,7 +214,7 @@ static void bench_run(struct ck *c, const char *label, size_t k)
     const size_t kp = padded(c, k / 8);
     ck_case(c, "bench");
     const void *a = ck_in(c, A, CK_U8, kp * d->mr * d->a_size, CK_ZERO, CK_START);
-    const void *w = ck_in(c, W, CK_U8, kp * d->nr * d->w_size, CK_ZERO, CK_START);
+    const void *w = ck_in(c, W, CK_U8, qnt_panel_w_bytes(d, kp), CK_ZERO, CK_START);
     const int32_t *bias = ck_in(c, BIAS, CK_S32, d->nr, CK_ZERO, CK_START);
     void *out = ck_out(c, C, CK_U8, (size_t)d->mr * d->nr / 8, CK_START);
     const struct qnt_epilogue e = {.kind = QNT_EPI_BITS, .bias = bias};

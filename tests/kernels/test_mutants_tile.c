@@ -81,7 +81,7 @@ static void after(const void *w, const struct qnt_tile *t, const uint8_t kept[4]
 static void run_s8(size_t k, const void *a, const void *w, const struct qnt_tile *t)
 {
     uint8_t kept[4];
-    before(a, w, k * real->nr * real->w_size, t, kept);
+    before(a, w, qnt_panel_w_bytes(real, k), t, kept);
     real->run(k, a, w, t);
     after(w, t, kept);
 }
@@ -236,7 +236,7 @@ static enum packing packing;
 static void pack(qnt_pack_rows_fn *right, const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,
                  uint8_t in_xor, void *panel, size_t group)
 {
-    size_t last = k ? (k0 + k - 1) / tap_k : 0, size = real->w_size == 4 ? 4 : 1;
+    size_t last = k ? (k0 + k - 1) / tap_k : 0, size = real->w_bits == 32 ? 4 : 1;
     const void *same[4096];
     if (!k) {
         right(rows, tap_k, k0, k, used, in_xor, panel);
@@ -261,7 +261,7 @@ static void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, s
 
 static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
 {
-    pack(real->pack_w, rows, tap_k, k0, k, used, in_xor, panel, (size_t)real->nr * real->kr * real->w_size);
+    pack(real->pack_w, rows, tap_k, k0, k, used, in_xor, panel, qnt_panel_w_bytes(real, real->kr));
 }
 
 static void pack_w_cols(const void *const *lines, size_t k, size_t used, void *panel)
@@ -299,8 +299,8 @@ static void check_op(const char *op, ck_checker *check, bool upper)
         g.pack_w = pack_w;
         if (real->binary && p == NO_XOR)
             continue;
-        /* The driver packs an 8-bit W from whole rows, and f32 has no codes. */
-        if (real->run_f32 ? p != NO_XOR : p != FROM_START && p != FIRST_TAP)
+        /* The driver packs an integer W from whole rows, few bits are never u8, and f32 has no codes. */
+        if (real->run_f32 ? p != NO_XOR : p != FROM_START && p != FIRST_TAP && (p != NO_XOR || real->w_bits == 8))
             expect(&c, check, packings[p], p == PACKS_MORE ? "SIGSEGV|outside" : p == READS_MORE ? "SIGSEGV" : "");
         g = *real;
         g.pack_a = real->pack_a ? pack_a : NULL;

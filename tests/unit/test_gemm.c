@@ -114,7 +114,16 @@ START_TEST(f32_equals_the_chain_of_fma)
 }
 END_TEST
 
-/* 8-bit operands with zero points on both sides; want32 is the exact sum. */
+/* Weights of 8, 4 and 2 bits. */
+static const int widths[] = {8, 4, 2};
+enum { WIDTHS = sizeof widths / sizeof *widths };
+
+static const struct qnt_gemm_list *tiles_of(int bits)
+{
+    return bits == 8 ? &ctx->dsp.gemm_s8 : bits == 4 ? &ctx->dsp.gemm_s4s8 : &ctx->dsp.gemm_s2s8;
+}
+
+/* Integer operands with zero points on both sides; want32 is the exact sum. */
 struct s8_case {
     int8_t *a, *w, *want8;
     int32_t *bias, *folded, *row_term, *w_zero, *want32;
@@ -123,7 +132,7 @@ struct s8_case {
 };
 enum { A_ZERO = -7 };
 
-static void s8_make(struct s8_case *c, const struct shape *s, int extreme)
+static void s8_make(struct s8_case *c, const struct shape *s, int extreme, int bits)
 {
     c->lda = s->k + 3;
     c->ldc = s->n + 5;
@@ -139,7 +148,7 @@ static void s8_make(struct s8_case *c, const struct shape *s, int extreme)
     for (size_t i = 0; i < s->m * c->lda; i++)
         c->a[i] = (int8_t)(extreme ? -128 : (int)(unit_random() & 255));
     for (size_t i = 0; i < s->n * s->k; i++)
-        c->w[i] = (int8_t)(extreme ? (i / s->k & 1 ? -128 : 127) : (int)(unit_random() & 255));
+        c->w[i] = (int8_t)((extreme ? (i / s->k & 1 ? -128 : 127) : (int8_t)(unit_random() & 255)) >> (8 - bits));
     for (size_t j = 0; j < s->n; j++) {
         c->bias[j] = (int32_t)(unit_random() % 2001) - 1000;
         c->w_zero[j] = (int32_t)(unit_random() % 11) - 5;
@@ -172,29 +181,38 @@ static void s8_free(struct s8_case *c)
         qnt_release(ctx, all[i]);
 }
 
+static void s8_compare(struct s8_case *c, const struct shape *s, struct qnt_epilogue *e, int bits)
+{
+    const struct qnt_gemm_list *tiles = tiles_of(bits);
+    struct qnt_operand a = qnt_operand_rows(c->a, c->lda, s->k, 1), w = qnt_operand_rows(c->w, s->k, s->k, 1);
+    for (uint32_t v = 0; v < tiles->count; v++) {
+        const struct qnt_gemm *g = tiles->v[v];
+        size_t bytes = qnt_gemm_packed_bytes(g, s->n, s->k);
+        if (bits < 8)
+            ck_assert_uint_eq(bytes * 8, qnt_round_up(s->n, g->nr) * qnt_round_up(s->k, g->kr) * (size_t)bits);
+        void *packed = zeroed(1, bytes);
+        qnt_gemm_pack_w(g, &w, s->n, s->k, packed);
+        qnt_gemm_fold_bias(ctx, g, c->w, s->n, s->k, A_ZERO, c->bias, c->folded);
+        struct qnt_gemm_call call = {
+            .g = g, .a = a, .packed_w = packed, .m = s->m, .n = s->n, .k = s->k, .ldc = c->ldc, .e = e};
+        e->kind = QNT_EPI_S32;
+        run_and_compare(&call, c->want32, 4, "s32");
+        e->kind = QNT_EPI_S8;
+        run_and_compare(&call, c->want8, 1, "s8");
+        qnt_release(ctx, packed);
+    }
+}
+
 START_TEST(s8_equals_the_exact_sum)
 {
     const struct shape *s = &shapes[_i % SHAPES];
-    int mode = _i / SHAPES; /* bit 0: extremes, bit 1: weight zero points */
+    int mode = _i / SHAPES % 4, bits = widths[_i / SHAPES / 4]; /* mode: bit 0: extremes, bit 1: weight zero points */
     struct s8_case c;
-    s8_make(&c, s, mode & 1);
+    s8_make(&c, s, mode & 1, bits);
     struct qnt_epilogue e = {.has_row_term = mode >> 1, .bias = c.folded, .row_term = c.row_term, .w_zero = c.w_zero};
     e.rq = (struct qnt_requant){.zero = 3, .lo = -100, .hi = 120, .per_channel = 1, .scale = c.scale};
     s8_want(&c, s, mode >> 1, &e.rq);
-    struct qnt_operand a = qnt_operand_rows(c.a, c.lda, s->k, 1), w = qnt_operand_rows(c.w, s->k, s->k, 1);
-    for (uint32_t v = 0; v < ctx->dsp.gemm_s8.count; v++) {
-        const struct qnt_gemm *g = ctx->dsp.gemm_s8.v[v];
-        void *packed = zeroed(1, qnt_gemm_packed_bytes(g, s->n, s->k));
-        qnt_gemm_pack_w(g, &w, s->n, s->k, packed);
-        qnt_gemm_fold_bias(ctx, g, c.w, s->n, s->k, A_ZERO, c.bias, c.folded);
-        struct qnt_gemm_call call = {
-            .g = g, .a = a, .packed_w = packed, .m = s->m, .n = s->n, .k = s->k, .ldc = c.ldc, .e = &e};
-        e.kind = QNT_EPI_S32;
-        run_and_compare(&call, c.want32, 4, "s32");
-        e.kind = QNT_EPI_S8;
-        run_and_compare(&call, c.want8, 1, "s8");
-        qnt_release(ctx, packed);
-    }
+    s8_compare(&c, s, &e, bits);
     s8_free(&c);
 }
 END_TEST
@@ -204,24 +222,11 @@ START_TEST(s8_long_sums)
 {
     struct shape s = {3, 5, 65536};
     struct s8_case c;
-    s8_make(&c, &s, 0);
+    s8_make(&c, &s, 0, widths[_i]);
     struct qnt_epilogue e = {.bias = c.folded};
     e.rq = (struct qnt_requant){.zero = 0, .lo = -128, .hi = 127, .per_channel = 1, .scale = c.scale};
     s8_want(&c, &s, false, &e.rq);
-    struct qnt_operand a = qnt_operand_rows(c.a, c.lda, s.k, 1), w = qnt_operand_rows(c.w, s.k, s.k, 1);
-    for (uint32_t v = 0; v < ctx->dsp.gemm_s8.count; v++) {
-        const struct qnt_gemm *g = ctx->dsp.gemm_s8.v[v];
-        void *packed = zeroed(1, qnt_gemm_packed_bytes(g, s.n, s.k));
-        qnt_gemm_pack_w(g, &w, s.n, s.k, packed);
-        qnt_gemm_fold_bias(ctx, g, c.w, s.n, s.k, A_ZERO, c.bias, c.folded);
-        struct qnt_gemm_call call = {
-            .g = g, .a = a, .packed_w = packed, .m = s.m, .n = s.n, .k = s.k, .ldc = c.ldc, .e = &e};
-        e.kind = QNT_EPI_S32;
-        run_and_compare(&call, c.want32, 4, "s32");
-        e.kind = QNT_EPI_S8;
-        run_and_compare(&call, c.want8, 1, "s8");
-        qnt_release(ctx, packed);
-    }
+    s8_compare(&c, &s, &e, widths[_i]);
     s8_free(&c);
 }
 END_TEST
@@ -243,8 +248,8 @@ int main(void)
     TCase *tc = tcase_create("gemm");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, f32_equals_the_chain_of_fma, 0, 2 * SHAPES);
-    tcase_add_loop_test(tc, s8_equals_the_exact_sum, 0, 4 * SHAPES);
-    tcase_add_test(tc, s8_long_sums);
+    tcase_add_loop_test(tc, s8_equals_the_exact_sum, 0, 4 * SHAPES * WIDTHS);
+    tcase_add_loop_test(tc, s8_long_sums, 0, WIDTHS);
     tcase_add_test(tc, choose_takes_the_cheapest);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
