@@ -41,6 +41,8 @@ typedef enum qnt_schedule { QNT_LR_CONSTANT = 0, QNT_LR_COSINE = 1 } qnt_schedul
  *  Batch norms: with weight_bits 0 they train as PyTorch's, on statistics of the mini-batch, whose activations are all
  *  held at once then; with quantized weights they are folded into the layers before them at the start, by their running
  *  averages.
+ *  Each image weighs 1 / batch in its step's gradient. When batch does not divide the images, an epoch's last step is
+ *  thus a smaller one; PyTorch's mean over what is left gives these few images a whole step, the last before evaluation.
  *  Fields are appended only. QNT_TRAIN_CONFIG_INIT sets the article's recipe. */
 typedef struct qnt_train_config {
     size_t size;

@@ -243,6 +243,7 @@ static qnt_status set_up(struct qnt_train *t, const qnt_model *start, qnt_model 
     qnt_input_map_init(&t->input, start->mean, start->deviation);
     t->steps = (uint32_t)((t->data->n + t->config.batch - 1) / t->config.batch);
     t->batch_size = t->data->n < t->config.batch ? t->data->n : t->config.batch;
+    t->image_weight = 1.0f / (float)t->batch_size;
     t->sgd = (struct qnt_sgd){.momentum = t->config.momentum, .decay = t->config.weight_decay};
     t->adam.decay = t->config.weight_decay;
     t->order_epoch = UINT32_MAX;

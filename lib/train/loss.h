@@ -6,7 +6,7 @@
 struct qnt_loss {
     const struct qnt_dsp *dsp;
     size_t classes;
-    float weight; /* of one image: 1 / images of the mini-batch */
+    float weight; /* of one image in the gradient */
     float kl;     /* lambda; negative: the article's printed sign */
 };
 struct qnt_loss_sum {

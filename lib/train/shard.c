@@ -149,7 +149,7 @@ void qnt_train_loss(const struct qnt_train *t, struct qnt_worker *w, size_t batc
     const struct qnt_plan *p = t->plan;
     struct qnt_loss loss = {.dsp = &t->ctx->dsp,
                             .classes = qnt_dataset_classes(t->data),
-                            .weight = 1.0f / (float)t->batch_size,
+                            .weight = t->image_weight,
                             .kl = t->config.kl_minus ? -t->config.kl : t->config.kl};
     const float *input = (const float *)(w->arena + p->offset[p->input]);
     const float *teacher = t->teacher ? teacher_logits(t, w, input, batch) : NULL;

@@ -30,7 +30,7 @@ struct qnt_worker {
     float **delta, **part_delta, **param;
     const uint8_t **pass, **part_pass;
     uint8_t *delta_set, *clamped;
-    uint8_t labels[QNT_SHARD]; /* of the shard at work */
+    uint8_t labels[QNT_SHARD];           /* of the shard at work */
     int32_t *acc;                        /* sums of one step */
     struct qnt_channel_extremes extreme; /* of one step */
     float *p;                            /* the teacher's distribution */
@@ -49,7 +49,7 @@ struct qnt_train {
     struct qnt_team *team;
     struct qnt_input_map input;
 
-    struct qnt_param *param;               /* first what is trained, then the batch norms' running averages */
+    struct qnt_param *param; /* first what is trained, then the batch norms' running averages */
     size_t n_params, n_trained;
     size_t n_weights, n_values, stride;   /* floats: trained, all; stride: between the gradients of two tasks */
     float *weights, *velocity, *gradient; /* velocity: with Adam the means, then those of squares */
@@ -61,11 +61,11 @@ struct qnt_train {
     struct qnt_bounds *bounds;             /* by step */
     const struct qnt_bounds **early;       /* by tensor id, as qnt_grad's */
     void **state;                          /* by step: op->backward_prepare's */
-    struct qnt_worker *worker;             /* by thread; with batch norms by shard: each waits for the others in between */
+    struct qnt_worker *worker; /* by thread; with batch norms by shard: each waits for the others in between */
     size_t n_workers;
-    size_t *stop, n_stops;                 /* steps that are batch norms, whose statistics are the mini-batch's */
-    size_t stage;                          /* the stop before which, or from which on, the shards are working */
-    double *moments, *moments_all;         /* by shard, and their sums: twice the channels of the widest stop */
+    size_t *stop, n_stops;         /* steps that are batch norms, whose statistics are the mini-batch's */
+    size_t stage;                  /* the stop before which, or from which on, the shards are working */
+    double *moments, *moments_all; /* by shard, and their sums: twice the channels of the widest stop */
     size_t n_moments;
     size_t task_shards;            /* shards of a task: 1, or more in large mini-batches; whatever the thread count */
     struct qnt_loss_sum *task_sum; /* by task */
@@ -79,6 +79,7 @@ struct qnt_train {
     struct qnt_loss_sum sum; /* this epoch's so far, over `seen` images */
     size_t seen;
     size_t batch_first, batch_size; /* the mini-batch being computed: order[first ...] */
+    float image_weight; /* of one image in the gradient: 1 / images of a full mini-batch, in a smaller last one too */
     bool observe;
     struct qnt_sgd sgd;
     struct qnt_adam adam;

@@ -118,7 +118,7 @@ def test_damaged_models():
         assert bad.stdout == "", name
 
 
-run("qtrain", "--images", 64, "--epochs", 1, "--test-images", 40, "--out", MODEL)
+run("qtrain", "--recipe", "article", "--images", 64, "--epochs", 1, "--test-images", 40, "--out", MODEL)
 try:
     cases.main(globals())
 finally:

@@ -1,4 +1,5 @@
 /* The trainer: same weights for any thread count and on any kernels, resuming equals not stopping, learning. */
+#include "lib/train/trainer.h"
 #include "train_fixture.h"
 
 START_TEST(weights_do_not_depend_on_the_thread_count)
@@ -98,6 +99,51 @@ START_TEST(training_lowers_the_loss)
 }
 END_TEST
 
+/* sum over the images of order[first ...] of p - y, which times an image's weight is the gradient of the last bias */
+static void bias_gradient(qnt_train *t, size_t first, size_t images, double sum[10])
+{
+    static float x[32 * 32 * 3];
+    float z[10];
+    int label;
+    memset(sum, 0, 10 * sizeof *sum);
+    for (size_t i = first; i < first + images; i++) {
+        double all = 0.0;
+        OK(qnt_dataset_input(data, start, t->order[i], x, &label));
+        OK(qnt_train_forward(t, x, 1, z, NULL, NULL, NULL));
+        for (int c = 0; c < 10; c++)
+            all += exp((double)z[c]);
+        for (int c = 0; c < 10; c++)
+            sum[c] += exp((double)z[c]) / all - (c == label);
+    }
+}
+
+static const float *last_bias(const qnt_train *t)
+{
+    return t->weights + t->n_weights - 10;
+}
+
+/* Else the few images that batch leaves over would make a whole step of their own, just before evaluation. */
+START_TEST(images_of_a_smaller_last_batch_weigh_as_much)
+{
+    qnt_train_config c = config(0);
+    c.schedule = QNT_LR_CONSTANT;
+    c.momentum = c.weight_decay = 0.0f;
+    c.warmup_steps = c.augment = 0;
+    qnt_train *t = make(&c);
+    steps(t, 1);
+    for (size_t step = 1; step < 3; step++) { /* of 40 images and of 20 */
+        double sum[10];
+        float before[10];
+        memcpy(before, last_bias(t), sizeof before);
+        bias_gradient(t, step * BATCH, step == 1 ? BATCH : IMAGES - 2 * BATCH, sum);
+        steps(t, 1);
+        for (int k = 0; k < 10; k++)
+            ck_assert_double_eq_tol(before[k] - last_bias(t)[k], c.lr * sum[k] / BATCH, 1e-6);
+    }
+    qnt_train_free(t);
+}
+END_TEST
+
 START_TEST(the_minus_sign_is_another_training)
 {
     qnt_train_config c = config(2);
@@ -121,6 +167,7 @@ int main(void)
     tcase_add_loop_test(tc, resuming_equals_not_stopping, 4, 5);
     tcase_add_loop_test(tc, training_lowers_the_loss, 0, 3);
     tcase_add_loop_test(tc, training_lowers_the_loss, 4, 5);
+    tcase_add_test(tc, images_of_a_smaller_last_batch_weigh_as_much);
     tcase_add_test(tc, the_minus_sign_is_another_training);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
