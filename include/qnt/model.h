@@ -65,8 +65,9 @@ typedef struct qnt_node_attr {
     uint32_t kernel[2], stride[2], dilation[2]; /**< h, w; 0 means 1 (kernel of conv2d: the weights'). conv2d,
                                                      binary_conv2d, maxpool, avgpool */
     uint32_t pad[4];                            /**< top, left, bottom, right */
-    uint32_t groups;                            /**< conv2d; 0 means 1 */
-    float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0 */
+    uint32_t groups;                            /**< conv2d, binary_conv2d; 0 means 1 */
+    float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0; what binary_conv2d's padding
+                                                     holds: 0, 1 or -1 */
     float epsilon;                              /**< batchnorm */
 } qnt_node_attr;
 
@@ -74,12 +75,15 @@ typedef struct qnt_node_attr {
 QNT_API qnt_status qnt_model_new(qnt_ctx *ctx, qnt_model **out);
 /** A float input of shape dim (without the batch). */
 QNT_API qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint32_t rank, const size_t *dim, int *id);
-/** A float constant, copied. conv2d weights are [oc][kh][kw][ic / groups], fully_connected's [out][in]. */
+/** A float constant, copied. conv2d weights are [oc][kh][kw][ic / groups], fully_connected's [out][in];
+ *  the binary ones' alike. */
 QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank, const size_t *dim,
                                        const float *data, int *id);
 /** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
  *  softmax (over the last dimension), batchnorm (x, gamma, beta, mean, variance; likewise), leaky_relu, hard_swish,
  *  sigmoid, tanh, or add, sub, mul (a, b; b may be a constant; shapes are broadcast, aligned at the last dimension).
+ *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
+ *  the output channel; training them gives a model that holds the signs, as bits.
  *  Training knows no gradient of softmax, and with quantized weights no constant as b. avgpool's mean is that of
  *  the window's pixels inside the image; every pool window must hold one. fully_connected wants one dimension: a flatten
  *  before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error naming the node.

@@ -38,6 +38,8 @@ typedef enum qnt_schedule { QNT_LR_CONSTANT = 0, QNT_LR_COSINE = 1 } qnt_schedul
 
 /** Binary weights (1 bit) are sign(w), sign(0) = +1, times the mean of |w| over the output channel. Their gradient goes
  *  to the master weights whole, and these are not clipped to [-1, 1]: their scale follows the data and is far below 1.
+ *  Binary layers of the model itself (binary_conv2d, binary_fully_connected) train with weight_bits 0, straight through: the
+ *  gradient passes signs of values and of weights within [-1, 1], where the weights are kept.
  *  Batch norms: with weight_bits 0 they train as PyTorch's, on statistics of the mini-batch, whose activations are all
  *  held at once then; with quantized weights they are folded into the layers before them at the start, by their running
  *  averages.
@@ -86,7 +88,7 @@ QNT_API qnt_status qnt_train_create(const qnt_model *start, const qnt_model *tea
 QNT_API void qnt_train_free(qnt_train *train);
 /** One optimizer step; *finished becomes 1 after the last. Deterministic: same seed, same weights, for any thread count. */
 QNT_API qnt_status qnt_train_step(qnt_train *train, qnt_train_progress *progress, int *finished);
-/** The model as trained so far: float weights, or with weight_bits the quantized model (s8 activations, k-bit weights). */
+/** The model as trained so far: float weights (of binary layers signs and scales), or with weight_bits the quantized model (s8 activations, k-bit weights). */
 QNT_API qnt_status qnt_train_model(const qnt_train *train, qnt_model **out);
 /** The float master weights as a model. */
 QNT_API qnt_status qnt_train_float_model(const qnt_train *train, qnt_model **out);

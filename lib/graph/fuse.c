@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "lib/op/batchnorm.h"
+#include "lib/op/binary.h"
 #include "lib/op/bounds.h"
 #include "rewrite.h"
 
@@ -62,6 +63,39 @@ static qnt_status own_data(struct qnt_model *m, struct qnt_tensor *t)
     return QNT_OK;
 }
 
+/* A scale for each output channel. */
+static qnt_status spread_scales(struct qnt_model *m, struct qnt_tensor *t)
+{
+    const size_t channels = t->dim[0];
+    if (t->scales == channels)
+        return QNT_OK;
+    float *scale = qnt_alloc_array(m->ctx, channels, sizeof *scale, t->name);
+    if (!scale)
+        return QNT_ERR_NOMEM;
+    for (size_t c = 0; c < channels; c++)
+        scale[c] = t->scale[0];
+    qnt_release(m->ctx, t->scale);
+    t->scale = scale;
+    t->scales = (uint32_t)channels;
+    return QNT_OK;
+}
+
+/* Weights of channel c by a factor: floats, or binary codes, which take its sign while their scale takes the rest. */
+static void scale_row(struct qnt_tensor *w, size_t c, double factor)
+{
+    const size_t row = qnt_tensor_count(w) / w->dim[0];
+    if (w->type == QNT_F32) {
+        float *to = (float *)w->data + c * row;
+        for (size_t i = 0; i < row; i++)
+            to[i] = (float)((double)to[i] * factor);
+        return;
+    }
+    int8_t *code = (int8_t *)w->data + c * row;
+    w->scale[c] = (float)((double)w->scale[c] * fabs(factor));
+    for (size_t i = 0; factor < 0.0 && i < row; i++)
+        code[i] = (int8_t)-code[i];
+}
+
 /* w' = w * scale, b' = b * scale + shift, in double, rounded once. Without a bias, batch norm's beta becomes one. */
 static qnt_status fold_batchnorm(struct qnt_model *m, struct qnt_node *into, const struct qnt_node *n,
                                  const struct reader *reader, bool *folded)
@@ -70,21 +104,20 @@ static qnt_status fold_batchnorm(struct qnt_model *m, struct qnt_node *into, con
     int bias = has_bias ? into->in[2] : n->in[2];
     struct qnt_tensor *w = &m->tensor[into->in[1]], *b = &m->tensor[bias];
     const struct qnt_tensor *in[5];
-    if (w->type != QNT_F32 || reader[into->in[1]].count != 1 || reader[bias].count != 1)
+    /* Float weights of a binary layer are signs still to be taken. */
+    if ((w->type == QNT_F32) == qnt_is_binary(into) || reader[into->in[1]].count != 1 || reader[bias].count != 1)
         return QNT_OK;
     for (uint32_t i = 0; i < 5; i++)
         in[i] = &m->tensor[n->in[i]];
-    size_t channels = w->dim[0], row = qnt_tensor_count(w) / channels;
     qnt_status status = own_data(m, w);
-    if (status || (status = own_data(m, b)))
+    if (status || (status = own_data(m, b)) || (w->type != QNT_F32 && (status = spread_scales(m, w))))
         return status;
-    for (size_t c = 0; c < channels; c++) {
+    for (size_t c = 0; c < w->dim[0]; c++) {
         double scale, shift;
-        float *to = (float *)w->data + c * row, *offset = (float *)b->data + c;
+        float *offset = (float *)b->data + c;
         if ((status = qnt_batchnorm_factors(n, in, c, &scale, &shift)))
             return status;
-        for (size_t i = 0; i < row; i++)
-            to[i] = (float)((double)to[i] * scale);
+        scale_row(w, c, scale);
         *offset = (float)(has_bias ? (double)*offset * scale + shift : shift);
     }
     into->in[2] = bias;
@@ -95,7 +128,7 @@ static qnt_status fold_batchnorm(struct qnt_model *m, struct qnt_node *into, con
 
 static bool has_weights(const struct qnt_node *n)
 {
-    return n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected;
+    return n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected || qnt_is_binary(n);
 }
 
 static bool clamps(const struct qnt_node *n)
@@ -154,6 +187,52 @@ qnt_status qnt_rewrite_fold(struct qnt_model *m, struct qnt_rewrite *r)
 qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r)
 {
     return merge_all(m, r, merge_bounds);
+}
+
+/* Groups begin at bytes. */
+static bool fills_bytes(size_t channels, uint32_t groups)
+{
+    return groups == 1 || channels / groups % 8 == 0;
+}
+
+/* The sole reader of what node i makes, a flatten whose channels fill bytes looked through (*flat: its index, or i);
+ * NULL: none. */
+static const struct qnt_node *reader_of_bits(const struct qnt_model *m, size_t i, const struct reader *reader,
+                                             size_t *flat)
+{
+    const struct qnt_tensor *t = &m->tensor[m->node[i].out];
+    *flat = i;
+    for (;;) {
+        int out = m->node[*flat].out;
+        if (reader[out].count != 1 || out == m->output)
+            return NULL;
+        size_t next = (size_t)reader[out].node;
+        if (*flat != i || m->node[next].op != &qnt_op_flatten || t->dim[t->rank - 1] % 8)
+            return &m->node[next];
+        *flat = next;
+    }
+}
+
+qnt_status qnt_rewrite_bits(struct qnt_model *m, const struct qnt_rewrite *r)
+{
+    struct reader *reader = find_readers(m, r);
+    if (!reader)
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        const struct qnt_node *n = &m->node[i], *to;
+        struct qnt_tensor *y = &m->tensor[n->out];
+        size_t flat;
+        if (r[i].gone || !qnt_is_binary(n) || y->type != QNT_F32 || !fills_bytes(y->dim[y->rank - 1], n->attr.groups) ||
+            !(to = reader_of_bits(m, i, reader, &flat)) || !qnt_is_binary(to))
+            continue;
+        struct qnt_tensor *x = &m->tensor[m->node[flat].out];
+        if (!fills_bytes(x->dim[x->rank - 1], to->attr.groups))
+            continue;
+        x->type = y->type = QNT_S8;
+        x->bits = y->bits = 1;
+    }
+    qnt_release(m->ctx, reader);
+    return QNT_OK;
 }
 
 qnt_status qnt_rewrite_io(struct qnt_model *m, struct qnt_rewrite *r)

@@ -44,6 +44,8 @@ static qnt_status rewrite(struct qnt_model *m, const struct qnt_plan_options *o,
             status = qnt_rewrite_fold(m, r);
         if (!status)
             status = qnt_rewrite_fuse(m, r);
+        if (!status && !o->keep_tensors)
+            status = qnt_rewrite_bits(m, r);
     }
     if (!status)
         compact(m, r);

@@ -1,6 +1,6 @@
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H
-/* Model -> plan: fold batch norm, fuse relu/clamp into the producer, order steps, place tensors in one arena, prepare. */
+/* Model -> plan: fold batch norm, fuse relu/clamp into the producer, hand signs on as bits, order steps, place tensors in one arena, prepare. */
 #include "lib/op/op.h"
 
 struct qnt_plan {
@@ -16,7 +16,7 @@ struct qnt_plan {
 struct qnt_plan_options {
     size_t max_batch;
     bool quantized_io; /* strip the leading quantize and the trailing dequantize */
-    bool keep_tensors; /* no sharing of arena memory */
+    bool keep_tensors; /* no sharing of arena memory, and no value as bits */
     bool keep_graph;   /* no folding or fusing that changes the node list */
     bool keep_batchnorm; /* no folding of batch norms: they are being trained */
 };

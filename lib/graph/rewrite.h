@@ -14,6 +14,8 @@ qnt_status qnt_rewrite_io(struct qnt_model *m, struct qnt_rewrite *r);
 qnt_status qnt_rewrite_fold(struct qnt_model *m, struct qnt_rewrite *r);
 /* relu and clamp into what clamps its output. */
 qnt_status qnt_rewrite_fuse(struct qnt_model *m, struct qnt_rewrite *r);
+/* Makes values bits that go from one binary layer to another alone. */
+qnt_status qnt_rewrite_bits(struct qnt_model *m, const struct qnt_rewrite *r);
 /* Marks what the output does not need. */
 qnt_status qnt_rewrite_sweep(const struct qnt_model *m, struct qnt_rewrite *r);
 /* memory.c: offset[] by tensor id and arena_bytes, from the steps. */

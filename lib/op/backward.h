@@ -14,6 +14,14 @@ qnt_status qnt_conv_backward_prepare(const qnt_ctx *ctx, const struct qnt_step *
 void qnt_conv_backward_release(const qnt_ctx *ctx, void *state);
 void qnt_conv_backward(const struct qnt_step *s, const struct qnt_grad *g);
 
+/* binary_conv2d and binary_fully_connected with float weights, straight through: sign'(v) = 1 for |v| <= 1, else 0, for
+ * the input's values and for the weights, whose scale counts as constant (Courbariaux et al. 2015, arXiv:1511.00363;
+ * Rastegari et al. 2016, arXiv:1603.05279). */
+qnt_status qnt_binary_backward_prepare(const qnt_ctx *ctx, const struct qnt_step *s, const float *const *value,
+                                       size_t max_batch, void **state, size_t *scratch_bytes);
+void qnt_binary_backward_release(const qnt_ctx *ctx, void *state);
+void qnt_binary_backward(const struct qnt_step *s, const struct qnt_grad *g);
+
 void qnt_maxpool_backward(const struct qnt_step *s, const struct qnt_grad *g);
 void qnt_avgpool_backward(const struct qnt_step *s, const struct qnt_grad *g); /* avgpool, global_avgpool */
 void qnt_clamp_backward(const struct qnt_step *s, const struct qnt_grad *g);   /* relu, clamp as nodes of their own */

@@ -1,10 +1,11 @@
-/* Binary products. Each thread packs the signs of the lines it needs, image by image, into its scratch; rows of a
- * product are output pixels, its elements bytes of eight channels. Padding bits are 0, which is +1: what they give is
- * taken back by terms that pixels with the same taps outside share. */
+/* Binary products. Each thread packs the signs of the lines it needs, image by image, into its scratch, unless the
+ * input is bits already; rows of a product are output pixels, its elements bytes of eight channels. One product per
+ * group. */
 #include <math.h>
 #include <string.h>
 #include "binary.h"
 #include "infer.h"
+#include "lib/train/fake.h"
 #include "linear.h"
 #include "requant.h"
 #include "step.h"
@@ -14,105 +15,27 @@ struct state {
     const struct qnt_gemm *g;
     qnt_binarize_f32_fn *binarize_f32;
     qnt_binarize_s8_fn *binarize_s8;
-    size_t k, pixels, lines_bytes; /* bytes of a row; output pixels of an image; bytes of the packed image, padded */
-    uint8_t *signs, *packed;       /* weights as bits, and as the tiles read them */
-    int8_t *threshold;             /* s8 input: its zero point, by channel */
+    size_t cg, og, k;           /* of one group: channels, outputs, bytes of a row */
+    size_t pixels, lines_bytes; /* output pixels of an image; bytes of the packed image, padded */
+    uint8_t *signs, *packed;    /* weights as bits, and as the tiles read them */
+    size_t packed_group;        /* bytes of one group */
+    int8_t *codes;              /* of float weights */
+    float *scale;               /* of the sums, by channel */
+    int8_t *threshold;          /* s8 input: its zero point, by channel */
     uint8_t *zero_row;
     int32_t *bias;
     float *factor;
-    size_t kinds_y, kinds_x;  /* of taps outside, by line and column; kind 0: none */
-    int32_t *terms;           /* [kinds_y][kinds_x][oc] */
-    const int32_t **row_bias; /* by output pixel; NULL: no padding */
+    struct qnt_binary_pad pad;
     struct qnt_requant rq;
     bool matrix; /* one pixel and one tap: images are the rows of one product */
 };
 
-/* One axis: window o has taps [lo, hi) inside. */
-struct axis {
-    size_t size, outputs, taps, stride, dilation, pad;
-};
-struct inside {
-    size_t lo, hi;
-};
-
-static struct inside inside_of(const struct axis *a, size_t o)
+void qnt_binary_weights(const struct qnt_dsp *dsp, const float *w, size_t channels, size_t fan_in, int8_t *codes,
+                        float *scale)
 {
-    struct inside in = {0, 0};
-    for (size_t t = 0; t < a->taps; t++) {
-        size_t at = o * a->stride + t * a->dilation;
-        in.lo += at < a->pad;
-        in.hi += at < a->pad + a->size;
-    }
-    return in;
-}
-
-static struct axis axis_y(const struct qnt_conv_geom *g)
-{
-    return (struct axis){g->h, g->oh, g->kh, g->stride_h, g->dil_h, g->pad_top};
-}
-
-static struct axis axis_x(const struct qnt_conv_geom *g)
-{
-    return (struct axis){g->w, g->ow, g->kw, g->stride_w, g->dil_w, g->pad_left};
-}
-
-/* The kind of window `o` when the one before it was of kind `kind`: 0 for all taps inside, else the same or a new one.
- */
-static size_t next_kind(const struct axis *a, size_t o, size_t kind, size_t *kinds)
-{
-    struct inside in = inside_of(a, o);
-    if (in.lo == 0 && in.hi == a->taps)
-        return 0;
-    if (o && kind) {
-        struct inside before = inside_of(a, o - 1);
-        if (before.lo == in.lo && before.hi == in.hi)
-            return kind;
-    }
-    return (*kinds)++;
-}
-
-static size_t count_kinds(struct axis a)
-{
-    size_t kinds = 1, kind = 0;
-    for (size_t o = 0; o < a.outputs; o++)
-        kind = next_kind(&a, o, kind, &kinds);
-    return kinds;
-}
-
-/* What the padding of one kind of pixel gives, negated. */
-static void pad_terms(const struct state *st, const int8_t *w, struct inside y, struct inside x, int32_t *terms)
-{
-    const struct qnt_conv_geom *g = &st->geom;
-    for (size_t o = 0; o < g->oc; o++) {
-        int32_t sum = 0;
-        for (size_t ky = 0; ky < g->kh; ky++)
-            for (size_t kx = 0; kx < g->kw; kx++) {
-                const int8_t *tap = w + ((o * g->kh + ky) * g->kw + kx) * g->c;
-                bool outside = ky < y.lo || ky >= y.hi || kx < x.lo || kx >= x.hi;
-                for (size_t c = 0; outside && c < g->c; c++)
-                    sum += tap[c];
-            }
-        terms[o] = -sum;
-    }
-}
-
-/* Pixels of one kind lie together, so a kind is new where neither neighbour before it is of it. */
-static void prepare_padding(const struct state *st, const int8_t *w)
-{
-    const struct qnt_conv_geom *g = &st->geom;
-    const struct axis ay = axis_y(g), ax = axis_x(g);
-    size_t kinds_y = 1, kind_y = 0;
-    for (size_t oy = 0; oy < g->oh; oy++) {
-        const int32_t **row = st->row_bias + oy * g->ow, **above = oy ? row - g->ow : NULL;
-        size_t kinds_x = 1, kind_x = 0;
-        kind_y = next_kind(&ay, oy, kind_y, &kinds_y);
-        for (size_t ox = 0; ox < g->ow; ox++) {
-            kind_x = next_kind(&ax, ox, kind_x, &kinds_x);
-            int32_t *terms = kind_y || kind_x ? st->terms + (kind_y * st->kinds_x + kind_x) * g->oc : NULL;
-            row[ox] = terms;
-            if (terms && !(ox && row[ox - 1] == terms) && !(above && above[ox] == terms))
-                pad_terms(st, w, inside_of(&ay, oy), inside_of(&ax, ox), terms);
-        }
+    for (size_t c = 0; c < channels; c++, w += fan_in, codes += fan_in) {
+        scale[c] = qnt_weight_scale(dsp, w, fan_in, 1, 1e-12f);
+        qnt_weight_codes(w, fan_in, 1, scale[c], codes);
     }
 }
 
@@ -126,9 +49,9 @@ static qnt_status check_sizes(const struct qnt_step *s, const struct qnt_conv_ge
     if (qnt_mul_overflows(g->oh * g->ow, max_batch, &rows) || rows >= most)
         return qnt_fail(QNT_ERR_RANGE, "node '%s': %zu images of %zu x %zu outputs, expected less than 2^31 pixels",
                         s->node->name, max_batch, g->oh, g->ow);
-    if (qnt_mul_overflows(g->kh * g->kw, g->c, &k) || k >= most / 4)
+    if (qnt_mul_overflows(g->kh * g->kw, g->c / g->groups, &k) || k >= most / 4)
         return qnt_fail(QNT_ERR_RANGE, "node '%s': sums of %zu x %zu x %zu values, expected less than 2^29",
-                        s->node->name, g->kh, g->kw, g->c);
+                        s->node->name, g->kh, g->kw, g->c / g->groups);
     return QNT_OK;
 }
 
@@ -136,24 +59,21 @@ static qnt_status allocate(const qnt_ctx *ctx, const struct qnt_step *s, struct 
 {
     const struct qnt_conv_geom *g = &st->geom;
     const char *name = s->node->name;
-    size_t images = st->matrix ? max_batch : 1, row;
-    if (qnt_mul_overflows(g->h * g->w * st->bits.c, images, &st->lines_bytes) ||
-        qnt_mul_overflows(g->oc, sizeof(int32_t), &row))
+    size_t images = st->matrix ? max_batch : 1;
+    if (qnt_mul_overflows(g->h * g->w * st->bits.c, images, &st->lines_bytes))
         return qnt_fail(QNT_ERR_RANGE, "node '%s': too large", name);
-    st->lines_bytes = qnt_round_up(st->lines_bytes, 64);
+    st->lines_bytes = qnt_is_bits(s->in[0]) ? 0 : qnt_round_up(st->lines_bytes, 64);
+    st->packed_group = qnt_round_up(qnt_gemm_packed_bytes(st->g, st->og, st->k), 64);
     if (!(st->signs = qnt_alloc_array(ctx, g->oc, st->k, name)) ||
-        !(st->packed = qnt_alloc(ctx, qnt_gemm_packed_bytes(st->g, g->oc, st->k), name)) ||
-        !(st->threshold = qnt_alloc(ctx, g->c, name)) || !(st->zero_row = qnt_alloc(ctx, st->bits.c, name)) ||
+        !(st->packed = qnt_alloc_array(ctx, g->groups, st->packed_group, name)) ||
+        !(st->threshold = qnt_alloc(ctx, g->c, name)) || !(st->zero_row = qnt_alloc(ctx, (st->cg + 7) / 8, name)) ||
         !(st->bias = qnt_alloc_array(ctx, g->oc, sizeof *st->bias, name)) ||
+        !(st->scale = qnt_alloc_array(ctx, g->oc, sizeof *st->scale, name)) ||
         !(st->factor = qnt_alloc_array(ctx, g->oc, sizeof *st->factor, name)))
         return QNT_ERR_NOMEM;
-    st->kinds_y = count_kinds(axis_y(g));
-    st->kinds_x = count_kinds(axis_x(g));
-    if (st->kinds_y * st->kinds_x > 1 &&
-        (!(st->terms = qnt_alloc_array(ctx, st->kinds_y * st->kinds_x, row, name)) ||
-         !(st->row_bias = qnt_alloc_array(ctx, st->pixels, sizeof *st->row_bias, name))))
+    if (s->in[1]->type == QNT_F32 && !(st->codes = qnt_alloc(ctx, qnt_tensor_count(s->in[1]), name)))
         return QNT_ERR_NOMEM;
-    return QNT_OK;
+    return s->node->attr.lo == 0.0f ? qnt_binary_pad_create(ctx, g, name, &st->pad) : QNT_OK;
 }
 
 static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
@@ -166,12 +86,15 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
     qnt_status status = check_sizes(s, g, max_batch);
     if (status)
         return status;
+    st->cg = g->c / g->groups;
+    st->og = g->oc / g->groups;
     st->bits = *g;
-    st->bits.c = (g->c + 7) / 8;
+    st->bits.c = g->groups * ((st->cg + 7) / 8);
     st->pixels = g->oh * g->ow;
-    st->matrix = st->pixels == 1 && g->h * g->w == 1 && g->kh * g->kw == 1 && !g->pad_top && !g->pad_left;
-    st->k = g->kh * g->kw * st->bits.c;
-    st->g = qnt_gemm_choose(&ctx->dsp.gemm_b1, max_batch * st->pixels, g->oc, st->k);
+    st->matrix =
+        st->pixels == 1 && g->h * g->w == 1 && g->kh * g->kw == 1 && !g->pad_top && !g->pad_left && g->groups == 1;
+    st->k = g->kh * g->kw * ((st->cg + 7) / 8);
+    st->g = qnt_gemm_choose(&ctx->dsp.gemm_b1, max_batch * st->pixels, st->og, st->k);
     st->binarize_f32 = ctx->dsp.binarize_f32;
     st->binarize_s8 = ctx->dsp.binarize_s8;
     if ((status = allocate(ctx, s, st, max_batch)))
@@ -187,16 +110,16 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
 static qnt_status prepare_channels(const struct qnt_step *s, struct state *st)
 {
     const struct qnt_conv_geom *g = &st->geom;
-    const struct qnt_tensor *w = s->in[1], *b = s->node->n_in > 2 ? s->in[2] : NULL;
-    const int32_t values = (int32_t)(g->kh * g->kw * g->c);
+    const struct qnt_tensor *b = s->node->n_in > 2 ? s->in[2] : NULL;
+    const int32_t values = (int32_t)(g->kh * g->kw * st->cg);
     for (size_t c = 0; c < g->oc; c++) {
         int64_t sum = b && b->type == QNT_S32 ? (int64_t)((const int32_t *)b->data)[c] : 0;
         if ((sum < 0 ? -sum : sum) + 2 * (int64_t)values >= INT64_C(1) << 31)
             return qnt_fail(QNT_ERR_RANGE, "node '%s': channel %zu: a bias of %lld with sums of %d values",
                             s->node->name, c, (long long)sum, values);
         st->bias[c] = (int32_t)sum + values;
-        st->factor[c] = w->scale[w->scales == 1 ? 0 : c];
-        if (s->out->type == QNT_S8)
+        st->factor[c] = st->scale[c];
+        if (s->out->type == QNT_S8 && !qnt_is_bits(s->out))
             st->factor[c] /= s->out->scale[0];
         if (!(st->factor[c] >= 0.0f) || !isfinite(st->factor[c]))
             return qnt_fail(QNT_ERR_RANGE, "node '%s': channel %zu: the factor of the sums is %g", s->node->name, c,
@@ -205,87 +128,169 @@ static qnt_status prepare_channels(const struct qnt_step *s, struct state *st)
     return QNT_OK;
 }
 
+/* The value that a sum means is below 0: exactly what the tile and the next layer's comparison would say. */
+static bool is_negative(const struct qnt_step *s, const struct state *st, size_t c, int32_t sum)
+{
+    const float *b = s->node->n_in > 2 ? s->in[2]->data : NULL;
+    float v = (float)sum * st->factor[c];
+    v = b ? v + b[c] : v;
+    v = v < s->clamp_lo ? s->clamp_lo : v > s->clamp_hi ? s->clamp_hi : v;
+    return v < 0.0f;
+}
+
+/* The factor is not negative, so each step from a sum to its sign keeps the order: one threshold a channel says it all.
+ * Tiles give the signs of the sums, from which it is subtracted. */
+static void prepare_thresholds(const struct qnt_step *s, struct state *st)
+{
+    const int32_t values = (int32_t)(st->geom.kh * st->geom.kw * st->cg);
+    for (size_t c = 0; c < st->geom.oc; c++) {
+        int32_t lo = -values, hi = values + 1; /* the least sum that is not negative, values + 1: none */
+        while (lo < hi) {
+            int32_t middle = lo + (hi - lo) / 2;
+            if (is_negative(s, st, c, middle))
+                lo = middle + 1;
+            else
+                hi = middle;
+        }
+        st->bias[c] -= lo;
+    }
+}
+
+static void pack_weights(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
+{
+    const struct qnt_conv_geom *g = &st->geom;
+    const struct qnt_tensor *w = s->in[1];
+    const int8_t *codes = st->codes ? st->codes : w->data;
+    if (st->codes)
+        qnt_binary_weights(&ctx->dsp, w->data, g->oc, g->kh * g->kw * st->cg, st->codes, st->scale);
+    for (size_t c = 0; !st->codes && c < g->oc; c++)
+        st->scale[c] = w->scale[w->scales == 1 ? 0 : c];
+    st->binarize_s8(codes, st->signs, g->oc * g->kh * g->kw, st->cg, NULL, NULL);
+    for (size_t i = 0; i < g->groups; i++) {
+        const struct qnt_operand rows = qnt_operand_rows(st->signs + i * st->og * st->k, st->k, st->k, 1);
+        qnt_gemm_pack_w(st->g, &rows, st->og, st->k, st->packed + i * st->packed_group);
+    }
+    qnt_binary_pad_fill(&st->pad, g, codes);
+}
+
 qnt_status qnt_binary_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
 {
     qnt_status status = s->state ? QNT_OK : create(ctx, s, max_batch);
     struct state *st = s->state;
-    if (!status && s->in[0]->type == QNT_S8)
+    if (!status && s->in[0]->type == QNT_S8 && !qnt_is_bits(s->in[0]))
         status = qnt_check_quant(s->node, s->in[0]);
-    if (!status && s->out->type == QNT_S8)
+    if (!status && s->out->type == QNT_S8 && !qnt_is_bits(s->out))
         status = qnt_check_quant(s->node, s->out);
-    if (status || (status = prepare_channels(s, st)))
+    if (status)
         return status;
-    const struct qnt_conv_geom *g = &st->geom;
-    const struct qnt_operand rows = qnt_operand_rows(st->signs, st->k, st->k, 1);
-    st->binarize_s8(s->in[1]->data, st->signs, g->oc * g->kh * g->kw, g->c, NULL, NULL);
-    qnt_gemm_pack_w(st->g, &rows, g->oc, st->k, st->packed);
-    memset(st->threshold, s->in[0]->zero, g->c);
-    if (st->row_bias)
-        prepare_padding(st, s->in[1]->data);
-    if (s->out->type == QNT_S8)
+    pack_weights(ctx, s, st);
+    if ((status = prepare_channels(s, st)))
+        return status;
+    memset(st->threshold, s->in[0]->zero, st->geom.c);
+    for (size_t c = 0; c < st->cg; c++) /* a padded tap: bits of 0, or all -1 */
+        st->zero_row[c / 8] |= (uint8_t)((s->node->attr.lo < 0.0f) << c % 8);
+    if (qnt_is_bits(s->out))
+        prepare_thresholds(s, st);
+    else if (s->out->type == QNT_S8)
         qnt_requant_bounds(s, &st->rq);
     return QNT_OK;
 }
 
-/* Signs of input pixels [first, first + n), counted through the batch. */
+/* Signs of input pixels [first, first + n), counted through the batch. Groups are rows: each begins a byte. */
 static void pack_signs(const struct qnt_step *s, const struct qnt_exec *x, size_t first, size_t n, uint8_t *to)
 {
     const struct state *st = s->state;
-    const size_t c = st->geom.c;
-    if (s->in[0]->type == QNT_S8)
-        st->binarize_s8((const int8_t *)qnt_step_in(s, x) + first * c, to, n, c, st->threshold, NULL);
+    const size_t c = st->geom.c, rows = n * st->geom.groups;
+    if (s->in[0]->type == QNT_F32)
+        st->binarize_f32((const float *)qnt_step_in(s, x) + first * c, to, rows, st->cg, NULL, NULL);
     else
-        st->binarize_f32((const float *)qnt_step_in(s, x) + first * c, to, n, c, NULL, NULL);
+        st->binarize_s8((const int8_t *)qnt_step_in(s, x) + first * c, to, rows, st->cg, st->threshold, NULL);
 }
 
-/* Output pixels [r0, r1) of image `image`, whose first row of output is at `out`. */
-static void run_image(const struct qnt_step *s, const struct qnt_exec *x, struct qnt_gemm_call *call, size_t image,
-                      size_t r0, size_t r1)
+/* The image's signs: packed here for output lines of [r0, r1), or as they came. */
+static const uint8_t *image_signs(const struct qnt_step *s, const struct qnt_exec *x, size_t image, size_t r0,
+                                  size_t r1)
 {
     const struct state *st = s->state;
     const struct qnt_conv_geom *g = &st->geom;
-    const struct qnt_conv_src src = {.geom = &st->bits, .zero_row = st->zero_row};
     size_t y0 = r0 / g->ow * g->stride_h, y1 = (r1 - 1) / g->ow * g->stride_h + (g->kh - 1) * g->dil_h + 1;
+    if (qnt_is_bits(s->in[0]))
+        return (const uint8_t *)qnt_step_in(s, x) + image * g->h * g->w * st->bits.c;
     y0 = y0 > g->pad_top ? y0 - g->pad_top : 0;
     y1 = y1 > g->pad_top ? y1 - g->pad_top : 0;
     y0 = y0 < g->h ? y0 : g->h;
     y1 = y1 < g->h ? y1 : g->h;
     if (y0 < y1)
         pack_signs(s, x, (image * g->h + y0) * g->w, (y1 - y0) * g->w, x->scratch + y0 * g->w * st->bits.c);
-    call->a = qnt_operand_im2col(x->scratch, &src, 1);
-    qnt_gemm_run(call, r0, r1, x->scratch + st->lines_bytes);
+    return x->scratch;
+}
+
+static int32_t kind_of(const struct qnt_tensor *out)
+{
+    return out->type == QNT_F32 ? QNT_EPI_F32 : qnt_is_bits(out) ? QNT_EPI_BITS : QNT_EPI_S8;
+}
+
+/* Rows [r0, r1) of the product of one group; `out` is where row 0 begins. */
+static void multiply(const struct qnt_step *s, const struct qnt_exec *x, struct qnt_operand a, size_t group, size_t r0,
+                     size_t r1, uint8_t *out)
+{
+    const struct state *st = s->state;
+    const size_t first = group * st->og, oc = st->geom.oc;
+    const int32_t kind = kind_of(s->out);
+    struct qnt_epilogue e = {.kind = kind,
+                             .bias = st->bias + first,
+                             .lo = s->clamp_lo,
+                             .hi = s->clamp_hi,
+                             .rq = st->rq,
+                             .row_bias = st->pad.row_bias ? st->pad.row_bias + group * st->pixels : NULL};
+    const struct qnt_gemm_call call = {.g = st->g,
+                                       .a = a,
+                                       .packed_w = st->packed + group * st->packed_group,
+                                       .m = r1,
+                                       .n = st->og,
+                                       .k = st->k,
+                                       .c = out + (kind == QNT_EPI_F32    ? first * sizeof(float)
+                                                   : kind == QNT_EPI_BITS ? first / 8
+                                                                          : first),
+                                       .ldc = kind == QNT_EPI_BITS ? (oc + 7) / 8 : oc,
+                                       .e = &e};
+    e.rq.scale += first;
+    if (kind == QNT_EPI_F32 && s->node->n_in > 2)
+        e.bias_f32 = (const float *)s->in[2]->data + first;
+    qnt_gemm_run(&call, r0, r1, x->scratch + st->lines_bytes);
+}
+
+/* Bytes of one output row. */
+static size_t row_bytes(const struct qnt_step *s)
+{
+    const size_t oc = ((const struct state *)s->state)->geom.oc;
+    return qnt_is_bits(s->out) ? (oc + 7) / 8 : oc * qnt_dtype_size(s->out->type);
 }
 
 void qnt_binary_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
     const struct state *st = s->state;
-    const size_t oc = st->geom.oc, size = s->out->type == QNT_S8 ? 1 : sizeof(float);
-    struct qnt_epilogue e = {.kind = s->out->type == QNT_S8 ? QNT_EPI_S8 : QNT_EPI_F32,
-                             .bias = st->bias,
-                             .lo = s->clamp_lo,
-                             .hi = s->clamp_hi,
-                             .rq = st->rq,
-                             .row_bias = st->row_bias};
-    struct qnt_gemm_call call = {
-        .g = st->g, .packed_w = st->packed, .n = oc, .k = st->k, .m = st->pixels, .ldc = oc, .e = &e};
+    const size_t row = row_bytes(s);
     uint8_t *out = qnt_step_out(s, x);
     size_t r0, r1;
-    if (s->out->type == QNT_F32 && s->node->n_in > 2)
-        e.bias_f32 = s->in[2]->data;
     qnt_share(x->batch * st->pixels, x->part, x->parts, &r0, &r1);
-    if (st->matrix) {
-        pack_signs(s, x, r0, r1 - r0, x->scratch);
-        call.a = qnt_operand_rows(x->scratch, st->k, st->k, 1);
-        call.m = r1 - r0;
-        call.c = out + r0 * oc * size;
-        qnt_gemm_run(&call, 0, r1 - r0, x->scratch + st->lines_bytes);
+    if (st->matrix && r0 < r1) {
+        const uint8_t *signs = x->scratch;
+        if (qnt_is_bits(s->in[0]))
+            signs = (const uint8_t *)qnt_step_in(s, x) + r0 * st->k;
+        else
+            pack_signs(s, x, r0, r1 - r0, x->scratch);
+        multiply(s, x, qnt_operand_rows(signs, st->k, st->k, 1), 0, 0, r1 - r0, out + r0 * row);
         return;
     }
     for (size_t end; r0 < r1; r0 = end) {
-        size_t image = r0 / st->pixels, first = image * st->pixels;
+        const size_t image = r0 / st->pixels, first = image * st->pixels;
         end = first + st->pixels < r1 ? first + st->pixels : r1;
-        call.c = out + first * oc * size;
-        run_image(s, x, &call, image, r0 - first, end - first);
+        const uint8_t *signs = image_signs(s, x, image, r0 - first, end - first);
+        for (size_t i = 0; i < st->geom.groups; i++) {
+            const struct qnt_conv_src src = {.geom = &st->bits, .zero_row = st->zero_row, .group = i};
+            multiply(s, x, qnt_operand_im2col(signs, &src, 1), i, r0 - first, end - first, out + first * row);
+        }
     }
 }
 
@@ -294,8 +299,9 @@ void qnt_binary_release(const qnt_ctx *ctx, struct qnt_step *s)
     struct state *st = s->state;
     if (!st)
         return;
-    void *all[] = {st->signs,    st->packed, st->threshold, st->zero_row, st->bias, st->factor, st->terms,
-                   st->row_bias, st};
+    void *all[] = {st->signs, st->packed, st->codes, st->scale, st->threshold, st->zero_row, st->bias, st->factor};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         qnt_release(ctx, all[i]);
+    qnt_binary_pad_release(ctx, &st->pad);
+    qnt_release(ctx, st);
 }

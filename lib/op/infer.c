@@ -22,7 +22,7 @@ qnt_status qnt_check_quant(const struct qnt_node *n, const struct qnt_tensor *t)
 
 qnt_status qnt_same_codes(const struct qnt_node *n, const struct qnt_tensor *x, const struct qnt_tensor *y)
 {
-    if (x->type != QNT_S8 || (x->scale[0] == y->scale[0] && x->zero == y->zero))
+    if (x->type != QNT_S8 || (x->bits == 1 && y->bits == 1) || (x->scale[0] == y->scale[0] && x->zero == y->zero))
         return QNT_OK;
     return qnt_fail(
         QNT_ERR_TYPE,
@@ -165,12 +165,12 @@ qnt_status qnt_infer_binary(const struct qnt_model *m, const struct qnt_node *n,
                             struct qnt_tensor *out)
 {
     const struct qnt_tensor *w = input(m, n, 1);
-    bool s8 = out->type == QNT_S8;
+    bool s8 = out->type == QNT_S8, codes = s8 || w->type == QNT_S8;
     qnt_status status = qnt_infer_data(m, n);
-    if (status || (status = check_weights(m, n, weight_rank, true)) ||
+    if (status || (status = check_weights(m, n, weight_rank, codes)) ||
         (status = s8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)))
         return status;
-    if (w->bits != 1)
+    if (codes && w->bits != 1)
         return qnt_fail(QNT_ERR_TYPE, "node '%s': weights '%s' have %u bits, expected 1", n->name, w->name, w->bits);
     return n->n_in < 3 ? QNT_OK : check_bias(m, n, s8);
 }

@@ -18,8 +18,8 @@ qnt_status qnt_infer_quantized(const struct qnt_node *n, const struct qnt_tensor
  */
 qnt_status qnt_infer_linear(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
                             struct qnt_tensor *out);
-/* binary_conv2d, binary_fully_connected: the same, with weights of 1 bit; the output is f32 with an f32 bias, or preset
- * as s8 with an s32 bias. */
+/* binary_conv2d, binary_fully_connected: the same, with weights of 1 bit or, for an f32 output, in f32; the output is f32
+ * with an f32 bias, or preset as s8 with an s32 bias. */
 qnt_status qnt_infer_binary(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
                             struct qnt_tensor *out);
 /* Shapes of input, weights and output of a convolution, and of a fully connected layer. */

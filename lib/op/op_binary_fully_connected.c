@@ -1,4 +1,5 @@
 /* binary_fully_connected (x [in], w [out][in] of 1 bit[, b [out]]) -> [out]: as binary_conv2d. */
+#include "backward.h"
 #include "binary.h"
 #include "infer.h"
 
@@ -16,4 +17,7 @@ const struct qnt_op_def qnt_op_binary_fully_connected = {
     .prepare = qnt_binary_prepare,
     .run = qnt_binary_run,
     .release = qnt_binary_release,
+    .backward = qnt_binary_backward,
+    .backward_prepare = qnt_binary_backward_prepare,
+    .backward_release = qnt_binary_backward_release,
 };

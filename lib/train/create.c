@@ -1,6 +1,7 @@
 /* Setting a trainer up: the configuration and the model are checked here, once. */
 #include <math.h>
 #include <string.h>
+#include "lib/op/binary.h"
 #include "lib/run/topo.h"
 #include "lib/train/trainer.h"
 #include "simd/fpenv.h"
@@ -116,8 +117,11 @@ static qnt_status collect(struct qnt_train *t, bool averages)
                 if (t->param[p].master == id)
                     return qnt_fail(QNT_ERR_UNSUPPORTED, "training: constant '%s' serves two nodes",
                                     m->tensor[id].name);
-            t->param[t->n_params++] = (struct qnt_param){
-                .master = id, .plan = -1, .at = t->n_values, .count = qnt_tensor_count(&m->tensor[id])};
+            t->param[t->n_params++] = (struct qnt_param){.master = id,
+                                                         .plan = -1,
+                                                         .at = t->n_values,
+                                                         .count = qnt_tensor_count(&m->tensor[id]),
+                                                         .binary = k == 1 && qnt_is_binary(&m->node[i])};
             t->n_values += qnt_tensor_count(&m->tensor[id]);
         }
     return QNT_OK;

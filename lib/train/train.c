@@ -119,6 +119,10 @@ static qnt_status end_batch(struct qnt_train *t)
         return qnt_fail(QNT_ERR_RANGE, "training diverged: the loss of epoch %u, step %u is not finite", t->epoch,
                         t->step);
     qnt_team_for(t->team, (t->n_weights + CHUNK - 1) / CHUNK, update_chunk, t);
+    for (size_t i = 0; i < t->n_trained; i++)
+        if (t->param[i].binary)
+            t->ctx->dsp.clamp_f32(t->weights + t->param[i].at, t->weights + t->param[i].at, t->param[i].count, -1.0f,
+                                  1.0f);
     if (t->observe)
         update_ranges(t);
     qnt_status status = qnt_train_refresh(t);
@@ -181,13 +185,29 @@ qnt_status qnt_train_float_model(const qnt_train *t, qnt_model **out)
     return QNT_OK;
 }
 
+static qnt_status binarized_model(const struct qnt_train *t, qnt_model **out)
+{
+    struct qnt_model *m;
+    qnt_status status = qnt_train_float_model(t, &m);
+    if (status)
+        return status;
+    qnt_fpenv saved = qnt_fpenv_enter();
+    status = qnt_train_binarize(m);
+    qnt_fpenv_leave(saved);
+    if (status)
+        qnt_model_free(m);
+    else
+        *out = m;
+    return status;
+}
+
 qnt_status qnt_train_model(const qnt_train *t, qnt_model **out)
 {
     struct qnt_model *m;
     if (!t || !out)
         return qnt_fail(QNT_ERR_ARG, "train model: a pointer is NULL");
     if (!t->quantizer)
-        return qnt_train_float_model(t, out);
+        return binarized_model(t, out);
     const struct qnt_quantizer *q = t->quantizer;
     qnt_status status = qnt_model_clone(q->model, &m);
     if (status)

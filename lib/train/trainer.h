@@ -21,6 +21,7 @@ enum {
 struct qnt_param {
     int master, plan; /* tensor ids in the master model and in the plan's */
     size_t at, count;
+    bool binary; /* weights of which the signs count: kept within [-1, 1], where they can still turn */
 };
 
 /* One thread's memory, for one shard at a time. The tables are by tensor id of the plan's model, as qnt_grad's. */
@@ -116,6 +117,8 @@ void qnt_train_task_params(const struct qnt_train *t, struct qnt_worker *w, size
 size_t qnt_train_tasks(const struct qnt_train *t);
 /* staged.c: forward, loss and backward of the mini-batch where batch norms part it. */
 void qnt_train_staged(struct qnt_train *t);
+/* binarize.c: float weights of binary layers become codes with scales. */
+qnt_status qnt_train_binarize(struct qnt_model *m);
 /* evaluate.c: forgets the frozen plan. */
 void qnt_train_thaw(struct qnt_train *t);
 /* The forward pass on w->arena, whose input is there; ranges: NULL, or widened by what the groups' values reach.

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
-#include "lib/op/op.h"
+#include "lib/op/binary.h"
 #include "simd/ref/math_one.h"
 #include "unit.h"
 
@@ -79,6 +79,28 @@ static inline void oracle_conv_output(const struct oracle *o, const struct oracl
         ((int8_t *)y)[at] = oracle_requant(acc, win->x->scale[0] * oracle_real(w, c) / out->scale[0], out);
 }
 
+/* Code and scale of a binary weight. */
+static inline int64_t oracle_sign(const struct qnt_tensor *w, size_t i)
+{
+    return w->type == QNT_F32 ? (((const float *)w->data)[i] < 0.0f ? -1 : 1) : ((const int8_t *)w->data)[i];
+}
+
+/* Float weights: the mean magnitude, in 16 interleaved sums. */
+static inline float oracle_sign_scale(const struct qnt_tensor *w, size_t c)
+{
+    size_t n = qnt_tensor_count(w) / w->dim[0];
+    const float *row = (const float *)w->data + c * n;
+    float sum[16] = {0.0f};
+    if (w->type != QNT_F32)
+        return oracle_real(w, c);
+    for (size_t i = 0; i < n; i++)
+        sum[i % 16] += fabsf(row[i]);
+    for (int half = 8; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            sum[l] += sum[l + half];
+    return sum[0] / (float)n;
+}
+
 /* Signs of the input times weights of +1 and -1; a fully connected layer has one tap and no window. */
 static inline void oracle_binary_output(const struct oracle *o, const struct oracle_window *win, const void *x,
                                         size_t c, void *y)
@@ -87,22 +109,23 @@ static inline void oracle_binary_output(const struct oracle *o, const struct ora
     const struct qnt_tensor *w = &o->m->tensor[n->in[1]], *out = &o->m->tensor[n->out];
     const void *b = n->n_in > 2 ? o->m->tensor[n->in[2]].data : NULL;
     size_t channels = w->dim[w->rank - 1], pixel = 0, taps = w->rank == 4 ? win->kh * win->kw : 1;
+    size_t all = channels * n->attr.groups, group = c / (w->dim[0] / n->attr.groups);
     int64_t acc = b && out->type == QNT_S8 ? ((const int32_t *)b)[c] : 0;
     for (size_t t = 0; t < taps; t++) {
         bool in = w->rank == 2 || oracle_pixel(win, t, &pixel);
-        for (size_t k = 0; in && k < channels; k++) {
-            size_t at = pixel * channels + k;
+        for (size_t k = 0; k < channels; k++) {
+            size_t at = in ? pixel * all + group * channels + k : 0;
             bool below =
                 win->x->type == QNT_F32 ? ((const float *)x)[at] < 0.0f : ((const int8_t *)x)[at] < win->x->zero;
-            int64_t code = ((const int8_t *)w->data)[(c * taps + t) * channels + k];
-            acc += below ? -code : code;
+            int64_t code = oracle_sign(w, (c * taps + t) * channels + k);
+            acc += !in ? (int64_t)n->attr.lo * code : below ? -code : code;
         }
     }
     size_t at = w->rank == 4 ? (win->oy * out->dim[1] + win->ox) * out->dim[2] + c : c;
     if (out->type == QNT_S8)
         ((int8_t *)y)[at] = oracle_requant(acc, oracle_real(w, c) / out->scale[0], out);
     else
-        ((float *)y)[at] = (float)acc * oracle_real(w, c) + (b ? ((const float *)b)[c] : 0.0f);
+        ((float *)y)[at] = (float)acc * oracle_sign_scale(w, c) + (b ? ((const float *)b)[c] : 0.0f);
 }
 
 static inline void oracle_pool_output(const struct oracle *o, const struct oracle_window *win, const void *x, size_t c,

@@ -18,7 +18,7 @@ static const struct layer first_net[] = {
     {.op = "fully_connected", .out = 10, .in = 4},
     {.op = NULL},
 };
-static const struct layer *const nets[] = {norm_net, foldable_net, first_net};
+static const struct layer *const nets[] = {norm_net, foldable_net, first_net, binary_net};
 
 static qnt_ctx *ctx;
 static qnt_dataset *data;
@@ -314,7 +314,7 @@ START_TEST(folded_is_the_same_function)
     static float in[IMAGE], a[10], b[10];
     qnt_model *m = net_make(ctx, nets[_i], 1, SIZE_MAX, 0, 0.0f), *folded;
     struct qnt_plan_options o = {.max_batch = 1, .keep_graph = true};
-    static const size_t left[] = {1, 0, 1};
+    static const size_t left[] = {1, 0, 1, 4}; /* of float signs */
     size_t norms = 0;
     OK(qnt_model_fold(m, &folded));
     for (size_t i = 0; i < folded->n_nodes; i++)
@@ -366,11 +366,11 @@ int main(void)
     tcase_add_loop_test(tc, gradients_match_finite_differences, 0, 3);
     tcase_add_test(tc, shards_of_one_task_add_up);
     tcase_add_loop_test(tc, averages_move_to_the_mini_batch, 0, 3);
-    tcase_add_loop_test(tc, evaluation_is_what_was_trained, 0, 3);
+    tcase_add_loop_test(tc, evaluation_is_what_was_trained, 0, 4);
     tcase_add_loop_test(tc, threads_change_nothing, 0, 2);
     tcase_add_test(tc, a_checkpoint_keeps_the_averages);
     tcase_add_test(tc, one_row_has_no_variance);
-    tcase_add_loop_test(tc, folded_is_the_same_function, 0, 3);
+    tcase_add_loop_test(tc, folded_is_the_same_function, 0, 4);
     tcase_add_test(tc, what_cannot_fold_is_not_quantized);
     suite_add_tcase(suite, tc);
     return unit_run(suite);

@@ -111,12 +111,12 @@ static qnt_status normed(void)
     return status;
 }
 
-/* _i: in float, and folded for 8 bits. */
+/* _i: in float, folded for 8 bits, and between binary layers. */
 START_TEST(training_of_batch_norms)
 {
     qnt_model_free(start);
-    start = net_make(ctx, foldable_net, 1, SIZE_MAX, 0, 0.0f);
-    config.weight_bits = _i ? 8 : 0;
+    start = net_make(ctx, _i == 2 ? binary_net : foldable_net, 1, SIZE_MAX, 0, 0.0f);
+    config.weight_bits = _i == 1 ? 8 : 0;
     oom_sweep("training of batch norms", normed);
 }
 END_TEST
@@ -154,7 +154,7 @@ int main(void)
     TCase *tc = tcase_create("oom_train");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, float_training);
-    tcase_add_loop_test(tc, training_of_batch_norms, 0, 2);
+    tcase_add_loop_test(tc, training_of_batch_norms, 0, 3);
     tcase_add_test(tc, quantized_training);
     tcase_add_test(tc, training_with_a_teacher_by_a_team);
     tcase_add_test(tc, a_trainer_stays_whole);

@@ -27,13 +27,20 @@ static const struct shape shapes[] = {
     {3, 3, 10, 5, WINDOW(.kernel = {5, 5}, .pad = {4, 4, 4, 4}, .stride = {2, 1}), 0, true, 0, RANDOM},
     {1, 1, 24, 16, WINDOW(.pad = {1, 1, 1, 1}), 0, true, -1, RANDOM},
     {1, 1, 24, 16, WINDOW(.kernel = {1, 1}, .pad = {1, 1, 1, 1}, .stride = {3, 3}), 0, true, -1, RANDOM},
+    {6, 5, 24, 32, WINDOW(.pad = {1, 1, 1, 1}, .groups = 2), 0, true, 3, RANDOM},
+    {7, 6, 15, 21, WINDOW(.pad = {1, 1, 1, 1}, .stride = {2, 1}, .groups = 3), 0, true, -8, RANDOM},
+    {5, 5, 10, 20, WINDOW(.pad = {1, 1, 1, 1}, .groups = 10), 1, false, 0, RANDOM},
+    {1, 1, 16, 16, WINDOW(.kernel = {1, 1}, .groups = 2), 0, true, 0, RANDOM},
+    {6, 5, 13, 9, WINDOW(.pad = {1, 0, 2, 1}, .lo = 1.0f), 0, true, 9, RANDOM},
+    {6, 5, 13, 9, WINDOW(.pad = {1, 0, 2, 1}, .lo = -1.0f), 0, true, 9, RANDOM},
+    {6, 6, 22, 6, WINDOW(.pad = {2, 2, 2, 2}, .dilation = {2, 2}, .lo = -1.0f, .groups = 2), 0, true, -1, RANDOM},
     {4, 4, 128, 24, WINDOW(.pad = {1, 1, 1, 1}), 0, false, 0, 1},
     {4, 4, 200, 24, WINDOW(.pad = {1, 1, 1, 1}), 0, false, 0, -1},
 };
 
 struct test {
     const struct shape *s;
-    bool in_s8, out_s8;
+    bool in_s8, out_s8, floats; /* floats: of the weights */
 };
 
 static void build(struct qnt_model *m, const void *arg)
@@ -45,12 +52,16 @@ static void build(struct qnt_model *m, const void *arg)
     for (int d = 0; d < 2; d++)
         attr.kernel[d] = attr.kernel[d] ? attr.kernel[d] : 3;
     struct qnt_tensor qx = quant(&sx, s->zero), qy = quant(&sy, -s->zero / 2);
-    const size_t xdim[] = {s->h, s->w, s->c}, wdim[] = {s->oc, attr.kernel[0], attr.kernel[1], s->c},
+    const size_t groups = attr.groups ? attr.groups : 1;
+    const size_t xdim[] = {s->h, s->w, s->c}, wdim[] = {s->oc, attr.kernel[0], attr.kernel[1], s->c / groups},
                  full[] = {s->oc, s->c};
     int in[3] = {s->h ? add_input(m, 3, xdim) : add_input(m, 1, &s->c)};
     if (t->in_s8)
         in[0] = add_node(m, "quantize", "q", NULL, in, 1, &qx);
-    in[1] = add_weights(m, "w", 1, s->h ? 4 : 2, s->h ? wdim : full, s->scales ? 1 : s->oc, s->fill);
+    if (t->floats)
+        in[1] = add_floats(m, "w", s->h ? 4 : 2, s->h ? wdim : full, 0.1f);
+    else
+        in[1] = add_weights(m, "w", 1, s->h ? 4 : 2, s->h ? wdim : full, s->scales ? 1 : s->oc, s->fill);
     if (s->bias)
         in[2] = t->out_s8 ? add_bias(m, "b", s->oc, 100) : add_floats(m, "b", 1, &s->oc, 1.0f);
     OK(qnt_model_set_output(m, add_node(m, s->h ? "binary_conv2d" : "binary_fully_connected", "y", s->h ? &attr : NULL,
@@ -59,15 +70,15 @@ static void build(struct qnt_model *m, const void *arg)
 
 START_TEST(is_the_definition)
 {
-    for (int types = 0; types < 4; types++)
-        check_model(build, &(struct test){&shapes[_i], types & 1, types & 2}, 3.0f);
+    for (int types = 0; types < 6; types++)
+        check_model(build, &(struct test){&shapes[_i], types & 1, types & 2, types & 4}, 3.0f);
 }
 END_TEST
 
 START_TEST(misfits_are_refused)
 {
     const size_t x[] = {4, 4, 6}, w[] = {4, 3, 3, 6}, half[] = {4, 3, 3, 3};
-    const qnt_node_attr plain = ATTR(.groups = 1), groups = ATTR(.groups = 2);
+    const qnt_node_attr plain = ATTR(.groups = 1), groups = ATTR(.groups = 4), half_pad = ATTR(.lo = 0.5f);
     qnt_ctx *ctx;
     struct qnt_model *m;
     OK(qnt_ctx_create(NULL, &ctx));
@@ -78,9 +89,12 @@ START_TEST(misfits_are_refused)
     ck_assert_ptr_nonnull(strstr(qnt_last_error(), "weights 'two' have 2 bits, expected 1"));
     in[1] = add_weights(m, "half", 1, 4, half, 4, RANDOM);
     ck_assert_int_eq(qnt_model_append_node(m, qnt_op_find("binary_conv2d"), "n", &groups, in, 2, NULL, NULL, &id),
-                     QNT_ERR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "2 groups"));
+                     QNT_ERR_SHAPE);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "4 groups"));
     in[1] = add_weights(m, "one", 1, 4, w, 4, RANDOM);
+    ck_assert_int_eq(qnt_model_append_node(m, qnt_op_find("binary_conv2d"), "n", &half_pad, in, 2, NULL, NULL, &id),
+                     QNT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "padding of 0.5, expected 0, 1 or -1"));
     in[2] = add_bias(m, "b", 4, 10);
     ck_assert_int_eq(qnt_model_append_node(m, qnt_op_find("binary_conv2d"), "n", &plain, in, 3, NULL, NULL, &id),
                      QNT_ERR_TYPE);
@@ -92,7 +106,7 @@ END_TEST
 
 START_TEST(file_keeps_node_and_codes)
 {
-    const struct test t = {&shapes[5], true, false};
+    const struct test t = {&shapes[5], true, false, false};
     char path[] = "/tmp/qnt-binary-XXXXXX";
     qnt_ctx *ctx;
     struct qnt_model *m, *back;

@@ -64,7 +64,7 @@ static inline qnt_model *net_make(qnt_ctx *ctx, const struct layer *layer, uint6
     OK(qnt_model_add_input(m, "image", 3, image, &id));
     for (size_t i = 0, p = 0; layer[i].op; i++) {
         const struct layer *l = &layer[i];
-        bool conv = !strcmp(l->op, "conv2d"), norm = !strcmp(l->op, "batchnorm");
+        bool conv = strstr(l->op, "conv2d"), norm = !strcmp(l->op, "batchnorm");
         int in[5] = {id};
         char name[32];
         if (norm)
@@ -186,6 +186,38 @@ static const struct layer gated_net[] = {
     {.op = "avgpool", .attr = ATTR(.kernel = {2, 2}, .stride = {2, 2})},
     {.op = "flatten"},
     {.op = "fully_connected", .out = 10, .in = 2 * 3 * 8},
+    {.op = NULL},
+};
+
+/* Signs in between: padding of both kinds, groups, a shortcut around, values that go on as bits, a layer at the end. */
+static const struct layer binary_net[] = {
+    {.op = "conv2d", .out = 8, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 1, 1})},
+    {.op = "batchnorm", .out = 8, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "binary_conv2d", .out = 8, .in = 8, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1})},
+    {.op = "batchnorm", .out = 8, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "add", .with = 2},
+    {.op = "binary_conv2d", .out = 16, .in = 4, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 2)},
+    {.op = "batchnorm", .out = 16, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "clamp", .attr = ATTR(.lo = -1.0f, .hi = 1.0f)},
+    {.op = "binary_conv2d",
+     .out = 16,
+     .in = 16,
+     .attr = ATTR(.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}, .lo = -1.0f)},
+    {.op = "batchnorm", .out = 16, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "flatten"},
+    {.op = "binary_fully_connected", .out = 12, .in = 4 * 4 * 16},
+    {.op = "batchnorm", .out = 12, .attr = ATTR(.epsilon = 1e-5f)},
+    {.op = "fully_connected", .out = 10, .in = 12},
+    {.op = NULL},
+};
+
+/* Without batch norms. */
+static const struct layer signs_net[] = {
+    {.op = "conv2d", .out = 8, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 1, 1})},
+    {.op = "binary_conv2d", .out = 8, .in = 8, .attr = ATTR(.kernel = {3, 3}, .pad = {1, 1, 1, 1}, .lo = 1.0f)},
+    {.op = "relu"},
+    {.op = "flatten"},
+    {.op = "binary_fully_connected", .out = 10, .in = 8 * 8 * 8},
     {.op = NULL},
 };
 
