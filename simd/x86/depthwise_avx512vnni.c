@@ -1,12 +1,10 @@
-/* 16 channels x 4 pixels. The four taps' bytes of 16 channels fill a vector by quarters; a permutation of dwords and
- * one of bytes put the four taps of a channel side by side, as the weights lie, for VPDPBUSD. Codes become u8 by a xor;
- * the 128 it adds to each is taken off the start. 4 sums, 3 vectors of weights (3 x 3), 4 for the taps in flight. */
-#include "x86/v_avx512.h"
+/* Four taps of 16 channels are one VPDPBUSD. Codes become u8 by a xor; the 128 it adds to each is taken off the start.
+ * 4 sums, 3 vectors of weights (3 x 3), 4 for the taps in flight. */
+#include "x86/depthwise_avx512.h"
 
 #undef V_FN
 #define V_FN(op) qnt_##op##_avx512vnni
 
-enum { DW_V = 1, DW_P = 4 };
 typedef vi dw_w;
 
 QNT_INLINE dw_w dw_weights(const int8_t *p, size_t n)
@@ -14,53 +12,16 @@ QNT_INLINE dw_w dw_weights(const int8_t *p, size_t n)
     return (vi)_mm512_castps_si512(vf_load((const float *)(const void *)p, n));
 }
 
-QNT_INLINE void dw_start(vi start[DW_V], const int32_t *bias, size_t n)
-{
-    start[0] = (vi)_mm512_castps_si512(vf_load((const float *)(const void *)bias, n));
-}
-
 QNT_INLINE void dw_settle(vi start[DW_V], dw_w w)
 {
     start[0] -= (vi)_mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(-128), (__m512i)w);
 }
 
-QNT_INLINE __m128i dw_load(const int8_t *p, size_t n)
-{
-    return n >= VL ? _mm_loadu_si128((const __m128i *)p) : _mm_maskz_loadu_epi8(v_mask(n), p);
-}
-
 QNT_INLINE void dw_quad(vi acc[DW_V], const int8_t *const x[4], size_t n, dw_w w, const size_t taps)
 {
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i bytes = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-    __m512i v = _mm512_castsi128_si512(dw_load(x[0], n));
-    if (taps == 1) { /* zero bytes for the others: their weights are 0 */
-        v = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(v));
-    } else {
-        v = _mm512_inserti32x4(v, dw_load(x[1], n), 1);
-        v = _mm512_inserti32x4(v, dw_load(x[2], n), 2);
-        v = _mm512_inserti32x4(v, dw_load(x[3], n), 3);
-        v = _mm512_shuffle_epi8(_mm512_permutexvar_epi32(order, v), bytes);
-    }
+    /* of one tap, zero bytes for the others: their weights are 0 */
+    __m512i v = taps == 1 ? _mm512_cvtepu8_epi32(dw_load(x[0], n)) : dw_four(x, n);
     v = _mm512_xor_si512(v, _mm512_set1_epi8(-128));
     acc[0] = (vi)_mm512_dpbusd_epi32((__m512i)acc[0], v, (__m512i)w);
-}
-
-QNT_INLINE void dw_store16(int8_t *dst, __m128i x, size_t n)
-{
-    if (n >= VL)
-        _mm_storeu_si128((__m128i *)dst, x);
-    else
-        _mm_mask_storeu_epi8(dst, v_mask(n), x);
-}
-
-QNT_INLINE void dw_store(int8_t *dst, size_t ldd, vb v, const int pixels, size_t n)
-{
-    dw_store16(dst, _mm512_castsi512_si128((__m512i)v), n);
-    if (pixels == 1)
-        return;
-    dw_store16(dst + ldd, _mm512_extracti32x4_epi32((__m512i)v, 1), n);
-    dw_store16(dst + 2 * ldd, _mm512_extracti32x4_epi32((__m512i)v, 2), n);
-    dw_store16(dst + 3 * ldd, _mm512_extracti32x4_epi32((__m512i)v, 3), n);
 }
 #include "tmpl/depthwise_tmpl.h"
