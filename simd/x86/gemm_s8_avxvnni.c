@@ -7,8 +7,13 @@
  *   4x16   8 + 2 + 1      few rows
  *   1x16   2 x 4 + ...    one row: four steps have sums of their own to hide the latency
  *
+ * W of 4 and 2 bits: as for AVX-512 a code is left in the upper bits of its byte, and the sums are 16 or 64 times too
+ * large until the end.
+ *
  * The intrinsic is the one of AVX-512 VL, so that a test can have the same code in EVEX encoding. */
 #include <immintrin.h>
+#include <stdbool.h>
+#include "pack_low.h"
 #include "pack_rows.h"
 #include "x86/tile_avx2.h"
 
@@ -21,13 +26,29 @@ QNT_INLINE __m256i bcast(const int8_t *p)
     return _mm256_set1_epi32(v);
 }
 
+/* Codes 32 v .. of a step of 64, times 2^(8 - BITS). */
+QNT_INLINE __m256i load_w(const uint8_t *w, const int v, const int BITS)
+{
+    const __m256i top = _mm256_set1_epi8((char)(0xff << (8 - BITS)));
+    __m256i x;
+    if (BITS == 8)
+        return _mm256_loadu_si256((const __m256i *)w + v);
+    if (BITS == 4) {
+        x = _mm256_loadu_si256((const __m256i *)w);
+        return _mm256_and_si256(v ? _mm256_slli_epi32(x, 4) : x, top);
+    }
+    const int s = 4 * v, t = s + 2;
+    x = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)w));
+    return _mm256_and_si256(_mm256_sllv_epi32(x, _mm256_setr_epi32(s, s, s, s, t, t, t, t)), top);
+}
+
 /* KU steps, step u into its own set of sums. */
-QNT_INLINE void steps(__m256i *acc, const int8_t *a, const int8_t *w, const int MR, const int KU)
+QNT_INLINE void steps(__m256i *acc, const int8_t *a, const uint8_t *w, const int MR, const int KU, const int BITS)
 {
     QNT_UNROLL
     for (int u = 0; u < KU; u++) {
-        const __m256i *wv = (const __m256i *)w + 2 * u;
-        __m256i w0 = _mm256_loadu_si256(wv), w1 = _mm256_loadu_si256(wv + 1);
+        const uint8_t *wu = w + 8 * BITS * u;
+        __m256i w0 = load_w(wu, 0, BITS), w1 = load_w(wu, 1, BITS);
         QNT_UNROLL
         for (int i = 0; i < MR; i++) {
             __m256i *s = &acc[2 * (u * MR + i)], av = bcast(a + 4 * (u * MR + i));
@@ -37,23 +58,31 @@ QNT_INLINE void steps(__m256i *acc, const int8_t *a, const int8_t *w, const int 
     }
 }
 
-QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int KU)
+QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int KU,
+                     const int BITS)
 {
-    const int8_t *pa = a, *pw = w;
+    const bool late = BITS < 8; /* the bias comes after the sums are brought to scale */
+    const int8_t *pa = a;
+    const uint8_t *pw = w;
     const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
     __m256i acc[12];
     QNT_UNROLL
     for (int i = 0; i < 2 * MR * KU; i++)
-        acc[i] = i < 2 * MR ? bias[i % 2] : _mm256_setzero_si256();
+        acc[i] = i < 2 * MR && !late ? bias[i % 2] : _mm256_setzero_si256();
     size_t left = k / 4;
-    for (; left >= (size_t)KU; left -= (size_t)KU, pa += 4 * MR * KU, pw += 4 * NR * KU)
-        steps(acc, pa, pw, MR, KU);
+    for (; left >= (size_t)KU; left -= (size_t)KU, pa += 4 * MR * KU, pw += 8 * BITS * KU)
+        steps(acc, pa, pw, MR, KU, BITS);
     if (KU > 1) {
-        for (; left; left--, pa += 4 * MR, pw += 4 * NR)
-            steps(acc, pa, pw, MR, 1);
+        for (; left; left--, pa += 4 * MR, pw += 8 * BITS)
+            steps(acc, pa, pw, MR, 1, BITS);
         QNT_UNROLL
         for (int i = 2 * MR; i < 2 * MR * KU; i++)
             acc[i % (2 * MR)] = _mm256_add_epi32(acc[i % (2 * MR)], acc[i]);
+    }
+    if (late) {
+        QNT_UNROLL
+        for (int i = 0; i < 2 * MR; i++)
+            acc[i] = _mm256_add_epi32(_mm256_srai_epi32(acc[i], 8 - BITS), bias[i % 2]);
     }
     qnt_tile_store_avx2(t, acc, MR);
 }
@@ -137,26 +166,35 @@ PACK(pack_a4, 4, 0x80)
 PACK(pack_a6, 6, 0x80)
 PACK(pack_w16, 16, 0)
 
-#define TILE(MR, KU, step, start)                                                                                      \
-    static void run_##MR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                             \
+QNT_PACK_LOW(pack_w16_s4, pack_w16, NR, 4, 4)
+QNT_PACK_LOW(pack_w16_s2, pack_w16, NR, 4, 2)
+
+#define TILE(op, MR, KU, BITS, packw, step, start)                                                                     \
+    static void run_##op##_##MR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, KU);                                                                                      \
+        tile(k, a, w, t, MR, KU, BITS);                                                                                \
     }                                                                                                                  \
-    const struct qnt_gemm qnt_gemm_s8_##MR##x16_avxvnni = {                                                            \
+    const struct qnt_gemm qnt_##op##_##MR##x16_avxvnni = {                                                             \
         .name = #MR "x16",                                                                                             \
-        .run = run_##MR,                                                                                               \
+        .run = run_##op##_##MR,                                                                                        \
         .pack_a = pack_a##MR,                                                                                          \
-        .pack_w = pack_w16,                                                                                            \
+        .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \
         .a_size = 1,                                                                                                   \
-        .w_bits = 8,                                                                                                   \
+        .w_bits = BITS,                                                                                                \
         .w_bias = 128,                                                                                                 \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
 /* Costs in 1/16 cycle, measured in EVEX encoding on a Zen 4 core, with half of the packing of A in the step. */
-TILE(1, 4, 48, 900)
-TILE(4, 1, 104, 1200)
-TILE(6, 1, 139, 1600)
+TILE(gemm_s8, 1, 4, 8, pack_w16, 48, 900)
+TILE(gemm_s8, 4, 1, 8, pack_w16, 104, 1200)
+TILE(gemm_s8, 6, 1, 8, pack_w16, 139, 1600)
+TILE(gemm_s4s8, 1, 4, 4, pack_w16_s4, 60, 900)
+TILE(gemm_s4s8, 4, 1, 4, pack_w16_s4, 116, 1200)
+TILE(gemm_s4s8, 6, 1, 4, pack_w16_s4, 151, 1600)
+TILE(gemm_s2s8, 1, 4, 2, pack_w16_s2, 66, 900)
+TILE(gemm_s2s8, 4, 1, 2, pack_w16_s2, 120, 1200)
+TILE(gemm_s2s8, 6, 1, 2, pack_w16_s2, 155, 1600)

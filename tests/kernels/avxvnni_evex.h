@@ -5,3 +5,9 @@
 #define qnt_gemm_s8_1x16_avxvnni evex_gemm_s8_1x16
 #define qnt_gemm_s8_4x16_avxvnni evex_gemm_s8_4x16
 #define qnt_gemm_s8_6x16_avxvnni evex_gemm_s8_6x16
+#define qnt_gemm_s4s8_1x16_avxvnni evex_gemm_s4s8_1x16
+#define qnt_gemm_s4s8_4x16_avxvnni evex_gemm_s4s8_4x16
+#define qnt_gemm_s4s8_6x16_avxvnni evex_gemm_s4s8_6x16
+#define qnt_gemm_s2s8_1x16_avxvnni evex_gemm_s2s8_1x16
+#define qnt_gemm_s2s8_4x16_avxvnni evex_gemm_s2s8_4x16
+#define qnt_gemm_s2s8_6x16_avxvnni evex_gemm_s2s8_6x16

@@ -129,6 +129,28 @@ static int32_t dot_minus_128(const int8_t *a, const int8_t *b, size_t n) /* |a| 
     return sum;
 }
 
+static int32_t dot_low_unsigned(const uint8_t *w, const int8_t *a, size_t n)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (w[i / 2] >> 4 * (i % 2) & 15) * a[i];
+    return sum;
+}
+
+static int32_t dot_low_high_first(const uint8_t *w, const int8_t *a, size_t n)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += ((int8_t)(w[i / 4] << 2 * (i % 4)) >> 6) * a[i];
+    return sum;
+}
+
+static int32_t dot_low_spare_counts(const uint8_t *w, const int8_t *a, size_t n)
+{
+    int32_t sum = qnt_dot_s4s8_ref(w, a, n);
+    return n % 2 ? sum + (((int8_t)w[n / 2] >> 4) != 0) : sum;
+}
+
 static int32_t dot_in_floats(const int8_t *a, const int8_t *b, size_t n)
 {
     float sum = 0.0f;
@@ -338,6 +360,9 @@ const struct mutant mutants[] = {
     M(dot_u8s8, "pairs saturate in 16 bits", dot_pairs_saturate),
     M(dot_s8, "-128 taken as -127", dot_minus_128),
     M(dot_s8, "summed in floats", dot_in_floats),
+    M(dot_s4s8, "codes without sign", dot_low_unsigned),
+    M(dot_s4s8, "what follows the last code counts", dot_low_spare_counts),
+    M(dot_s2s8, "upper codes first", dot_low_high_first),
     M(sum_s8, "summed in 16 bits", sum_in_16_bits),
     M(maxpool_f32, "ignores NaN", maxpool_ignores_nan),
     M(maxpool_f32, "operands swapped", maxpool_swapped),

@@ -149,6 +149,8 @@ MUTANT(binarize_s8,
 MUTANT_SUM(dot_b1, (const uint8_t *a, const uint8_t *b, size_t n), (a, b, n), b, (n + 7) / 8)
 MUTANT_SUM(dot_s8, (const int8_t *a, const int8_t *b, size_t n), (a, b, n), b, n)
 MUTANT_SUM(dot_u8s8, (const uint8_t *a, const int8_t *b, size_t n), (a, b, n), a, n)
+MUTANT_SUM(dot_s4s8, (const uint8_t *w, const int8_t *a, size_t n), (w, a, n), w, (n + 1) / 2)
+MUTANT_SUM(dot_s2s8, (const uint8_t *w, const int8_t *a, size_t n), (w, a, n), w, (n + 3) / 4)
 MUTANT_SUM(sum_s8, (const int8_t *a, size_t n), (a, n), a, n)
 
 static size_t reach(const struct qnt_window *w)
