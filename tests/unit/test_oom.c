@@ -5,15 +5,31 @@
 #include <string.h>
 #include <unistd.h>
 #include <qnt/qnt.h>
-#include "lib/graph/graph.h"
+#include "lib/op/op.h"
 #include "tests/common/models.h"
 #include "tests/common/oom.h"
 #include "tests/common/qnt_bytes.h"
 #include "unit.h"
 
+/* Models of the other layers, each in float and quantized. */
+static const struct {
+    const char *name;
+    qnt_status (*make)(qnt_ctx *ctx, bool quantized, qnt_model **out);
+} layer_table[] = {
+    {"pools", test_model_pools}, {"depthwise", test_model_depthwise}, {"binary", test_model_binary},
+    {"pairs", test_model_pairs}, {"functions", test_model_functions},
+};
+static const char *const built_in[] = {"article-cnn", "resnet-8",      "mobilenetv1-0.25", "mobilenetv1-0.25-cifar",
+                                       "ds-cnn",      "fc-autoencoder"};
+enum {
+    FIRST_LAYER = 2,
+    MODELS = FIRST_LAYER + 2 * sizeof layer_table / sizeof *layer_table,
+    BUILT_IN = sizeof built_in / sizeof *built_in
+};
+
 static qnt_ctx *ctx;
-enum { MODELS = 4 };
-static qnt_model *model[MODELS]; /* float, 3 bits, other ops in float and quantized */
+static qnt_model *model[MODELS]; /* float, 3 bits, the layers' */
+static int chosen;               /* of these, or of built_in: what the calls below are about */
 static qnt_dataset *images;
 static struct qnt_bytes file[2];
 static char path[] = "/tmp/qnt-oom-XXXXXX";
@@ -25,8 +41,8 @@ static void setup(void)
     ck_assert_int_eq(qnt_ctx_create(&oom_config, &ctx), QNT_OK);
     ck_assert_int_eq(test_model_float(ctx, &model[0]), QNT_OK);
     ck_assert_int_eq(test_model_quantized(ctx, 3, &model[1]), QNT_OK);
-    for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(test_model_pools(ctx, i, &model[2 + i]), QNT_OK);
+    for (int i = FIRST_LAYER; i < MODELS; i++)
+        ck_assert_int_eq(layer_table[(i - FIRST_LAYER) / 2].make(ctx, i % 2, &model[i]), QNT_OK);
     ck_assert_int_eq(qnt_dataset_builtin(ctx, QNT_TRAIN, 20, &images), QNT_OK);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(qnt_model_save(model[i], path), QNT_OK);
@@ -57,7 +73,7 @@ static qnt_status context(void)
 static qnt_status build(void)
 {
     qnt_model *m = NULL;
-    qnt_status status = qnt_model_build(ctx, "article-cnn", 1, &m);
+    qnt_status status = qnt_model_build(ctx, built_in[chosen], 1, &m);
     qnt_model_free(m);
     return status;
 }
@@ -66,6 +82,14 @@ static qnt_status by_hand(void)
 {
     qnt_model *m = NULL;
     qnt_status status = test_model_quantized(ctx, 4, &m);
+    qnt_model_free(m);
+    return status;
+}
+
+static qnt_status layer_by_hand(void)
+{
+    qnt_model *m = NULL;
+    qnt_status status = layer_table[(chosen - FIRST_LAYER) / 2].make(ctx, chosen % 2, &m);
     qnt_model_free(m);
     return status;
 }
@@ -109,38 +133,52 @@ static qnt_status clone(void)
     return status;
 }
 
-static qnt_status session(int i, uint32_t threads, uint32_t batch)
+static qnt_status session(qnt_session_config c)
 {
-    qnt_session_config c = {.size = sizeof c, .max_batch = batch, .threads = threads};
     qnt_session *s = NULL;
-    qnt_status status = qnt_session_create(model[i], &c, &s);
+    c.size = sizeof c;
+    c.max_batch = 7;
+    qnt_status status = qnt_session_create(model[chosen], &c, &s);
     qnt_session_free(s);
     return status;
 }
 
-static qnt_status session_float(void)
+static qnt_status session_alone(void)
 {
-    return session(0, 1, 7);
-}
-
-static qnt_status session_quantized(void)
-{
-    return session(1, 1, 7);
-}
-
-static qnt_status session_pools(void)
-{
-    return session(2, 1, 7);
-}
-
-static qnt_status session_pools_quantized(void)
-{
-    return session(3, 1, 7);
+    return session((qnt_session_config){.threads = 1});
 }
 
 static qnt_status session_of_a_team(void)
 {
-    return session(1, 2, 3);
+    return session((qnt_session_config){.threads = 2});
+}
+
+static qnt_status session_of_bytes(void)
+{
+    return session((qnt_session_config){.quantized_io = 1, .keep_tensors = 1});
+}
+
+static void serially(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
+{
+    (void)user;
+    for (size_t i = 0; i < n; i++)
+        task(arg, i);
+}
+
+static qnt_status session_of_foreign_threads(void)
+{
+    return session((qnt_session_config){.threads = 3, .parallel_for = serially});
+}
+
+static qnt_status hold_out(void)
+{
+    qnt_dataset *tail = NULL, *d = NULL;
+    qnt_status status = qnt_dataset_builtin(ctx, QNT_TEST, 20, &d);
+    if (!status)
+        status = qnt_dataset_hold_out(d, 5, &tail);
+    qnt_dataset_free(tail);
+    qnt_dataset_free(d);
+    return status;
 }
 
 static qnt_status data_set(void)
@@ -156,24 +194,67 @@ static const struct {
     qnt_status (*call)(void);
 } call_table[] = {
     {"context", context},
-    {"build", build},
     {"build by hand", by_hand},
     {"load from memory, float", load_float},
     {"load from memory, 3 bits", load_packed},
     {"load by mapping", load_mapped},
     {"save", save},
     {"clone", clone},
-    {"session, float", session_float},
-    {"session, 3 bits", session_quantized},
-    {"session, other ops", session_pools},
-    {"session, other ops quantized", session_pools_quantized},
-    {"session, two threads", session_of_a_team},
     {"data set", data_set},
+    {"held-out images", hold_out},
 };
 
 START_TEST(every_failing_allocation_is_reported)
 {
     oom_sweep(call_table[_i].name, call_table[_i].call);
+}
+END_TEST
+
+START_TEST(every_built_in_model)
+{
+    chosen = _i;
+    oom_sweep(built_in[_i], build);
+}
+END_TEST
+
+START_TEST(every_layer_and_its_session)
+{
+    char name[64];
+    chosen = _i;
+    snprintf(name, sizeof name, "%s, %s",
+             _i < FIRST_LAYER ? "article's layers" : layer_table[(_i - FIRST_LAYER) / 2].name,
+             _i % 2 ? "quantized" : "float");
+    if (_i >= FIRST_LAYER)
+        oom_sweep(name, layer_by_hand);
+    oom_sweep(name, session_alone);
+    oom_sweep(name, session_of_a_team);
+    oom_sweep(name, session_of_foreign_threads);
+    if (_i % 2 && model[_i]->node[model[_i]->n_nodes - 1].op == qnt_op_find("dequantize"))
+        oom_sweep(name, session_of_bytes);
+}
+END_TEST
+
+/* Whoever adds an op adds it to a model of these. */
+START_TEST(every_op_is_in_a_model)
+{
+    for (size_t i = 0; qnt_op_table[i]; i++) {
+        bool found = false;
+        for (int k = 0; k < MODELS; k++)
+            for (size_t n = 0; n < model[k]->n_nodes; n++)
+                found |= model[k]->node[n].op == qnt_op_table[i];
+        ck_assert_msg(found, "'%s' is in no model", qnt_op_table[i]->name);
+    }
+}
+END_TEST
+
+/* Of the largest, with their depthwise layers. */
+START_TEST(session_of_a_built_in_model)
+{
+    qnt_model_free(model[0]);
+    model[0] = NULL;
+    chosen = 0;
+    ck_assert_int_eq(qnt_model_build(ctx, "ds-cnn", 1, &model[0]), QNT_OK);
+    oom_sweep("session, ds-cnn", session_alone);
 }
 END_TEST
 
@@ -183,6 +264,10 @@ int main(void)
     TCase *tc = tcase_create("oom");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, every_failing_allocation_is_reported, 0, sizeof call_table / sizeof *call_table);
+    tcase_add_loop_test(tc, every_built_in_model, 0, BUILT_IN);
+    tcase_add_loop_test(tc, every_layer_and_its_session, 0, MODELS);
+    tcase_add_test(tc, every_op_is_in_a_model);
+    tcase_add_test(tc, session_of_a_built_in_model);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

@@ -128,11 +128,46 @@ START_TEST(quantized_training)
 }
 END_TEST
 
+START_TEST(binary_training_with_adam)
+{
+    config.weight_bits = 1;
+    config.optimizer = QNT_ADAM;
+    oom_sweep("binary training with Adam", whole);
+}
+END_TEST
+
+/* Sums and depthwise layers, in float and quantized. */
+START_TEST(residual_training)
+{
+    qnt_model *small = start;
+    start = net_make(ctx, residual_net, 1, 0, 0, 0.0f);
+    config.weight_bits = _i ? 4 : 0;
+    oom_sweep(_i ? "quantized residual training" : "float residual training", whole);
+    qnt_model_free(start);
+    start = small;
+}
+END_TEST
+
 START_TEST(training_with_a_teacher_by_a_team)
 {
     config.kl = 0.5f;
     config.threads = 2;
     oom_sweep("training with a teacher by two threads", whole);
+}
+END_TEST
+
+/* With the moments that Adam has. */
+START_TEST(checkpoint_of_adam)
+{
+    qnt_train_progress progress;
+    int finished;
+    config.optimizer = QNT_ADAM;
+    qnt_train_free(trainer);
+    trainer = NULL;
+    OK(create(&trainer));
+    OK(qnt_train_step(trainer, &progress, &finished));
+    oom_sweep("checkpoint with Adam", checkpoint);
+    oom_sweep("restore with Adam", restore);
 }
 END_TEST
 
@@ -156,7 +191,10 @@ int main(void)
     tcase_add_test(tc, float_training);
     tcase_add_loop_test(tc, training_of_batch_norms, 0, 3);
     tcase_add_test(tc, quantized_training);
+    tcase_add_test(tc, binary_training_with_adam);
+    tcase_add_loop_test(tc, residual_training, 0, 2);
     tcase_add_test(tc, training_with_a_teacher_by_a_team);
+    tcase_add_test(tc, checkpoint_of_adam);
     tcase_add_test(tc, a_trainer_stays_whole);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
