@@ -94,7 +94,7 @@ if [ $quick = no ]; then
     fi
     if build tsan tsan -Doptimization=1 -Db_sanitize=thread -Db_lundef=false; then
         # what has threads
-        check tsan tsan --setup tsan parallel_for team session train train_equals_run train_parts
+        check tsan tsan --setup tsan parallel_for session team threads train train_equals_run train_parts
     fi
     if [ $arm = no ] || ! command -v aarch64-linux-gnu-gcc > /dev/null || ! command -v qemu-aarch64 > /dev/null; then
         skip aarch64 "no cross compiler or no qemu-aarch64"

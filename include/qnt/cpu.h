@@ -15,17 +15,21 @@ typedef struct qnt_ctx qnt_ctx;
 typedef struct qnt_config {
     size_t size;     /**< sizeof(qnt_config) */
     const char *isa; /**< levels allowed, as QNT_ISA ("avx2", "avx2,neon"); NULL: the variable QNT_ISA, else everything found */
-    void *(*alloc)(void *user, size_t bytes, size_t alignment); /**< NULL: the library's own */
-    void (*free)(void *user, void *ptr);                        /**< set together with alloc */
-    void (*log)(void *user, int level, const char *text);       /**< warnings (level 1) and notes (2); NULL: silent */
-    void *user;                                                 /**< passed to the three above */
+    /** The three functions are called from any thread that calls the library, also at the same time.
+     *  alloc: all memory that objects of this context hold, and what is needed on the way there; bytes is a multiple of
+     *  alignment, a power of two; NULL is QNT_ERR_NOMEM from the call. Not through it: what libc and hwloc allocate for
+     *  themselves (threads, open files, the topology). NULL: the library's own, aligned_alloc and free. */
+    void *(*alloc)(void *user, size_t bytes, size_t alignment);
+    void (*free)(void *user, void *ptr);                  /**< set together with alloc; ptr is never NULL */
+    void (*log)(void *user, int level, const char *text); /**< warnings (level 1) and notes (2); NULL: silent */
+    void *user;                                           /**< passed to the three above */
 } qnt_config;
 
 /** Creates a context. config may be NULL. Reads QNT_ISA once, here, when config->isa is NULL (ignored when setuid); it can
  *  only narrow what the CPU has. An unknown level is QNT_ERR_ARG and the text lists the valid ones. The context must
  *  outlive what is made from it. Thread-safe; the context itself is read-only after creation and may be shared. */
 QNT_API qnt_status qnt_ctx_create(const qnt_config *config, qnt_ctx **out);
-/** NULL is allowed. */
+/** Nothing made from it may be left. NULL is allowed. Frees the context. */
 QNT_API void qnt_ctx_free(qnt_ctx *ctx);
 
 /** One row per ISA level of this library. */
@@ -45,10 +49,11 @@ typedef struct qnt_kernel_info {
     int preferred; /**< the one plain calls use; tile variants (gemm) are chosen by shape: every usable one is a candidate */
     int tile;      /**< 1: a tile descriptor chosen by shape */
 } qnt_kernel_info;
+/** Row i, or QNT_ERR_ARG past the end (no error text is set then). Thread-safe. */
 QNT_API qnt_status qnt_ctx_kernel(const qnt_ctx *ctx, size_t i, qnt_kernel_info *out);
 
 /** Runs every usable variant against the reference on fixed inputs. QNT_OK, or QNT_ERR_STATE with the variant named in
- *  qnt_last_error(). checked: receives the number of variants compared; may be NULL. */
+ *  qnt_last_error(). checked: receives the number of variants compared; may be NULL. Thread-safe. */
 QNT_API qnt_status qnt_ctx_selftest(const qnt_ctx *ctx, size_t *checked);
 
 /** What the machine offers this process. Usable cores: those with a hardware thread that the cpusets and the calling thread's
@@ -68,8 +73,10 @@ typedef struct qnt_machine {
     char quota_file[128]; /**< the file that says so, "" without a limit */
     const char *source;   /**< what told of the cores: "hwloc" or "sysfs" */
 } qnt_machine;
+/** Fills the first `size` bytes; what is past this library's struct becomes zero. Thread-safe. */
 QNT_API qnt_status qnt_machine_get(qnt_machine *out);
-/** CPU number (as the OS counts) of usable core i: one hardware thread per core, in topology order. QNT_ERR_ARG past the end. */
+/** CPU number (as the OS counts) of usable core i: one hardware thread per core, in topology order. QNT_ERR_ARG past the end.
+ *  Thread-safe. */
 QNT_API qnt_status qnt_machine_core(size_t i, uint32_t *cpu);
 
 /** Whether a hardware thread stands for a usable core; if not, the first reason in this order. */
@@ -90,7 +97,7 @@ typedef struct qnt_cpu_row {
     qnt_cpu_use use;
 } qnt_cpu_row;
 /** All at one moment, in topology order, numbers 1024 and above left out. Fills in the first `room` rows; *count receives how
- *  many there are. rows may be NULL when room is 0. */
+ *  many there are. rows may be NULL when room is 0. Thread-safe. */
 QNT_API qnt_status qnt_machine_cpus(qnt_cpu_row *rows, size_t room, size_t *count);
 
 #ifdef __cplusplus

@@ -34,29 +34,33 @@ typedef struct qnt_node_info {
 } qnt_node_info;
 
 /** Loads a model file (.qnt) by mapping it; the file must not be changed while the model lives. Any damage is
- *  QNT_ERR_FORMAT with a text naming file, section, expected and found. *out is untouched on failure. */
+ *  QNT_ERR_FORMAT with a text naming file, section, expected and found. *out is untouched on failure. Thread-safe. */
 QNT_API qnt_status qnt_model_load(qnt_ctx *ctx, const char *path, qnt_model **out);
-/** The same from memory, which is copied. */
+/** The same from memory, which is copied. Thread-safe. */
 QNT_API qnt_status qnt_model_load_memory(qnt_ctx *ctx, const void *data, size_t bytes, qnt_model **out);
-/** Writes a .qnt file (to a temporary name, then renamed). */
+/** Writes a .qnt file (to a temporary name, then renamed). Reads the model. */
 QNT_API qnt_status qnt_model_save(const qnt_model *model, const char *path);
 /** A built-in architecture with random weights and biases, uniform in +-1/sqrt(fan-in) (PyTorch's default), from seed:
  *  "article-cnn"; MLPerf Tiny's "resnet-8", "mobilenetv1-0.25" (96 x 96 x 3, 2 classes; with "-cifar": 32 x 32 x 3, 10),
- *  "ds-cnn" and "fc-autoencoder", batch norms taken as folded, without a softmax at the end. Unknown: QNT_ERR_ARG listing the names. */
+ *  "ds-cnn" and "fc-autoencoder", batch norms taken as folded, without a softmax at the end. Unknown: QNT_ERR_ARG listing the names.
+ *  Thread-safe. */
 QNT_API qnt_status qnt_model_build(qnt_ctx *ctx, const char *name, uint64_t seed, qnt_model **out);
-/** Models are reference-counted by their sessions; free drops the caller's reference. NULL is allowed. */
+/** Models are reference-counted by their sessions; free drops the caller's reference. NULL is allowed. Frees the model for
+ *  the caller; sessions that were created before go on, also on other threads. */
 QNT_API void qnt_model_free(qnt_model *model);
 
+/** Counts, and what is known of node or tensor i; QNT_ERR_ARG past the end. Read the model. */
 QNT_API size_t qnt_model_node_count(const qnt_model *model);
 QNT_API qnt_status qnt_model_node(const qnt_model *model, size_t i, qnt_node_info *out);
 QNT_API size_t qnt_model_tensor_count(const qnt_model *model);
 QNT_API qnt_status qnt_model_tensor(const qnt_model *model, size_t i, qnt_tensor_info *out);
-/** The model's first input and output. */
+/** The model's first input and output. Read the model. */
 QNT_API qnt_status qnt_model_input(const qnt_model *model, qnt_tensor_info *out);
 QNT_API qnt_status qnt_model_output(const qnt_model *model, qnt_tensor_info *out);
-/** Bytes of all weights and biases as stored in a .qnt file (k-bit codes packed). */
+/** Bytes of all weights and biases as stored in a .qnt file (k-bit codes packed). Reads the model. */
 QNT_API uint64_t qnt_model_weight_bytes(const qnt_model *model);
-/** How images become inputs: x[c] = (byte / 255 - mean[c]) / deviation[c]. Arrays of 4; channels past the model's are 0 and 1. */
+/** How images become inputs: x[c] = (byte / 255 - mean[c]) / deviation[c]. Arrays of 4; channels past the model's are 0 and 1.
+ *  Reads the model. */
 QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], float deviation[4]);
 
 /** Attributes of a node to add; only the fields of its op count. */
@@ -71,12 +75,13 @@ typedef struct qnt_node_attr {
     float epsilon;                              /**< batchnorm */
 } qnt_node_attr;
 
-/** Building by hand. An id is a tensor's index (>= 0). Names are copied and must be unique. Not thread-safe. */
+/** Building by hand. An id is a tensor's index (>= 0). Names are copied and must be unique. A model
+ *  is changed only before sessions or trainers are made from it. This one is thread-safe. */
 QNT_API qnt_status qnt_model_new(qnt_ctx *ctx, qnt_model **out);
-/** A float input of shape dim (without the batch). */
+/** A float input of shape dim (without the batch). Changes the model. */
 QNT_API qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint32_t rank, const size_t *dim, int *id);
 /** A float constant, copied. conv2d weights are [oc][kh][kw][ic / groups], fully_connected's [out][in];
- *  the binary ones' alike. */
+ *  the binary ones' alike. Changes the model. */
 QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank, const size_t *dim,
                                        const float *data, int *id);
 /** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
@@ -87,10 +92,12 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  Training knows no gradient of softmax, and with quantized weights no constant as b. avgpool's mean is that of
  *  the window's pixels inside the image; every pool window must hold one. fully_connected wants one dimension: a flatten
  *  before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error naming the node.
- *  *id receives its output tensor, named as the node. */
+ *  *id receives its output tensor, named as the node. Changes the model. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
                                       const int *inputs, size_t n_inputs, int *id);
+/** The activation that a session gives. Changes the model. */
 QNT_API qnt_status qnt_model_set_output(qnt_model *model, int id);
+/** See qnt_model_normalisation; finite, deviations > 0. Changes the model. */
 QNT_API qnt_status qnt_model_set_normalisation(qnt_model *model, const float mean[4], const float deviation[4]);
 
 #ifdef __cplusplus

@@ -36,17 +36,20 @@ typedef struct qnt_session_config {
 /** Prepares the model: fuses, plans memory, packs weights, binds kernels, starts the workers. config may be NULL. A pinning
  *  failure is a warning on the context's log. The session keeps a reference to the model. Memory of tensors and scratch is
  *  written by the worker that uses it, so on NUMA machines it lies near it (worker 0 is the caller; with parallel_for the
- *  caller writes all); weights are shared. Thread-safe. */
+ *  caller writes all); weights are shared. Reads the model: sessions on one
+ *  may be made, run and freed on any threads at once. */
 QNT_API qnt_status qnt_session_create(qnt_model *model, const qnt_session_config *config, qnt_session **out);
-/** Stops the workers. NULL is allowed. */
+/** Stops the workers. NULL is allowed. Frees the session. */
 QNT_API void qnt_session_free(qnt_session *session);
 
 /** Runs `batch` images: in is [batch][input shape], out [batch][output shape], of the types the session says below; they
  *  must not overlap. With threads <= 1: no allocation, lock or system call. Same bytes for every thread count, batch
- *  size and ISA. One call at a time per session; different sessions may run at once. */
+ *  size and ISA (of a NaN in a float output: that it is one). Changes the session: one call at a time; different sessions
+ *  may run at once. */
 QNT_API qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch);
 
-/** Input and output as this session takes and gives them: type, shape, and scale and zero point when quantized. */
+/** Input and output as this session takes and gives them: type, shape, and scale and zero point when quantized.
+ *  The pointers stay valid until the session is freed. Read the session; also while it runs. */
 QNT_API qnt_status qnt_session_input(const qnt_session *session, qnt_tensor_info *out);
 QNT_API qnt_status qnt_session_output(const qnt_session *session, qnt_tensor_info *out);
 
@@ -56,12 +59,13 @@ typedef struct qnt_step_info {
     uint64_t macs;                   /**< per image */
     const char *output;              /**< name of the tensor it writes */
 } qnt_step_info;
+/** Steps, in order, and the bytes that all tensors take. Read the session; also while it runs. */
 QNT_API size_t qnt_session_step_count(const qnt_session *session);
 QNT_API qnt_status qnt_session_step(const qnt_session *session, size_t i, qnt_step_info *out);
 QNT_API size_t qnt_session_arena_bytes(const qnt_session *session);
 
 /** With keep_tensors: the bytes of the named activation after the last run, [batch][shape]. The pointer stays valid until the
- *  session is freed. */
+ *  session is freed. Reads the session; what it points at is written by a run. */
 QNT_API qnt_status qnt_session_peek(const qnt_session *session, const char *tensor, const void **data, qnt_tensor_info *info);
 
 #ifdef __cplusplus

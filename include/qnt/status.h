@@ -1,6 +1,13 @@
 #ifndef QNT_STATUS_H
 #define QNT_STATUS_H
-/** Status codes, error text, version.  Every function that can fail returns qnt_status. */
+/** Status codes, error text, version.  Every function that can fail returns qnt_status.
+ *
+ *  Threads. Each function says how it may be called from several of them:
+ *    Thread-safe    at any time, also with the same arguments.
+ *    Reads X        at any time, but not while a call that changes or frees the same X is under way.
+ *    Changes X      one call at a time for an X, and none that reads it meanwhile; different X at the same time.
+ *    Frees X        as "Changes"; nobody uses X afterwards.
+ *  Objects keep no thread: one may be made, used and freed on different ones. */
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,7 +45,7 @@ QNT_API const char *qnt_status_string(qnt_status status);
 
 /** Text of the last error on the calling thread: what was wrong with which node, tensor or value.
  *  Never NULL; "" when nothing failed yet. Valid until the next failing qnt call on this thread.
- *  Written on failure only. Thread-local. */
+ *  Written on failure only: a call that succeeds leaves it as it is. Thread-safe: each thread has its own. */
 QNT_API const char *qnt_last_error(void);
 
 /** Version of the library at run time, as "major.minor.patch". Static. Thread-safe. */

@@ -15,21 +15,24 @@ typedef enum qnt_split { QNT_TRAIN = 0, QNT_TEST = 1 } qnt_split;
 
 /** CIFAR-10 in its binary layout: QNT_TRAIN reads data_batch_1..5.bin, QNT_TEST test_batch.bin, of any number of 3073-byte
  *  records each (converted from planes to NHWC). A missing file is QNT_ERR_IO; a short or over-long one QNT_ERR_FORMAT naming
- *  file and record; a label over 9 the same. */
+ *  file and record; a label over 9 the same. Thread-safe. */
 QNT_API qnt_status qnt_dataset_cifar10(qnt_ctx *ctx, const char *folder, qnt_split split, qnt_dataset **out);
 /** The built-in generated set: 10 classes of 32 x 32 x 3 textures and shapes with noise, the same bytes on every machine.
- *  count 0: 10,000 (train) or 2,000 (test). */
+ *  count 0: 10,000 (train) or 2,000 (test). Thread-safe. */
 QNT_API qnt_status qnt_dataset_builtin(qnt_ctx *ctx, qnt_split split, size_t count, qnt_dataset **out);
-/** Parts the last n images off into *tail (validation); both stay usable, the first is shortened. 0 < n < size. */
+/** Parts the last n images off into *tail (validation); both stay usable, the first is shortened. 0 < n < size.
+ *  Changes the data set. */
 QNT_API qnt_status qnt_dataset_hold_out(qnt_dataset *data, size_t n, qnt_dataset **tail);
+/** NULL is allowed. Frees the data set. */
 QNT_API void qnt_dataset_free(qnt_dataset *data);
+/** Images and classes. Read the data set. */
 QNT_API size_t qnt_dataset_size(const qnt_dataset *data);
 QNT_API size_t qnt_dataset_classes(const qnt_dataset *data);
-/** Image i as 32 * 32 * 3 bytes, NHWC, and its label. NULL past the end. */
+/** Image i as 32 * 32 * 3 bytes, NHWC, and its label. NULL past the end. Reads the data set. */
 QNT_API const uint8_t *qnt_dataset_image(const qnt_dataset *data, size_t i, int *label);
-/** Mean and standard deviation of byte / 255 per channel. */
+/** Mean and standard deviation of byte / 255 per channel. Reads the data set. */
 QNT_API void qnt_dataset_moments(const qnt_dataset *data, float mean[4], float deviation[4]);
-/** Image i as the model's float input (its normalisation applied): 32 * 32 * 3 floats. */
+/** Image i as the model's float input (its normalisation applied): 32 * 32 * 3 floats. Reads both. */
 QNT_API qnt_status qnt_dataset_input(const qnt_dataset *data, const qnt_model *model, size_t i, float *dst, int *label);
 
 typedef struct qnt_train qnt_train;
@@ -67,11 +70,12 @@ typedef struct qnt_train_config {
     uint32_t threads;      /**< 0: one per usable core. Never changes the result. */
     qnt_optimizer optimizer; /**< QNT_SGD; QNT_ADAM: betas 0.9 and 0.999, epsilon 1e-8 */
     float batchnorm_momentum; /**< weight of a mini-batch in the running averages, at most 1; 0: 0.1, PyTorch's */
+    uint32_t reserved;        /**< 0: no padding lies where the next field will */
 } qnt_train_config;
 #define QNT_TRAIN_CONFIG_INIT                                                                                           \
     {                                                                                                                   \
         sizeof(qnt_train_config), 10, 64, 0.01f, 0.0f, 0.0f, QNT_LR_CONSTANT, 0, 0, 0, NULL, 8, 0.01f, 0, 0.0f, 0, 1, 0, \
-            QNT_SGD, 0.0f                                                                                               \
+            QNT_SGD, 0.0f, 0                                                                                            \
     }
 
 typedef struct qnt_train_progress {
@@ -82,24 +86,29 @@ typedef struct qnt_train_progress {
 } qnt_train_progress;
 
 /** Starts training a copy of the float model `start` on `data`, which must outlive the trainer; `teacher` (float) is needed
- *  when config->kl > 0, else NULL. */
+ *  when config->kl > 0, else NULL. The teacher is kept as by a session. Reads the models; the
+ *  data are read until the trainer is freed. */
 QNT_API qnt_status qnt_train_create(const qnt_model *start, const qnt_model *teacher, const qnt_dataset *data,
                                     const qnt_train_config *config, qnt_train **out);
+/** NULL is allowed. Frees the trainer. */
 QNT_API void qnt_train_free(qnt_train *train);
-/** One optimizer step; *finished becomes 1 after the last. Deterministic: same seed, same weights, for any thread count. */
+/** One optimizer step; *finished becomes 1 after the last. Deterministic: same seed, same weights, for any thread count.
+ *  Changes the trainer. */
 QNT_API qnt_status qnt_train_step(qnt_train *train, qnt_train_progress *progress, int *finished);
-/** The model as trained so far: float weights (of binary layers signs and scales), or with weight_bits the quantized model (s8 activations, k-bit weights). */
+/** The model as trained so far: float weights (of binary layers signs and scales), or with weight_bits the quantized model
+ *  (s8 activations, k-bit weights). Reads the trainer. */
 QNT_API qnt_status qnt_train_model(const qnt_train *train, qnt_model **out);
-/** The float master weights as a model. */
+/** The float master weights as a model. Reads the trainer. */
 QNT_API qnt_status qnt_train_float_model(const qnt_train *train, qnt_model **out);
 /** Everything needed to go on: weights, momentum, ranges, position, random state. Resuming gives the same bytes as not stopping.
- *  restore needs a trainer created with the same configuration and data: anything else is QNT_ERR_STATE naming the field. */
+ *  restore needs a trainer created with the same configuration and data: anything else is QNT_ERR_STATE naming the field.
+ *  checkpoint: Reads the trainer; restore: Changes it. */
 QNT_API qnt_status qnt_train_checkpoint(const qnt_train *train, const char *path);
 QNT_API qnt_status qnt_train_restore(qnt_train *train, const char *path);
 /** Evaluation forward pass (ranges and batch norms frozen) of `batch` normalised float images: the trainer's own, without
  *  converting; with batch norms in float training that of the model as it stands, where they are folded.
  *  logits: [batch][classes]. tensor, data, info: when tensor is not NULL, the named activation as computed, see
- *  qnt_session_peek. For the test that what trains is what runs. */
+ *  qnt_session_peek. For the test that what trains is what runs. Changes the trainer. */
 QNT_API qnt_status qnt_train_forward(qnt_train *train, const float *images, size_t batch, float *logits,
                                      const char *tensor, const void **data, qnt_tensor_info *info);
 

@@ -9,7 +9,8 @@ qnt_status qnt_config_copy(void *dst, size_t known, const void *src, const char 
     memset(dst, 0, known);
     if (src) {
         memcpy(&size, src, sizeof size);
-        if (size < sizeof size)
+        /* No struct of ours has another size; a field cannot be cut in two. */
+        if (size < sizeof size || size % sizeof size)
             return qnt_fail(QNT_ERR_ARG, "%s: size is %zu, expected the struct's, %zu here", what, size, known);
         memcpy(dst, src, size < known ? size : known);
         for (size_t i = known; i < size; i++)

@@ -22,7 +22,7 @@ qnt_status qnt_fail_in(qnt_status status, const char *format, ...) __attribute__
 void qnt_log(const qnt_ctx *ctx, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Copies a configuration that starts with its size: `known` bytes here, shorter or (if zero past them) longer at the caller.
- * src NULL: all zero. `what` names it in the error text. dst's own size becomes `known`. */
+ * A size that is none of a struct with a size_t in it is refused. src NULL: all zero. `what` names it in the error text. dst's own size becomes `known`. */
 qnt_status qnt_config_copy(void *dst, size_t known, const void *src, const char *what);
 
 /* Zeroed memory from the context's allocator, 64-byte aligned; NULL with the error text set ("out of memory: N bytes for

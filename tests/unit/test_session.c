@@ -187,6 +187,35 @@ START_TEST(quantized_bytes_go_in_and_out)
 }
 END_TEST
 
+/* With nothing but what the session tells, bytes in and out are the floats' results. */
+START_TEST(bytes_mean_what_the_session_says)
+{
+    qnt_ctx *ctx;
+    struct qnt_model *m = net(NULL, true, &ctx);
+    qnt_session_config c = {.size = sizeof c, .max_batch = MOST, .quantized_io = 1};
+    qnt_session *s;
+    qnt_tensor_info in, out;
+    static int8_t x[MOST * IMAGE];
+    int8_t y[MOST * CLASSES];
+    float want[MOST * CLASSES], real[MOST * CLASSES];
+    run(m, 1, MOST, want);
+    OK(qnt_session_create(m, &c, &s));
+    OK(qnt_session_input(s, &in));
+    OK(qnt_session_output(s, &out));
+    for (size_t i = 0; i < MOST * IMAGE; i++) {
+        float q = rintf(images[i] / in.scale[0]) + (float)in.zero_point;
+        x[i] = (int8_t)(q < -128.0f ? -128.0f : q > 127.0f ? 127.0f : q);
+    }
+    OK(qnt_session_run(s, x, y, MOST));
+    for (size_t i = 0; i < MOST * CLASSES; i++)
+        real[i] = out.scale[0] * (float)(y[i] - out.zero_point);
+    ck_assert_mem_eq(want, real, sizeof want);
+    qnt_session_free(s);
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
+}
+END_TEST
+
 static void refuse(qnt_model *m, qnt_session_config c, qnt_status wanted, const char *text)
 {
     qnt_session *s = NULL;
@@ -266,6 +295,7 @@ int main(void)
     tcase_add_loop_test(tc, bytes_do_not_depend_on_threads_batch_or_level, 0, 2);
     tcase_add_test(tc, steps_and_tensors_are_told);
     tcase_add_test(tc, quantized_bytes_go_in_and_out);
+    tcase_add_test(tc, bytes_mean_what_the_session_says);
     tcase_add_test(tc, wrong_calls_are_refused);
     tcase_add_loop_test(tc, the_callers_float_environment_does_not_matter, 0, 2);
     suite_add_tcase(suite, tc);

@@ -1,0 +1,166 @@
+/* Structs that start with their size, one row for each of include/qnt: those of older and newer headers are accepted,
+ * but for what a newer one sets. Each is given in a block of exactly its size. */
+#include <stddef.h>
+#include <string.h>
+#include <qnt/qnt.h>
+#include "tests/common/models.h"
+#include "unit.h"
+
+#define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
+
+static qnt_ctx *ctx;
+static qnt_model *model, *net;
+static qnt_dataset *images;
+
+static qnt_status call_config(void *c)
+{
+    qnt_ctx *made = NULL;
+    qnt_status status = qnt_ctx_create(c, &made);
+    qnt_ctx_free(made);
+    return status;
+}
+
+static qnt_status call_session_config(void *c)
+{
+    qnt_session *s = NULL;
+    qnt_status status = qnt_session_create(model, c, &s);
+    qnt_session_free(s);
+    return status;
+}
+
+static qnt_status call_node_attr(void *c)
+{
+    const size_t dim[] = {4, 4, 3};
+    qnt_model *m;
+    int id;
+    OK(qnt_model_new(ctx, &m));
+    OK(qnt_model_add_input(m, "x", 3, dim, &id));
+    qnt_status status = qnt_model_add_node(m, "maxpool", "pool", c, &id, 1, &id);
+    qnt_model_free(m);
+    return status;
+}
+
+static qnt_status call_train_config(void *c)
+{
+    qnt_train *t = NULL;
+    qnt_status status = qnt_train_create(net, NULL, images, c, &t);
+    qnt_train_free(t);
+    return status;
+}
+
+static const qnt_config config = {.size = sizeof config};
+static const qnt_session_config session_config = {.size = sizeof session_config, .max_batch = 2};
+static const qnt_node_attr node_attr = {.size = sizeof node_attr, .kernel = {2, 2}};
+static const qnt_train_config train_config = QNT_TRAIN_CONFIG_INIT;
+
+/* first: bytes of the first version's struct, or less where zeros serve as well. end: of the last field. */
+#define ROW(type, text, call, good, first, last)                                                                       \
+    {                                                                                                                  \
+#type, text, call, &good, sizeof(type), first, offsetof(type, last) + sizeof good.last                         \
+    }
+static const struct {
+    const char *name, *text; /* of the struct, and of its errors */
+    qnt_status (*call)(void *c);
+    const void *good;
+    size_t known, first, end;
+} rows[] = {
+    ROW(qnt_config, "config: ", call_config, config, sizeof(size_t), user),
+    ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
+    ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), epsilon),
+    ROW(qnt_train_config, "train config: ", call_train_config, train_config,
+        offsetof(qnt_train_config, batchnorm_momentum), reserved),
+};
+
+static void setup(void)
+{
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(test_model_float(ctx, &model));
+    OK(qnt_model_build(ctx, "article-cnn", 1, &net));
+    OK(qnt_dataset_builtin(ctx, QNT_TRAIN, 100, &images));
+}
+
+static void teardown(void)
+{
+    qnt_dataset_free(images);
+    qnt_model_free(net);
+    qnt_model_free(model);
+    qnt_ctx_free(ctx);
+}
+
+/* The good struct cut or lengthened to `size`, which it says; byte `at` set when that is inside the new part. */
+static qnt_status call(size_t row, size_t says, size_t bytes, size_t at)
+{
+    size_t known = rows[row].known;
+    unsigned char *c = calloc(1, bytes);
+    memcpy(c, rows[row].good, bytes < known ? bytes : known);
+    memcpy(c, &says, sizeof says);
+    if (at >= known && at < bytes)
+        c[at] = 1;
+    qnt_status status = rows[row].call(c);
+    free(c);
+    return status;
+}
+
+static void refused(size_t row, size_t size, size_t at, const char *text)
+{
+    qnt_status status = call(row, size, size < sizeof size ? sizeof size : size, at);
+    ck_assert_msg(status == QNT_ERR_ARG && strstr(qnt_last_error(), rows[row].text) && strstr(qnt_last_error(), text),
+                  "%s of %zu bytes: status %d, '%s', expected '%s%s'", rows[row].name, size, (int)status,
+                  qnt_last_error(), rows[row].text, text);
+}
+
+START_TEST(sizes_of_other_versions)
+{
+    const size_t row = (size_t)_i, known = rows[row].known;
+    char text[128];
+    /* A field that is added in padding would be read from callers who never set it. */
+    ck_assert_msg(rows[row].end == known, "%s: %zu bytes of padding after the last field", rows[row].name,
+                  known - rows[row].end);
+    for (size_t size = rows[row].first; size <= known + 64; size += sizeof size)
+        ck_assert_msg(call(row, size, size, 0) == QNT_OK, "%s of %zu bytes: %s", rows[row].name, size,
+                      qnt_last_error());
+    for (size_t at = known; at < known + 64; at++) {
+        snprintf(text, sizeof text, "byte %zu is set, but this library (%s) knows %zu bytes", at, qnt_version(), known);
+        refused(row, known + 64, at, text);
+    }
+    for (size_t size = 0; size < known + 16; size++)
+        if (size < sizeof size || size % sizeof size) {
+            snprintf(text, sizeof text, "size is %zu, expected the struct's, %zu here", size, known);
+            refused(row, size, 0, text);
+        }
+}
+END_TEST
+
+/* qnt_machine is filled, not read. */
+START_TEST(machine_fills_what_is_there)
+{
+    qnt_machine full = {.size = sizeof full};
+    OK(qnt_machine_get(&full));
+    for (size_t size = sizeof size; size <= sizeof full + 64; size += sizeof size) {
+        unsigned char *m = malloc(size);
+        memset(m, 0x55, size);
+        memcpy(m, &size, sizeof size);
+        OK(qnt_machine_get((void *)m));
+        size_t same = size < sizeof full ? size : sizeof full;
+        ck_assert_mem_eq(m, &size, sizeof size);
+        ck_assert_mem_eq(m + sizeof size, (char *)&full + sizeof size, same - sizeof size);
+        for (size_t i = same; i < size; i++)
+            ck_assert_msg(m[i] == 0, "byte %zu of %zu is not zero", i, size);
+        free(m);
+    }
+    full.size = sizeof full.size - 1;
+    ck_assert_int_eq(qnt_machine_get(&full), QNT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "size is 7"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *tc = tcase_create("config");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, sizes_of_other_versions, 0, sizeof rows / sizeof *rows);
+    tcase_add_test(tc, machine_fills_what_is_there);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}
