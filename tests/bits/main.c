@@ -8,6 +8,7 @@
 #include <qnt/qnt.h>
 #include "bits.h"
 #include "lib/core/rng.h"
+#include "tests/common/quick.h"
 
 static const char usage[] =
     "usage: bits [--widest LEVEL] [--quick]   compare\n"
@@ -236,7 +237,7 @@ int main(int argc, char **argv)
 {
     cpu_set_t set;
     qnt_ctx *ctx;
-    if (getenv("CHECKKERN_QUICK")) {
+    if (test_quick()) {
         all.quick = true;
         all.widest = "any";
     }

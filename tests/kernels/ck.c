@@ -5,6 +5,7 @@
 #include <string.h>
 #include "run.h"
 #include "simd/cpu.h"
+#include "tests/common/quick.h"
 
 enum { MOST_ERRORS = 4 };
 static struct ck_state entered;
@@ -204,6 +205,5 @@ bool ck_run(struct ck *c, ck_checker *check)
 
 bool ck_wants_quick(void)
 {
-    const char *quick = getenv("CHECKKERN_QUICK");
-    return quick && *quick && strcmp(quick, "0");
+    return test_quick();
 }

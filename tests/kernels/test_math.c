@@ -8,11 +8,11 @@
 #include <string.h>
 #include "simd/cpu.h"
 #include "simd/kernels.h"
+#include "tests/common/quick.h"
 
 static uint32_t stride(void) /* through all 2^32 bit patterns; prime */
 {
-    const char *quick = getenv("CHECKKERN_QUICK");
-    return quick && *quick && strcmp(quick, "0") ? 20011 : 331;
+    return test_quick() ? 20011 : 331;
 }
 
 static float from_bits(uint32_t u)
