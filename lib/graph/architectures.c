@@ -1,4 +1,4 @@
-/* Layer tables. Batch norms of the originals are taken as folded: their convolutions have biases instead. */
+/* Layer tables. Where batch norms of the originals are left out, they are taken as folded: convolutions have biases. */
 #include "builtin.h"
 
 /* clang-format off */
@@ -29,6 +29,30 @@ static const struct qnt_layer resnet_8[] = {
     SHORTCUT("shortcut3", 64, "relu5"), ADD("add3", "shortcut3", "conv7"), PLAIN("relu", "relu7"),
     PLAIN("global_avgpool", "pool"), PLAIN("flatten", "flatten"), FULL("fc", QNT_CLASSES), END};
 
+/* The same with the batch norms that it is trained with. */
+#define NORM(n) PLAIN("batchnorm", n)
+static const struct qnt_layer resnet_8_bn[] = {
+    CONV("conv1", 16, 3, 1), NORM("norm1"), PLAIN("relu", "relu1"),
+    CONV("conv2", 16, 3, 1), NORM("norm2"), PLAIN("relu", "relu2"), CONV("conv3", 16, 3, 1), NORM("norm3"),
+    ADD("add1", "relu1", "norm3"), PLAIN("relu", "relu3"),
+    CONV("conv4", 32, 3, 2), NORM("norm4"), PLAIN("relu", "relu4"), CONV("conv5", 32, 3, 1), NORM("norm5"),
+    SHORTCUT("shortcut2", 32, "relu3"), ADD("add2", "shortcut2", "norm5"), PLAIN("relu", "relu5"),
+    CONV("conv6", 64, 3, 2), NORM("norm6"), PLAIN("relu", "relu6"), CONV("conv7", 64, 3, 1), NORM("norm7"),
+    SHORTCUT("shortcut3", 64, "relu5"), ADD("add3", "shortcut3", "norm7"), PLAIN("relu", "relu7"),
+    PLAIN("global_avgpool", "pool"), PLAIN("flatten", "flatten"), FULL("fc", QNT_CLASSES), END};
+
+/* Its convolutions but the first and the last layer binary, as in Bi-Real Net (Liu et al. 2018, arXiv:1808.00278): a
+ * shortcut in floats around each; where the image shrinks, the mean of 2 x 2 pixels through a float 1 x 1 convolution. */
+#define BINARY(n, out, s, around)                                                                                      \
+    {"binary_conv2d", "conv" n, out, {3, 3}, {s, s}, NULL, NULL}, NORM("norm" n), ADD("add" n, around, "norm" n)
+#define SHRINK(n, out, from)                                                                                           \
+    {"avgpool", "pool" n, 0, {2, 2}, {2, 2}, from, NULL}, CONV("shortcut" n, out, 1, 1), NORM("around" n),             \
+    {"binary_conv2d", "conv" n, out, {3, 3}, {2, 2}, from, NULL}, NORM("norm" n), ADD("add" n, "around" n, "norm" n)
+static const struct qnt_layer binary_resnet_8[] = {
+    CONV("conv1", 16, 3, 1), NORM("norm1"), BINARY("2", 16, 1, "norm1"), BINARY("3", 16, 1, "add2"),
+    SHRINK("4", 32, "add3"), BINARY("5", 32, 1, "add4"), SHRINK("6", 64, "add5"), BINARY("7", 64, 1, "add6"),
+    PLAIN("global_avgpool", "pool"), PLAIN("flatten", "flatten"), FULL("fc", QNT_CLASSES), END};
+
 /* MLPerf Tiny's visual wake words, a quarter of MobileNetV1's channels. */
 static const struct qnt_layer mobilenet_v1[] = {
     CONV("conv1", 8, 3, 2), PLAIN("relu", "conv1.relu"),
@@ -52,6 +76,8 @@ static const struct qnt_layer fc_autoencoder[] = {
 const struct qnt_architecture qnt_architectures[] = {
     {"article-cnn", 3, {32, 32, 3}, 10, article_cnn},
     {"resnet-8", 3, {32, 32, 3}, 10, resnet_8},
+    {"resnet-8-bn", 3, {32, 32, 3}, 10, resnet_8_bn},
+    {"binary-resnet-8", 3, {32, 32, 3}, 10, binary_resnet_8},
     {"mobilenetv1-0.25", 3, {96, 96, 3}, 2, mobilenet_v1},
     {"mobilenetv1-0.25-cifar", 3, {32, 32, 3}, 10, mobilenet_v1},
     {"ds-cnn", 3, {49, 10, 1}, 12, ds_cnn},

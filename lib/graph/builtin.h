@@ -7,7 +7,7 @@
 struct qnt_layer {
     const char *op, *name;
     size_t out;                   /* channels of layers with weights; depthwise: 0, those of the input */
-    uint8_t kernel[2], stride[2]; /* conv2d; a kernel of 0 is no conv2d. Padded so that out = ceil(in / stride) */
+    uint8_t kernel[2], stride[2]; /* convolutions and avgpool. Padded so that out = ceil(in / stride) */
     const char *input, *second;   /* layers by name; NULL: the one before; none */
 };
 struct qnt_architecture {

@@ -1,4 +1,4 @@
-/* A network small enough to be trained by scalar fma in an emulator. */
+/* A network small enough to be trained by scalar fma in an emulator, or one by name. */
 #include <xxhash.h>
 #include <qnt/train.h>
 #include "bits.h"
@@ -91,7 +91,7 @@ qnt_status bits_train(qnt_ctx *ctx, const struct bits_row *row, uint32_t threads
     config.threads = threads;
     qnt_status status = qnt_dataset_builtin(ctx, QNT_TRAIN, IMAGES, &data);
     if (!status)
-        status = build(ctx, &start);
+        status = row->architecture ? qnt_model_build(ctx, row->architecture, SEED, &start) : build(ctx, &start);
     if (!status)
         status = qnt_train_create(start, row->bits ? start : NULL, data, &config, &train);
     while (!status && !finished)

@@ -25,7 +25,7 @@ def test_common():
 def test_usage():
     for bits in ["9", "10", "8x", "", "-2"]:
         has(run("qtrain", f"--bits={bits}", code=2).stderr, "expected 1 to 8, or 0 for float")
-    has(run("qtrain", "--recipe", "soup", code=2).stderr, "expected article, improved, finetune or binary")
+    has(run("qtrain", "--recipe", "soup", code=2).stderr, "expected article, improved, finetune, binary or signs")
     has(run("qtrain", "--schedule", "wild", code=2).stderr, "expected constant or cosine")
     has(run("qtrain", "--optimizer", "lion", code=2).stderr, "expected sgd or adam")
     has(run("qtrain", "--augment", "maybe", code=2).stderr, "expected on or off")
@@ -57,6 +57,25 @@ def test_result_json():
     assert all(0 <= row["held_out_accuracy"] <= 1 for row in result["epochs"])
     assert result["bits"] == 8 and result["float_weight_bytes"] > 3.5 * result["weight_bytes"]
     has(done.stderr, r"^epoch 2/2 .* held out +[\d.]+ %$")
+
+
+def test_binary_layers():
+    if SLOW:
+        return
+    has(run("qtrain", *SMALL, "--model", "binary-resnet-8", "--out", "signs.qnt").stdout, r"^Accuracy of Binary CNN: +[\d.]+ %")
+    result = json.loads(run("qtrain", *SMALL, "--model", "binary-resnet-8", "--json", "--out", "signs.qnt").stdout)
+    assert result["bits"] == 0 and result["weight_bytes"] == 29160
+    has(run("qrun", "signs.qnt", "--data", "builtin", "--images", 20).stdout, "%")
+    has(run("qtrain", *SMALL, "--model", "binary-resnet-8", "--bits", 8, code=3).stderr, "binary_conv2d, which has no quantized")
+    has(run("qtrain", *SMALL, "--from", "signs.qnt", code=1).stderr, "conv2.weight.*is s8; a float model is expected")
+
+
+def test_batch_norms_fold():
+    if SLOW:
+        return
+    run("qtrain", *SMALL, "--model", "resnet-8-bn", "--bits", 0, "--out", "norms.qnt")
+    run("qtrain", *SMALL, "--from", "norms.qnt", "--bits", 4, "--out", "folded.qnt")
+    assert len(read("folded.qnt")) < len(read("norms.qnt")) / 5
 
 
 def test_same_weights_for_any_thread_count():

@@ -29,6 +29,8 @@ static const char *set_on_off(void *target, const char *value)
     return NULL;
 }
 
+enum { BITS_USUAL = 9 }; /* none given */
+
 /* Weights of 1 to 8 bits, or 0 for float. */
 static const char *set_bits(void *target, const char *value)
 {
@@ -43,7 +45,7 @@ static const char *set_recipe(void *target, const char *value)
 {
     struct settings scratch;
     *(const char **)target = value;
-    return recipe_apply(value, &scratch) ? NULL : "expected article, improved, finetune or binary";
+    return recipe_apply(value, &scratch) ? NULL : "expected article, improved, finetune, binary or signs";
 }
 
 /* Called once to learn the recipe and again, over the recipe's values, for all else: the order on the command line is
@@ -60,15 +62,16 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"hold-out", 0, "N", "part the last N images off; tell their accuracy after each epoch", OPT_U32, &s->hold_out,
          1, UINT32_MAX, NULL},
         {"out", 'o', "FILE", "the trained model (default model.qnt)", OPT_STRING, &s->out, 0, 0, NULL},
-        {"bits", 'b', "N", "width of the weights, 1 to 8, or 0 for float (default 8)", OPT_CALL, &c->weight_bits, 0, 0,
-         set_bits},
+        {"bits", 'b', "N", "width of the weights, 1 to 8, or 0 for float (default 8; 0 for a model with binary layers)",
+         OPT_CALL, &c->weight_bits, 0, 0, set_bits},
         {"layer-bits", 0, "LIST", "other widths for some layers, such as conv1=8,fc1=2", OPT_STRING, &c->layer_bits, 0,
          0, NULL},
         {"model", 'm', "NAME", "architecture (default article-cnn)", OPT_STRING, &s->model, 0, 0, NULL},
         {"from", 'f', "MODEL", "start from this float model", OPT_STRING, &s->from, 0, 0, NULL},
         {"recipe", 'r', "NAME",
-         "article, improved, finetune or binary: presets of what follows (default improved; with --from, finetune, or "
-         "binary for 1 bit)",
+         "article, improved, finetune, binary or signs: presets of what follows (default improved; with --from, "
+         "finetune, "
+         "or binary for 1 bit; for a model with binary layers, signs)",
          OPT_CALL, &s->recipe, 0, 0, set_recipe},
         {"epochs", 'e', "N", "passes over the training images", OPT_U32, &c->epochs, 1, 100000, NULL},
         {"batch", 0, "N", "images a step", OPT_U32, &c->batch, 1, 65536, NULL},
@@ -117,13 +120,26 @@ static int load_data(struct run *r)
     return opt_fail(r->tool, status);
 }
 
+/* The model to start from, and what kind it is. */
+static int load_start(struct run *r)
+{
+    const struct settings *s = r->s;
+    qnt_status status = s->from ? qnt_model_load(r->ctx, s->from, &r->start)
+                                : qnt_model_build(r->ctx, s->model, s->config.seed, &r->start);
+    for (size_t i = 0; status == QNT_OK && i < qnt_model_node_count(r->start); i++) {
+        qnt_node_info node;
+        status = qnt_model_node(r->start, i, &node);
+        r->binary |= status == QNT_OK && !strncmp(node.op, "binary_", 7);
+    }
+    return opt_fail(r->tool, status);
+}
+
 static int load_models(struct run *r)
 {
     const struct settings *s = r->s;
     float mean[4], deviation[4];
-    qnt_status status = s->from ? qnt_model_load(r->ctx, s->from, &r->start)
-                                : qnt_model_build(r->ctx, s->model, s->config.seed, &r->start);
-    if (status == QNT_OK && !s->from && s->normalise) {
+    qnt_status status = QNT_OK;
+    if (!s->from && s->normalise) {
         qnt_dataset_moments(r->train_set, mean, deviation);
         status = qnt_model_set_normalisation(r->start, mean, deviation);
     }
@@ -155,8 +171,8 @@ static int print_result(const struct run *r, const struct eval_result *got, cons
         printf("Accuracy of Quantized CNN: %.2f %%  (%llu bytes of weights, integer session, %zu test images)\n",
                got->accuracy * 100, (unsigned long long)bytes, got->images);
     } else
-        printf("Accuracy of Float CNN: %.2f %%  (%llu bytes of weights, %zu test images)\n", got->accuracy * 100,
-               (unsigned long long)bytes, got->images);
+        printf("Accuracy of %s CNN: %.2f %%  (%llu bytes of weights, %zu test images)\n",
+               r->binary ? "Binary" : "Float", got->accuracy * 100, (unsigned long long)bytes, got->images);
     printf("saved: %s\n", s->out);
     return EXIT_OK;
 }
@@ -200,11 +216,26 @@ static int train(struct run *r)
         code = finish(r);
     qnt_train_free(r->train);
     qnt_model_free(r->teacher);
-    qnt_model_free(r->start);
     qnt_dataset_free(r->test_set);
     qnt_dataset_free(r->held_out);
     qnt_dataset_free(r->train_set);
     return code;
+}
+
+/* What the options leave open, by the model. */
+static int settle(struct settings *s, int binary, int argc, char **argv, struct opt_tool *tool)
+{
+    if (s->config.weight_bits == BITS_USUAL)
+        s->config.weight_bits = binary ? 0 : 8;
+    const char *usual = binary ? "signs" : !s->from ? "improved" : s->config.weight_bits == 1 ? "binary" : "finetune";
+    int adam = s->config.optimizer == QNT_ADAM;
+    recipe_apply(s->recipe ? s->recipe : usual, s);
+    if (adam) /* a recipe's momentum is for its SGD; Adam has its own */
+        s->config.momentum = 0.0f;
+    parse(s, argc, argv, tool);
+    if (s->config.kl > 0 && !s->teacher && !s->from)
+        return opt_usage(tool, "--kl needs a teacher: give --teacher or --from");
+    return EXIT_OK;
 }
 
 int main(int argc, char **argv)
@@ -212,22 +243,19 @@ int main(int argc, char **argv)
     struct settings s = {
         .data = "builtin", .model = "article-cnn", .out = "model.qnt", .config = QNT_TRAIN_CONFIG_INIT};
     struct opt_tool tool = {.name = "qtrain", .summary = "trains a CNN in float or quantized", .operands = ""};
-    s.config.weight_bits = 8;
+    s.config.weight_bits = BITS_USUAL;
     int code = parse(&s, argc, argv, &tool);
     if (code >= 0)
         return code;
-    const char *usual = !s.from ? "improved" : s.config.weight_bits == 1 ? "binary" : "finetune";
-    int adam = s.config.optimizer == QNT_ADAM;
-    recipe_apply(s.recipe ? s.recipe : usual, &s);
-    if (adam) /* a recipe's momentum is for its SGD; Adam has its own */
-        s.config.momentum = 0.0f;
-    parse(&s, argc, argv, &tool);
-    if (s.config.kl > 0 && !s.teacher && !s.from)
-        return opt_usage(&tool, "--kl needs a teacher: give --teacher or --from");
     struct run r = {.tool = &tool, .s = &s, .epochs = json_array()};
     code = opt_fail(&tool, env_context(&tool, &r.ctx));
     if (code == EXIT_OK)
+        code = load_start(&r);
+    if (code == EXIT_OK)
+        code = settle(&s, r.binary, argc, argv, &tool);
+    if (code == EXIT_OK)
         code = train(&r);
+    qnt_model_free(r.start);
     qnt_ctx_free(r.ctx);
     json_decref(r.epochs);
     return code;

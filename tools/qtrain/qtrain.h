@@ -22,6 +22,7 @@ struct run {
     qnt_ctx *ctx;
     qnt_dataset *train_set, *held_out, *test_set;
     qnt_model *start, *teacher;
+    int binary; /* start has binary layers */
     qnt_train *train;
     json_t *epochs; /* a row per epoch */
 };

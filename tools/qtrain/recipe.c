@@ -18,6 +18,8 @@ static const struct recipe {
     {"finetune", 2, 128, 0.005f, 0.9f, 5e-4f, QNT_LR_COSINE, 0, 1, 1, QNT_SGD},
     /* The same to one bit, which is too coarse to overfit: without augmentation 2.7 points more. */
     {"binary", 5, 128, 0.001f, 0.0f, 0.0f, QNT_LR_COSINE, 0, 0, 1, QNT_ADAM},
+    /* Models with binary layers, from scratch. Decay would pull weights to where their signs turn. */
+    {"signs", 20, 128, 0.005f, 0.0f, 0.0f, QNT_LR_COSINE, 100, 1, 1, QNT_ADAM},
 };
 
 int recipe_apply(const char *name, struct settings *s)
