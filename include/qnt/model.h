@@ -64,7 +64,28 @@ QNT_API uint64_t qnt_model_weight_bytes(const qnt_model *model);
  *  Reads the model. */
 QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], float deviation[4]);
 
-/** Attributes of a node to add; only the fields of its op count. */
+/** pad: what lies around the input. REFLECT: mirrored at the outermost elements, which are not repeated; EDGE: these. */
+typedef enum qnt_pad_mode { QNT_PAD_CONSTANT, QNT_PAD_REFLECT, QNT_PAD_EDGE } qnt_pad_mode;
+/** resize: the value of the nearest pixel, or linear interpolation between the nearest two of each axis. */
+typedef enum qnt_resize_mode { QNT_RESIZE_NEAREST, QNT_RESIZE_LINEAR } qnt_resize_mode;
+/** resize: where on an axis of `in` pixels output o of `out` lies, with s = out / in or the scale given:
+ *  (o + 1/2) / s - 1/2;  o * (in - 1) / (out - 1), 0 for one output;  o / s;  as the first, but 0 for one output. */
+typedef enum qnt_resize_position {
+    QNT_RESIZE_HALF_PIXEL,
+    QNT_RESIZE_ALIGN_CORNERS,
+    QNT_RESIZE_ASYMMETRIC,
+    QNT_RESIZE_PYTORCH_HALF_PIXEL
+} qnt_resize_position;
+/** resize: which pixel is nearest to a place: rounded with halves down, with halves up, always down, always up. */
+typedef enum qnt_resize_rounding {
+    QNT_RESIZE_PREFER_FLOOR,
+    QNT_RESIZE_PREFER_CEIL,
+    QNT_RESIZE_FLOOR,
+    QNT_RESIZE_CEIL
+} qnt_resize_rounding;
+
+/** Attributes of a node to add; only the fields of its op count. Arrays of QNT_MAX_RANK: by dimension, without the batch;
+ *  0 past the rank. */
 typedef struct qnt_node_attr {
     size_t size; /**< sizeof(qnt_node_attr) */
     uint32_t kernel[2], stride[2], dilation[2]; /**< h, w; 0 means 1 (kernel of conv2d: the weights'). conv2d,
@@ -74,6 +95,17 @@ typedef struct qnt_node_attr {
     float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0; what binary_conv2d's padding
                                                      holds: 0, 1 or -1 */
     float epsilon;                              /**< batchnorm */
+    /** slice: every step-th element from begin on and before end; both count from the end when negative and are cut to
+     *  the dimension, a step below 0 goes backwards (end below -dim: to the first). Step 0 means 1; all three 0: the whole
+     *  dimension. pad: elements added before (begin) and after (end). */
+    int64_t begin[QNT_MAX_RANK], end[QNT_MAX_RANK], step[QNT_MAX_RANK];
+    size_t dim[QNT_MAX_RANK];    /**< reshape: the new shape; resize: new height and width, 0: floor(scale * old) */
+    uint32_t axis[QNT_MAX_RANK]; /**< transpose: dimension d of the output is axis[d] of the input; all 0: reversed.
+                                      concat: axis[0] */
+    float scale[2];              /**< resize: of height and width, 0: new / old */
+    float value;                 /**< pad: the constant, in real numbers */
+    uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode */
+    uint32_t position, rounding; /**< resize: qnt_resize_position, qnt_resize_rounding (nearest) */
 } qnt_node_attr;
 
 /** Building by hand. An id is a tensor's index (>= 0). Names are copied and must be unique. A model
@@ -87,13 +119,14 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
                                        const float *data, int *id);
 /** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
  *  softmax (over the last dimension), batchnorm (x, gamma, beta, mean, variance; likewise), leaky_relu, hard_swish,
- *  sigmoid, tanh, or add, sub, mul (a, b; b may be a constant; shapes are broadcast, aligned at the last dimension).
+ *  sigmoid, tanh, add, sub, mul (a, b; b may be a constant; shapes are broadcast, aligned at the last dimension),
+ *  global_maxpool, reshape, transpose, concat (up to 16 activations of one type), pad, slice or resize (height and width).
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
- *  Training knows no gradient of softmax, and with quantized weights no constant as b. avgpool's mean is that of
- *  the window's pixels inside the image; every pool window must hold one. fully_connected wants one dimension: a flatten
- *  before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error naming the node.
- *  *id receives its output tensor, named as the node. Changes the model. */
+ *  Training knows no gradient of softmax and resize, and with quantized weights no constant as b and no concat. avgpool's
+ *  mean is that of the window's pixels inside the image; every pool window must hold one. fully_connected wants one
+ *  dimension: a flatten before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error
+ *  naming the node. *id receives its output tensor, named as the node. Changes the model. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
                                       const int *inputs, size_t n_inputs, int *id);
 /** The activation that a session gives. Changes the model. */

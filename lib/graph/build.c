@@ -50,7 +50,7 @@ qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank
 
 static qnt_status unknown_op(const char *node, const char *op)
 {
-    char names[256] = "";
+    char names[512] = "";
     size_t used = 0;
     for (size_t i = 0; qnt_op_table[i] && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, " %s", qnt_op_table[i]->name);

@@ -21,7 +21,7 @@ struct qnt_tensor {
     int32_t zero;    /* activations; 0 for weights */
     void *data;      /* constants: elements of `type`, k-bit codes unpacked to s8 */
 };
-enum { QNT_MAX_INPUTS = 6, QNT_MAX_ATTRIBUTE = 1 << 20 /* kernel, stride, dilation, pad, groups */ };
+enum { QNT_MAX_INPUTS = 16, QNT_MAX_ATTRIBUTE = 1 << 20 /* kernel, stride, dilation, pad, groups */ };
 #define QNT_MAX_ELEMENTS ((size_t)1 << 40)
 struct qnt_node {
     char *name;

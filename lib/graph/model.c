@@ -135,6 +135,8 @@ static qnt_status normalise(const struct qnt_model *m, struct qnt_node *n, const
         a->dilation[d] = or_one(a->dilation[d]);
     }
     a->groups = or_one(a->groups);
+    if (n->op->normalise)
+        n->op->normalise(m, n);
     return QNT_OK;
 }
 

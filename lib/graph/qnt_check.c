@@ -172,13 +172,16 @@ static qnt_status check_attributes(const struct qnt_file_node *n, const char *na
         if (row[i].value > QNT_FILE_MAX_ATTRIBUTE)
             return qnt_fail(QNT_ERR_FORMAT, "nodes: '%s': %s is %u, expected at most %d", name, row[i].name,
                             row[i].value, QNT_FILE_MAX_ATTRIBUTE);
+    if (isnan(n->value) || !isfinite(n->scale[0]) || !isfinite(n->scale[1]))
+        return qnt_fail(QNT_ERR_FORMAT, "nodes: '%s': value %g, scales %g and %g, expected numbers", name,
+                        (double)n->value, (double)n->scale[0], (double)n->scale[1]);
     if (isnan(n->lo) || isnan(n->hi) || !isfinite(n->epsilon))
         return qnt_fail(QNT_ERR_FORMAT, "nodes: '%s': bounds %g and %g, epsilon %g, expected numbers", name,
                         (double)n->lo, (double)n->hi, (double)n->epsilon);
     return QNT_OK;
 }
 
-static qnt_status check_node(const struct qnt_image *f, const struct qnt_file_node *n)
+static qnt_status check_node(const struct qnt_image *f, struct qnt_file_node *n)
 {
     const char *name = qnt_image_name(f, n->name), *op = qnt_image_name(f, n->op);
     const struct qnt_op_def *def = qnt_op_find(op);
@@ -191,11 +194,12 @@ static qnt_status check_node(const struct qnt_image *f, const struct qnt_file_no
         return qnt_fail(QNT_ERR_FORMAT, "nodes: '%s': the output is tensor %u, expected an activation below %zu", name,
                         n->out, f->n_tensors);
     for (uint32_t k = 0; k < QNT_MAX_INPUTS; k++) {
-        if (k < n->inputs && n->in[k] >= n->out)
+        uint32_t in = *qnt_file_input(n, k);
+        if (k < n->inputs && in >= n->out)
             return qnt_fail(QNT_ERR_FORMAT, "nodes: '%s': input %u is tensor %u, expected one before the output, %u",
-                            name, k, n->in[k], n->out);
-        if (k >= n->inputs && n->in[k])
-            return qnt_fail(QNT_ERR_FORMAT, "nodes: '%s': unused input %u is %u, expected 0", name, k, n->in[k]);
+                            name, k, in, n->out);
+        if (k >= n->inputs && in)
+            return qnt_fail(QNT_ERR_FORMAT, "nodes: '%s': unused input %u is %u, expected 0", name, k, in);
     }
     return check_attributes(n, name);
 }

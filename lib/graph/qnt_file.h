@@ -29,6 +29,12 @@ static inline const char *qnt_image_name(const struct qnt_image *f, uint32_t off
     return f->names + offset;
 }
 
+/* Input k of a node; k < QNT_MAX_INPUTS. */
+static inline uint32_t *qnt_file_input(struct qnt_file_node *n, uint32_t k)
+{
+    return k < 6 ? &n->in[k] : &n->more[k - 6];
+}
+
 /* Bytes of `count` (<= 2^40) elements in a file: k-bit codes packed, the last byte filled up. Other types: bits is 8
  * or 32. */
 static inline uint64_t qnt_stored_bytes(uint32_t bits, uint64_t count)

@@ -1,6 +1,6 @@
 #ifndef GRAPH_QNT_FORMAT_H
 #define GRAPH_QNT_FORMAT_H
-/* The .qnt file, version 1. All numbers are little-endian, floats IEEE 754; the structs below are the bytes.
+/* The .qnt file, version 1.1. All numbers are little-endian, floats IEEE 754; the structs below are the bytes.
  *
  *     header                      64 bytes
  *     section table               one entry a section, by rising kind, each kind once
@@ -17,14 +17,15 @@
  *
  * Versions: a reader refuses a larger major. A larger minor may bring more section kinds, longer records, more codes
  * in a field; a reader takes such a file if it uses none of them (fields past the ones it knows are zero), and else
- * names what it does not know. */
+ * names what it does not know. Minor 1 brought the second part of a node's record: a file of minor 0 lacks it,
+ * and it counts as zero. */
 #include <stdint.h>
 
 #define QNT_FILE_MAX_ELEMENTS (UINT64_C(1) << 40) /* of a tensor */
 #define QNT_FILE_MAGIC "\x89QNT\r\n\x1a\n"        /* damaged by text-mode transfers and by 7-bit lines */
 enum {
     QNT_FILE_MAJOR = 1,
-    QNT_FILE_MINOR = 0,
+    QNT_FILE_MINOR = 1,
     QNT_FILE_ALIGN = 64,
     /* Limits of a reader of this version. */
     QNT_FILE_MAX_SECTIONS = 64,
@@ -90,18 +91,26 @@ struct qnt_file_tensor {
 
 struct qnt_file_node {
     uint32_t name, op;                                          /* offsets in names */
-    uint32_t inputs;                                            /* how many; the unused of `in` are 0 */
+    uint32_t inputs; /* how many: the first 6 of them in `in`, then in `more`; the unused are 0 */
     uint32_t out;                                               /* tensor id */
     uint32_t in[6];                                             /* tensor ids, < out */
     uint32_t kernel[2], stride[2], dilation[2], pad[4], groups; /* as qnt_node_attr, defaults filled in */
     float lo, hi, epsilon;
+    /* Since minor 1. */
+    int64_t begin[4], end[4], step[4]; /* these, too, as qnt_node_attr */
+    uint64_t dim[4];
+    uint32_t axis[4];
+    float scale[2], value;
+    uint32_t mode, position, rounding;
+    uint32_t more[10]; /* tensor ids, < out */
 };
+#define QNT_FILE_NODE_MINOR_0 96 /* bytes of the first part */
 
 _Static_assert(sizeof(struct qnt_file_header) == 64, "no padding");
 _Static_assert(sizeof(struct qnt_file_section) == 32, "no padding");
 _Static_assert(sizeof(struct qnt_file_model) == 48, "no padding");
 _Static_assert(sizeof(struct qnt_file_tensor) == 80, "no padding");
-_Static_assert(sizeof(struct qnt_file_node) == 96, "no padding");
+_Static_assert(sizeof(struct qnt_file_node) == 304, "no padding");
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the structs are read and written as they lie in memory: a big-endian host needs conversions here"
 #endif

@@ -16,18 +16,20 @@ struct source {
     bool alias; /* base is aligned and outlives the model */
     struct qnt_file_section section[QNT_FILE_KINDS];
 };
+_Static_assert(sizeof(qnt_node_attr) == 232, "no padding: attributes are compared as bytes");
 static const struct {
     const char *name;
     uint32_t record; /* bytes this version knows */
+    uint32_t first;  /* and those of minor 0 */
     bool fixed;      /* records never grow */
     uint64_t least, most;
 } kinds[QNT_FILE_KINDS] = {
-    {"model", sizeof(struct qnt_file_model), false, 1, 1},
-    {"tensors", sizeof(struct qnt_file_tensor), false, 1, QNT_FILE_MAX_TENSORS},
-    {"nodes", sizeof(struct qnt_file_node), false, 1, QNT_FILE_MAX_NODES},
-    {"names", 1, true, 1, UINT32_MAX},
-    {"scales", sizeof(float), true, 0, UINT32_MAX},
-    {"data", 1, true, 0, UINT64_MAX},
+    {"model", sizeof(struct qnt_file_model), sizeof(struct qnt_file_model), false, 1, 1},
+    {"tensors", sizeof(struct qnt_file_tensor), sizeof(struct qnt_file_tensor), false, 1, QNT_FILE_MAX_TENSORS},
+    {"nodes", sizeof(struct qnt_file_node), QNT_FILE_NODE_MINOR_0, false, 1, QNT_FILE_MAX_NODES},
+    {"names", 1, 1, true, 1, UINT32_MAX},
+    {"scales", sizeof(float), sizeof(float), true, 0, UINT32_MAX},
+    {"data", 1, 1, true, 0, UINT64_MAX},
 };
 
 static qnt_status read_header(const struct source *s, struct qnt_file_header *h)
@@ -85,8 +87,8 @@ static qnt_status check_section(const struct source *s, const struct qnt_file_se
         return qnt_fail(QNT_ERR_FORMAT, "table: %s: %llu bytes at %llu, expected at %llu and within %zu", name,
                         (unsigned long long)e->bytes, (unsigned long long)e->offset, (unsigned long long)offset,
                         s->bytes);
-    if (e->entry_bytes < kinds[i].record || e->entry_bytes > (kinds[i].fixed ? kinds[i].record : QNT_FILE_MAX_RECORD) ||
-        e->bytes % e->entry_bytes)
+    if ((e->entry_bytes < kinds[i].record && e->entry_bytes != kinds[i].first) ||
+        e->entry_bytes > (kinds[i].fixed ? kinds[i].record : QNT_FILE_MAX_RECORD) || e->bytes % e->entry_bytes)
         return qnt_fail(QNT_ERR_FORMAT, "table: %s: records of %u in %llu bytes, expected %u each", name,
                         e->entry_bytes, (unsigned long long)e->bytes, kinds[i].record);
     uint64_t count = e->bytes / e->entry_bytes;
@@ -156,7 +158,7 @@ static qnt_status read_records(const qnt_ctx *ctx, const struct source *s, enum 
     *out = to;
     *count = n;
     for (size_t i = 0; i < n; i++, from += e->entry_bytes, to += known) {
-        memcpy(to, from, known);
+        memcpy(to, from, known < e->entry_bytes ? known : e->entry_bytes);
         for (size_t k = known; k < e->entry_bytes; k++)
             if (from[k])
                 return qnt_fail(QNT_ERR_UNSUPPORTED, "%s: entry %zu: byte %zu is set, this library (%s) knows %zu",
@@ -258,7 +260,7 @@ static qnt_status compare_output(const struct qnt_tensor *made, const struct qnt
     return QNT_OK;
 }
 
-static qnt_status add_node(struct qnt_model *m, const struct qnt_image *f, const struct qnt_file_node *r)
+static qnt_status add_node(struct qnt_model *m, const struct qnt_image *f, struct qnt_file_node *r)
 {
     const char *name = qnt_image_name(f, r->name);
     struct qnt_tensor said;
@@ -271,9 +273,21 @@ static qnt_status add_node(struct qnt_model *m, const struct qnt_image *f, const
                           .groups = r->groups,
                           .lo = r->lo,
                           .hi = r->hi,
-                          .epsilon = r->epsilon};
+                          .epsilon = r->epsilon,
+                          .axis = {r->axis[0], r->axis[1], r->axis[2], r->axis[3]},
+                          .scale = {r->scale[0], r->scale[1]},
+                          .value = r->value,
+                          .mode = r->mode,
+                          .position = r->position,
+                          .rounding = r->rounding};
+    for (uint32_t d = 0; d < QNT_MAX_RANK; d++) {
+        attr.begin[d] = r->begin[d];
+        attr.end[d] = r->end[d];
+        attr.step[d] = r->step[d];
+        attr.dim[d] = r->dim[d];
+    }
     for (uint32_t k = 0; k < r->inputs; k++)
-        in[k] = (int)r->in[k];
+        in[k] = (int)*qnt_file_input(r, k);
     describe(f, r->out, &said);
     qnt_status status = qnt_model_append_node(m, qnt_op_find(qnt_image_name(f, r->op)), name, &attr, in, r->inputs,
                                               said.name, said.type == QNT_F32 ? NULL : &said, &id);

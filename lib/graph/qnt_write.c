@@ -55,9 +55,21 @@ static void fill_node(struct qnt_image *f, const struct qnt_node *n, struct qnt_
                                 .groups = a->groups,
                                 .lo = a->lo,
                                 .hi = a->hi,
-                                .epsilon = a->epsilon};
+                                .epsilon = a->epsilon,
+                                .axis = {a->axis[0], a->axis[1], a->axis[2], a->axis[3]},
+                                .scale = {a->scale[0], a->scale[1]},
+                                .value = a->value,
+                                .mode = a->mode,
+                                .position = a->position,
+                                .rounding = a->rounding};
+    for (uint32_t d = 0; d < QNT_MAX_RANK; d++) {
+        r->begin[d] = a->begin[d];
+        r->end[d] = a->end[d];
+        r->step[d] = a->step[d];
+        r->dim[d] = a->dim[d];
+    }
     for (uint32_t k = 0; k < n->n_in; k++)
-        r->in[k] = (uint32_t)n->in[k];
+        *qnt_file_input(r, k) = (uint32_t)n->in[k];
 }
 
 static qnt_status make_image(const struct qnt_model *m, struct qnt_image *f)

@@ -22,7 +22,7 @@ qnt_status qnt_binary_backward_prepare(const qnt_ctx *ctx, const struct qnt_step
 void qnt_binary_backward_release(const qnt_ctx *ctx, void *state);
 void qnt_binary_backward(const struct qnt_step *s, const struct qnt_grad *g);
 
-void qnt_maxpool_backward(const struct qnt_step *s, const struct qnt_grad *g);
+void qnt_maxpool_backward(const struct qnt_step *s, const struct qnt_grad *g); /* maxpool, global_maxpool */
 void qnt_avgpool_backward(const struct qnt_step *s, const struct qnt_grad *g); /* avgpool, global_avgpool */
 void qnt_clamp_backward(const struct qnt_step *s, const struct qnt_grad *g);   /* relu, clamp as nodes of their own */
 void qnt_pair_backward(const struct qnt_step *s, const struct qnt_grad *g);    /* add, sub, mul */
@@ -30,6 +30,8 @@ void qnt_pair_backward(const struct qnt_step *s, const struct qnt_grad *g);    /
 void qnt_batchnorm_backward(const struct qnt_step *s, const struct qnt_grad *g);
 /* leaky_relu, hard_swish, sigmoid, tanh */
 void qnt_function_backward(const struct qnt_step *s, const struct qnt_grad *g);
-/* flatten, and quantize and dequantize by the straight-through estimator. */
+/* transpose, slice: the state is a struct qnt_copy */
+void qnt_copy_backward(const struct qnt_step *s, const struct qnt_grad *g);
+/* flatten, reshape, and quantize and dequantize by the straight-through estimator. */
 void qnt_identity_backward(const struct qnt_step *s, const struct qnt_grad *g);
 #endif

@@ -25,7 +25,7 @@ static struct window window_of(const struct qnt_step *s)
                        .stride_w = 1,
                        .dil_h = 1,
                        .dil_w = 1};
-    if (y->rank == 3 && s->op != &qnt_op_global_avgpool) {
+    if (s->op != &qnt_op_global_avgpool && s->op != &qnt_op_global_maxpool) {
         w.oh = y->dim[0];
         w.ow = y->dim[1];
         w.kh = a->kernel[0];

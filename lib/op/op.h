@@ -28,6 +28,9 @@ struct qnt_grad; /* lib/train/grad.h */
 struct qnt_op_def {
     const char *name;
     uint32_t min_in, max_in;
+    /* Before infer: replaces attributes that are 0 for "by default", for a node of which nothing is proved but its inputs.
+     * Doing it twice changes nothing. NULL: 0 has no such meaning, or lib/graph/model.c knows it. */
+    void (*normalise)(const struct qnt_model *m, struct qnt_node *n);
     /* Types and shapes: fills out->{type,rank,dim} from the inputs, or refuses with a text naming the node. out->type and
      * scales may be preset by the caller (quantized graphs); infer checks them. */
     qnt_status (*infer)(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);

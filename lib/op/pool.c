@@ -50,7 +50,7 @@ static void geometry(const struct qnt_step *s, struct state *st)
     const struct qnt_tensor *x = s->in[0], *y = s->out;
     const qnt_node_attr *a = &s->node->attr;
     st->c = x->dim[2];
-    if (s->op == &qnt_op_global_avgpool) {
+    if (s->op == &qnt_op_global_avgpool || s->op == &qnt_op_global_maxpool) {
         st->h = (struct axis){.in = x->dim[0], .out = 1, .kernel = x->dim[0], .stride = 1, .dilation = 1};
         st->w = (struct axis){.in = x->dim[1], .out = 1, .kernel = x->dim[1], .stride = 1, .dilation = 1};
     } else {

@@ -1,6 +1,6 @@
 #ifndef OP_POOL_H
 #define OP_POOL_H
-/* What the three pools share: windows clipped at the image's border, run line by line. */
+/* What the pools share: windows clipped at the image's border, run line by line. */
 #include "op.h"
 
 enum qnt_pool_kind { QNT_POOL_MAX, QNT_POOL_AVERAGE };

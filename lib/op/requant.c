@@ -18,6 +18,14 @@ qnt_status qnt_requant_factors(const struct qnt_step *s, size_t channels, float 
     return QNT_OK;
 }
 
+void qnt_requant_table(const struct qnt_tensor *x, const struct qnt_tensor *y, int8_t table[256])
+{
+    for (int i = 0; i < 256; i++) {
+        float value = (float)((int8_t)(uint8_t)i - x->zero) * x->scale[0];
+        table[i] = (int8_t)qnt_quantize_one(value, y->scale[0], y->zero, -128, 127);
+    }
+}
+
 int8_t qnt_bound_code(float bound, const struct qnt_tensor *t)
 {
     return (int8_t)qnt_quantize_one(bound, t->scale[0], t->zero, -128, 127);

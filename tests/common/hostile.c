@@ -24,7 +24,7 @@ static void count_free(void *user, void *ptr)
     free(ptr);
 }
 
-void hostile_setup(void)
+static void setup(bool moves)
 {
     struct hostile *h = &hostile;
     char path[] = "/tmp/qnt-hostile-XXXXXX";
@@ -35,7 +35,8 @@ void hostile_setup(void)
     ck_assert_int_ge(fd, 0);
     close(fd);
     ck_assert_int_eq(qnt_ctx_create(&config, &h->ctx), QNT_OK);
-    ck_assert_msg(test_model_quantized(h->ctx, 3, &m) == QNT_OK, "%s", qnt_last_error());
+    ck_assert_msg((moves ? test_model_moves(h->ctx, true, &m) : test_model_quantized(h->ctx, 3, &m)) == QNT_OK, "%s",
+                  qnt_last_error());
     ck_assert_int_eq(qnt_model_save(m, path), QNT_OK);
     qnt_model_free(m);
     h->good = qnt_bytes_read(path);
@@ -46,6 +47,16 @@ void hostile_setup(void)
     memcpy(h->bad.data, h->good.data, h->good.n);
     ck_assert_uint_eq(h->live, 1);
     h->largest = 0;
+}
+
+void hostile_setup(void)
+{
+    setup(false);
+}
+
+void hostile_setup_moves(void)
+{
+    setup(true);
 }
 
 void hostile_teardown(void)

@@ -96,13 +96,15 @@ static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bo
 
 int main(void)
 {
-    static const char *const name[] = {"float", "8 bits", "2 bits", "other ops", "other ops, quantized"};
+    static const char *const name[] = {"float", "8 bits",          "2 bits", "other ops", "other ops, quantized",
+                                       "moves", "moves, quantized"};
     enum { MODELS = sizeof name / sizeof *name };
     qnt_model *m[MODELS] = {NULL};
     qnt_ctx *ctx;
     if (qnt_ctx_create(NULL, &ctx) || test_model_float(ctx, &m[0]) || test_model_quantized(ctx, 8, &m[1]) ||
         test_model_quantized(ctx, 2, &m[2]) || test_model_pools(ctx, false, &m[3]) ||
-        test_model_pools(ctx, true, &m[4])) {
+        test_model_pools(ctx, true, &m[4]) || test_model_moves(ctx, false, &m[5]) ||
+        test_model_moves(ctx, true, &m[6])) {
         printf("hotpath: %s\n", qnt_last_error());
         return EXIT_FAILURE;
     }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include "lib/op/binary.h"
+#include "oracle_move.h"
 #include "simd/ref/math_one.h"
 #include "unit.h"
 
@@ -133,7 +134,7 @@ static inline void oracle_pool_output(const struct oracle *o, const struct oracl
 {
     const struct qnt_node *n = win->n;
     const struct qnt_tensor *in = win->x, *out = &o->m->tensor[n->out];
-    bool max = !strcmp(n->op->name, "maxpool");
+    bool max = strstr(n->op->name, "maxpool");
     float sum = max ? -INFINITY : 0.0f;
     int64_t acc = max ? -128 : 0;
     size_t taps = 0, pixel;
@@ -162,7 +163,7 @@ static inline void oracle_windows(const struct oracle *o, const struct qnt_node 
 {
     const struct qnt_tensor *out = &o->m->tensor[n->out];
     struct oracle_window w = {.n = n, .x = &o->m->tensor[n->in[0]], .kh = n->attr.kernel[0], .kw = n->attr.kernel[1]};
-    if (!strcmp(n->op->name, "global_avgpool")) {
+    if (!strncmp(n->op->name, "global", 6)) {
         w.kh = w.x->dim[0];
         w.kw = w.x->dim[1];
     }
@@ -307,6 +308,8 @@ static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
         const uint8_t *x = (const uint8_t *)o->value[n->in[0]] + i * oracle_bytes(in);
         uint8_t *y = (uint8_t *)o->value[n->out] + i * oracle_bytes(out);
         const struct qnt_tensor *second = n->n_in == 2 ? &o->m->tensor[n->in[1]] : NULL;
+        if (oracle_move(o->m, n, o->value, i))
+            continue;
         if (!strcmp(op, "add") || !strcmp(op, "sub") || !strcmp(op, "mul"))
             oracle_pair(
                 o, n, x,

@@ -51,7 +51,8 @@ static const struct layer scaled_net[] = {
     {.op = "add", .out = 10},
     {.op = NULL},
 };
-static const struct layer *const nets[] = {plain_net, odd_net, pool_net, residual_net, gated_net, scaled_net};
+static const struct layer *const nets[] = {plain_net, odd_net,    pool_net,  residual_net,
+                                           gated_net, scaled_net, moved_net, joined_net};
 
 /* Mean cross-entropy of the whole set. */
 static double loss_of(qnt_model *m, const qnt_dataset *data)

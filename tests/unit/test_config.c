@@ -66,7 +66,7 @@ static const struct {
 } rows[] = {
     ROW(qnt_config, "config: ", call_config, config, sizeof(size_t), user),
     ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
-    ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), epsilon),
+    ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
     ROW(qnt_train_config, "train config: ", call_train_config, train_config,
         offsetof(qnt_train_config, batchnorm_momentum), reserved),
 };

@@ -17,7 +17,7 @@ static const struct {
     qnt_status (*make)(qnt_ctx *ctx, bool quantized, qnt_model **out);
 } layer_table[] = {
     {"pools", test_model_pools}, {"depthwise", test_model_depthwise}, {"binary", test_model_binary},
-    {"pairs", test_model_pairs}, {"functions", test_model_functions},
+    {"pairs", test_model_pairs}, {"functions", test_model_functions}, {"moves", test_model_moves},
 };
 static const char *const built_in[] = {"article-cnn", "resnet-8",      "mobilenetv1-0.25", "mobilenetv1-0.25-cifar",
                                        "ds-cnn",      "fc-autoencoder"};

@@ -1,5 +1,5 @@
-/* maxpool, avgpool, global_avgpool against their definitions, f32 in bits and s8 in bytes: clipped windows, strides
- * that leave gaps, dilation, windows wider than the image. */
+/* maxpool, avgpool, global_avgpool, global_maxpool against their definitions, f32 in bits and s8 in bytes: clipped
+ * windows, strides that leave gaps, dilation, windows wider than the image. */
 #include "op_util.h"
 
 struct shape {
@@ -36,14 +36,14 @@ static void build(struct qnt_model *m, const void *arg)
     int x = add_input(m, 3, (size_t[]){s->h, s->w, s->c});
     if (t->s8)
         x = add_node(m, "quantize", "q", NULL, &x, 1, &qx);
-    OK(qnt_model_set_output(m, add_node(m, t->op, "pool", strcmp(t->op, "global_avgpool") ? &attr : NULL, &x, 1,
-                                        t->s8 && strcmp(t->op, "maxpool") ? &qy : NULL)));
+    OK(qnt_model_set_output(m, add_node(m, t->op, "pool", strncmp(t->op, "global", 6) ? &attr : NULL, &x, 1,
+                                        t->s8 && !strstr(t->op, "maxpool") ? &qy : NULL)));
 }
 
 START_TEST(pools_are_their_definitions)
 {
-    static const char *const ops[] = {"maxpool", "avgpool", "global_avgpool"};
-    for (int op = 0; op < 3; op++)
+    static const char *const ops[] = {"maxpool", "avgpool", "global_avgpool", "global_maxpool"};
+    for (int op = 0; op < 4; op++)
         for (int s8 = 0; s8 < 2; s8++) {
             struct setting t = {&shapes[_i], ops[op], s8};
             check_model(build, &t, 7.0f);

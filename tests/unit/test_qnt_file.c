@@ -41,13 +41,15 @@ static void refuses(qnt_status got, qnt_status status, const char *text)
                   qnt_last_error(), (int)status, text);
 }
 
-enum { MODELS = 11 };
-static qnt_model *
-model_of(int i) /* 0: float, 1 to 7: quantized with i + 1 bits, 8 and 9: other ops, float and quantized, 10: 1 bit */
+enum { MODELS = 13 };
+static qnt_model *model_of(int i) /* 0: float, 1 to 7: quantized with i + 1 bits, 8 and 9: other ops, float and
+                                     quantized, 10: 1 bit, 11 and 12: moves */
 {
     qnt_model *m = NULL;
     if (i == 8 || i == 9)
         OK(test_model_pools(ctx, i == 9, &m));
+    else if (i > 10)
+        OK(test_model_moves(ctx, i == 12, &m));
     else if (i == 0)
         OK(test_model_float(ctx, &m));
     else
@@ -188,7 +190,7 @@ START_TEST(file_keeps_its_layout)
     qnt_model *m = model_of(2);
     OK(qnt_model_save(m, path));
     struct qnt_bytes b = qnt_bytes_read(path);
-    static const uint8_t head[] = {0x89, 'Q', 'N', 'T', '\r', '\n', 0x1a, '\n', 1, 0, 0, 0, 6, 0, 0, 0};
+    static const uint8_t head[] = {0x89, 'Q', 'N', 'T', '\r', '\n', 0x1a, '\n', 1, 0, 1, 0, 6, 0, 0, 0};
     ck_assert_mem_eq(b.data, head, sizeof head);
     uint64_t end = 256;
     for (unsigned k = QNT_FILE_MODEL; k <= QNT_FILE_DATA; k++) {

@@ -155,5 +155,10 @@ int main(void)
     tcase_add_test(tc, every_flip_is_refused);
     tcase_add_test(tc, random_lies_are_harmless);
     suite_add_tcase(suite, tc);
+    tc = tcase_create("moves");
+    tcase_add_checked_fixture(tc, hostile_setup_moves, hostile_teardown);
+    tcase_add_test(tc, every_flip_is_refused);
+    tcase_add_test(tc, random_lies_are_harmless);
+    suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

@@ -134,7 +134,7 @@ START_TEST(lies_of_the_header_are_named)
     uint16_t two = 2, none = 0;
     uint32_t many = UINT32_MAX, five = 5, seven = 7;
     uint64_t huge = UINT64_MAX - 63, odd = 1;
-    front(offsetof(struct qnt_file_header, major), &two, 2, "header: format version 2.0, this library");
+    front(offsetof(struct qnt_file_header, major), &two, 2, "header: format version 2.1, this library");
     front(offsetof(struct qnt_file_header, major), &none, 2, "header: format version 0");
     front(offsetof(struct qnt_file_header, sections), &many, 4, "header: 4294967295 sections");
     front(offsetof(struct qnt_file_header, sections), &five, 4, "header: 5 sections");
@@ -175,7 +175,7 @@ static struct qnt_bytes later_version(size_t grow, int section)
         b.n = (b.n + (size_t)e[k].bytes + 63) / 64 * 64;
     }
     e[QNT_FILE_KINDS] = (struct qnt_file_section){.kind = 7, .entry_bytes = 1, .offset = b.n};
-    head.minor = 1;
+    head.minor = 2;
     head.sections = (uint32_t)used;
     head.file_bytes = b.n;
     memcpy(b.data, &head, sizeof head);
@@ -194,13 +194,93 @@ START_TEST(later_minor_versions_are_read_as_far_as_known)
     b.data[e.offset + 2 * e.entry_bytes - 1] = 1; /* a field that is not known, of node 1 */
     qnt_bytes_rehash(b);
     ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "nodes: entry 1: byte 103 is set"));
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "nodes: entry 1: byte 311 is set"));
     free(b.data);
     b = later_version(0, 1);
     qnt_bytes_rehash(b);
     ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: section kind 7 of format version 1.1 is unknown"));
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: section kind 7 of format version 1.2 is unknown"));
     free(b.data);
+}
+END_TEST
+
+/* The file with node records of minor 0, or of another length. */
+static struct qnt_bytes shorter(size_t record)
+{
+    struct qnt_bytes b = {calloc(1, h->good.n), h->good.n};
+    struct qnt_file_header head;
+    struct qnt_file_section e[QNT_FILE_KINDS];
+    memcpy(&head, h->good.data, sizeof head);
+    memcpy(e, h->good.data + sizeof head, sizeof e);
+    b.n = e[0].offset;
+    for (size_t k = 0; k < QNT_FILE_KINDS; k++) {
+        const uint8_t *from = h->good.data + e[k].offset;
+        const int nodes = k + 1 == QNT_FILE_NODES;
+        const size_t n = nodes ? e[k].bytes / e[k].entry_bytes : 1, bytes = nodes ? record : e[k].bytes;
+        for (size_t i = 0; i < n; i++)
+            memcpy(b.data + b.n + i * bytes, from + i * e[k].entry_bytes, bytes);
+        e[k].offset = b.n;
+        e[k].bytes = n * bytes;
+        e[k].entry_bytes = nodes ? (uint32_t)record : e[k].entry_bytes;
+        b.n = (b.n + n * bytes + 63) / 64 * 64;
+    }
+    head.minor = 0;
+    head.file_bytes = b.n;
+    memcpy(b.data, &head, sizeof head);
+    memcpy(b.data + sizeof head, e, sizeof e);
+    qnt_bytes_rehash(b);
+    return b;
+}
+
+START_TEST(files_of_minor_0_are_read)
+{
+    qnt_model *m = NULL;
+    struct qnt_bytes b = shorter(96);
+    ck_assert_msg(hostile_load(b.data, b.n, &m) == QNT_OK, "%s", qnt_last_error());
+    ck_assert_uint_eq(qnt_model_node_count(m), 7);
+    qnt_model_free(m);
+    free(b.data);
+    b = shorter(104);
+    ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: nodes: records of 104 in 728 bytes, expected 304 each"));
+    free(b.data);
+}
+END_TEST
+
+/* Attributes of the ops that move elements, in test_model_moves: nodes 1 pad, 3 slice, 4 axes, 5 grow, 6 shrink, 7
+ * join, 8 regroup. */
+START_TEST(lies_of_moves_are_named)
+{
+    NODE(1, mode, 3, "nodes: node 'pad': pad mode 3, expected 0 (constant), 1 (reflect) or 2 (edge)");
+    NODE(1, begin[0], -1, "nodes: node 'pad': -1 and 0 elements around dimension 0, expected 0 to 5 (reflect)");
+    NODE(1, begin[0], INT64_MAX, "nodes: node 'pad': 9223372036854775807 and 0 elements around dimension 0");
+    NODE(1, end[3], 1, "nodes: node 'pad': 0 and 1 elements around dimension 3, expected 0 to 0");
+    NODE(1, end[1], 1, "nodes: 'pad': the output is 7 x 7 x 3, but the file says 7 x 8 x 3");
+    NODE(1, value, NAN, "nodes: 'pad': value nan, scales 0 and 0, expected numbers");
+    NODE(3, step[1], INT64_MIN, "nodes: 'slice': the output is 4 x 1 x 4, but the file says 4 x 3 x 4");
+    NODE(3, step[2], 0, "nodes: 'slice': an attribute is 0 where its default belongs");
+    NODE(3, end[1], -1, "nodes: node 'slice': begin -1, end -1, step -3 take nothing of dimension 1, which is 9");
+    NODE(4, axis[0], 3, "nodes: node 'axes': axes 3 2 0 0, expected each of 0 to 2 once, then 0");
+    NODE(4, axis[0], UINT32_MAX, "nodes: node 'axes': axes 4294967295 2 0 0");
+    NODE(4, axis[1], 1, "nodes: node 'axes': axes 1 1 0 0");
+    NODE(5, dim[0], UINT64_MAX, "nodes: node 'grow': height 3 of 'axes' to 18446744073709551615");
+    NODE(5, dim[2], 4, "nodes: node 'grow': new size 6 x 5 x 4 x 0, expected two, then 0");
+    NODE(6, scale[0], INFINITY, "nodes: 'shrink': value 0, scales inf and");
+    NODE(6, scale[1], 0.5f, "nodes: node 'shrink': new width 4, expected 2, 0.5 of 5");
+    NODE(7, axis[0], 3, "nodes: node 'join': axis 3, expected 0 to 2: 'shrink' has rank 3");
+    NODE(7, axis[0], 1, "nodes: 'join': the output is 3 x 8 x 4, but the file says 3 x 4 x 8");
+    NODE(7, inputs, 17, "nodes: 'join': 17 inputs, expected 1 to 16 for concat");
+    NODE(7, inputs, 3, "nodes: node 'join': input 'image' is f32, expected s8 as 'shrink'");
+    NODE(7, more[9], 1, "nodes: 'join': unused input 15 is 1, expected 0");
+    NODE(8, dim[2], 9,
+         "nodes: node 'regroup': new shape 4 x 3 x 9, expected as many elements as input 'join' of 3 x 4 x 8");
+    NODE(8, dim[0], UINT64_MAX, "more than 2^40 elements");
+    NODE(8, dim[0], 0, "nodes: node 'regroup': dimension 0 of the new shape is 0 before others");
+    uint32_t many = 1u << 31;
+    lie(QNT_FILE_NODES, 5, offsetof(struct qnt_file_node, position), &many, 4, QNT_ERR_UNSUPPORTED,
+        "nodes: node 'grow': position 2147483648 and rounding 2, expected 0 to 3");
+    lie(QNT_FILE_NODES, 5, offsetof(struct qnt_file_node, mode), &many, 4, QNT_ERR_UNSUPPORTED,
+        "nodes: node 'grow': resize mode 2147483648, expected 0 (nearest) or 1 (linear)");
 }
 END_TEST
 
@@ -213,6 +293,11 @@ int main(void)
     tcase_add_test(tc, lies_of_nodes_and_model_are_named);
     tcase_add_test(tc, lies_of_the_header_are_named);
     tcase_add_test(tc, later_minor_versions_are_read_as_far_as_known);
+    tcase_add_test(tc, files_of_minor_0_are_read);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("moves");
+    tcase_add_checked_fixture(tc, hostile_setup_moves, hostile_teardown);
+    tcase_add_test(tc, lies_of_moves_are_named);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

@@ -22,7 +22,7 @@ struct layer {
     const char *op;
     size_t out, in; /* in: input channels of a group, or features */
     qnt_node_attr attr;
-    size_t with; /* add, sub, mul: the layer before whose output is the second operand, counted from 1 */
+    size_t with; /* add, sub, mul, concat: the layer before whose output is the second operand, counted from 1 */
 };
 #define ATTR(...)                                                                                                      \
     {                                                                                                                  \
@@ -126,6 +126,34 @@ static const struct layer residual_net[] = {
     {.op = "global_avgpool"},
     {.op = "flatten"},
     {.op = "fully_connected", .out = 10, .in = 6},
+    {.op = NULL},
+};
+
+/* What moves elements, between layers with weights. */
+static const struct layer moved_net[] = {
+    {.op = "conv2d", .out = 6, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 1, 1})},
+    {.op = "relu"},
+    {.op = "pad", .attr = ATTR(.begin = {1, 2}, .end = {0, 1}, .mode = QNT_PAD_REFLECT)},
+    {.op = "slice", .attr = ATTR(.begin = {0, -1}, .end = {9, -12, 6}, .step = {2, -2})},
+    {.op = "transpose", .attr = ATTR(.axis = {2, 0, 1})},
+    {.op = "conv2d", .out = 4, .in = 6, .attr = ATTR(.kernel = {3, 3})},
+    {.op = "relu"},
+    {.op = "pad", .attr = ATTR(.begin = {0, 0, 2}, .end = {1})},
+    {.op = "reshape", .attr = ATTR(.dim = {3, 5, 6})},
+    {.op = "global_maxpool"},
+    {.op = "reshape", .attr = ATTR(.dim = {6})},
+    {.op = "fully_connected", .out = 10, .in = 6},
+    {.op = NULL},
+};
+/* Two layers side by side. */
+static const struct layer joined_net[] = {
+    {.op = "conv2d", .out = 4, .in = 3, .attr = ATTR(.kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 1, 1})},
+    {.op = "relu"},
+    {.op = "conv2d", .out = 3, .in = 4, .attr = ATTR(.kernel = {1, 1})},
+    {.op = "concat", .with = 2, .attr = ATTR(.axis = {2})},
+    {.op = "global_avgpool"},
+    {.op = "flatten"},
+    {.op = "fully_connected", .out = 10, .in = 7},
     {.op = NULL},
 };
 
