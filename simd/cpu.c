@@ -3,7 +3,7 @@
 #include "cpu.h"
 
 const struct qnt_isa_info qnt_isa_table[QNT_ISA_COUNT] = {
-#define QNT_ISA(id, arch, implies, text) {#id, text, QNT_ISA_##implies, QNT_HAVE_##id},
+#define QNT_ISA(id, arch, implies, text) {#id, text, QNT_ARCH_##arch, QNT_ISA_##implies, QNT_HAVE_##id},
 #include "isa.def"
 #undef QNT_ISA
 };
@@ -51,8 +51,35 @@ int qnt_isa_parse(const char *text, qnt_isa_set *out, char *bad, size_t bad_size
     return 0;
 }
 
+static uint64_t word_at(const struct qnt_cpu_words *w, const struct qnt_cpu_need *need)
+{
+    uint64_t wide;
+    uint32_t narrow;
+    if (need->wide) {
+        memcpy(&wide, (const char *)w + need->offset, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, (const char *)w + need->offset, sizeof narrow);
+    return narrow;
+}
+
+const char *qnt_cpu_missing(const struct qnt_cpu_words *w, enum qnt_isa isa)
+{
+    if (isa == QNT_ISA_ref)
+        return NULL;
+    const char *missing = qnt_cpu_missing(w, qnt_isa_table[isa].implies);
+    const struct qnt_cpu_need *need = qnt_isa_table[isa].arch == QNT_ARCH_X86 ? qnt_cpu_needs_x86 : qnt_cpu_needs_arm;
+    for (; need->missing && !missing; need++)
+        if (need->isa == isa && (word_at(w, need) & need->mask) < need->least)
+            missing = need->missing;
+    return missing;
+}
+
 qnt_isa_set qnt_cpu_found(const struct qnt_cpu_words *w)
 {
-    /* The other architecture's words are zero, so its part finds ref only. */
-    return qnt_cpu_isas_x86(w) | qnt_cpu_isas_arm(w);
+    qnt_isa_set s = 0;
+    for (unsigned i = 0; i < QNT_ISA_COUNT; i++)
+        if (!qnt_cpu_missing(w, (enum qnt_isa)i))
+            s |= (qnt_isa_set)1 << i;
+    return s;
 }

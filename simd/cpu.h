@@ -16,17 +16,29 @@ struct qnt_cpu_words {
 };
 struct qnt_isa_info {
     const char *id, *text;
+    enum qnt_arch arch;
     enum qnt_isa implies;
     int built;    /* this build holds code for it (ref: always) */
 };
 extern const struct qnt_isa_info qnt_isa_table[QNT_ISA_COUNT];
 
+/* What a level needs beyond those it implies: the bits `mask` of a word, as a number at least `least`. */
+struct qnt_cpu_need {
+    enum qnt_isa isa;
+    uint8_t offset, wide; /* of the word in struct qnt_cpu_words; 64 bits? */
+    uint64_t mask, least;
+    const char *missing; /* what to say where it is not so: "the CPU lacks AVX2" */
+};
+#define QNT_CPU_NEED(isa, word, mask, least, missing)                                                                  \
+    {QNT_ISA_##isa, offsetof(struct qnt_cpu_words, word), sizeof(((struct qnt_cpu_words *)0)->word) == 8, mask, least,  \
+     missing}
+extern const struct qnt_cpu_need qnt_cpu_needs_x86[], qnt_cpu_needs_arm[]; /* end with missing == NULL */
+
 /* Reads this machine's words (CPUID/XGETBV, or getauxval). No other side effect. */
 void qnt_cpu_read(struct qnt_cpu_words *w);
-/* Levels the words allow (OS state included), whether built or not. Exactly one of the two does work on an architecture. */
-qnt_isa_set qnt_cpu_isas_x86(const struct qnt_cpu_words *w);
-qnt_isa_set qnt_cpu_isas_arm(const struct qnt_cpu_words *w);
-/* Levels of this machine's architecture found in the words. */
+/* Why the words do not allow a level (OS state included), the lowest level's reason first; NULL when they do. */
+const char *qnt_cpu_missing(const struct qnt_cpu_words *w, enum qnt_isa isa);
+/* Levels that the words allow, whether built or not. The other architecture's words are zero. */
 qnt_isa_set qnt_cpu_found(const struct qnt_cpu_words *w);
 /* Levels this build holds. */
 qnt_isa_set qnt_isa_built(void);

@@ -2,21 +2,14 @@
 #include <string.h>
 #include "cpu.h"
 
-enum { CAP_ASIMD = 1 << 1, CAP_ASIMDDP = 1 << 20, CAP2_I8MM = 1 << 13 };
+#define HAS(isa, word, n, name) QNT_CPU_NEED(isa, word, UINT64_C(1) << (n), 1, "the CPU lacks " name)
 
-qnt_isa_set qnt_cpu_isas_arm(const struct qnt_cpu_words *w)
-{
-    qnt_isa_set s = QNT_ISA_FLAG(ref);
-    if (!(w->hwcap & CAP_ASIMD))
-        return s;
-    s |= QNT_ISA_FLAG(neon);
-    if (!(w->hwcap & CAP_ASIMDDP))
-        return s;
-    s |= QNT_ISA_FLAG(neondot);
-    if (w->hwcap2 & CAP2_I8MM)
-        s |= QNT_ISA_FLAG(neoni8mm);
-    return s;
-}
+const struct qnt_cpu_need qnt_cpu_needs_arm[] = {
+    HAS(neon, hwcap, 1, "Advanced SIMD"),
+    HAS(neondot, hwcap, 20, "dotprod"),
+    HAS(neoni8mm, hwcap2, 13, "i8mm"),
+    {.missing = NULL},
+};
 
 #if !defined(__x86_64__)
 #include <sys/auxv.h>

@@ -3,34 +3,31 @@
 #include "cpu.h"
 
 #define BIT(word, n) ((word) >> (n)&1)
+#define HAS(isa, word, n, name) QNT_CPU_NEED(isa, word, UINT64_C(1) << (n), 1, "the CPU lacks " name)
+#define SAVES(isa, bits, name) QNT_CPU_NEED(isa, xcr0, bits, bits, "the OS does not save " name)
 
-qnt_isa_set qnt_cpu_isas_x86(const struct qnt_cpu_words *w)
-{
-    qnt_isa_set s = QNT_ISA_FLAG(ref);
-    if (w->max_leaf < 7 || !BIT(w->leaf1_ecx, 27)) /* OSXSAVE */
-        return s;
-    int ymm = (w->xcr0 & 0x06) == 0x06, zmm = (w->xcr0 & 0xe6) == 0xe6;
-    /* FMA, AVX, F16C; BMI1, AVX2, BMI2 */
-    int avx2 = BIT(w->leaf1_ecx, 12) && BIT(w->leaf1_ecx, 28) && BIT(w->leaf1_ecx, 29) && BIT(w->leaf7_ebx, 3) &&
-               BIT(w->leaf7_ebx, 5) && BIT(w->leaf7_ebx, 8);
-    if (!ymm || !avx2)
-        return s;
-    s |= QNT_ISA_FLAG(avx2);
-    if (BIT(w->leaf7_1_eax, 4)) /* AVX-VNNI */
-        s |= QNT_ISA_FLAG(avxvnni);
-    /* F, DQ, BW, VL */
-    int avx512 = BIT(w->leaf7_ebx, 16) && BIT(w->leaf7_ebx, 17) && BIT(w->leaf7_ebx, 30) && BIT(w->leaf7_ebx, 31);
-    if (!zmm || !avx512)
-        return s;
-    s |= QNT_ISA_FLAG(avx512);
-    if (!BIT(w->leaf7_ecx, 11)) /* AVX512_VNNI */
-        return s;
-    s |= QNT_ISA_FLAG(avx512vnni);
-    /* VBMI, BITALG, VPOPCNTDQ */
-    if (BIT(w->leaf7_ecx, 1) && BIT(w->leaf7_ecx, 12) && BIT(w->leaf7_ecx, 14))
-        s |= QNT_ISA_FLAG(avx512icl);
-    return s;
-}
+const struct qnt_cpu_need qnt_cpu_needs_x86[] = {
+    QNT_CPU_NEED(avx2, max_leaf, UINT32_MAX, 7, "the CPU lacks CPUID leaf 7"),
+    HAS(avx2, leaf1_ecx, 12, "FMA"),
+    HAS(avx2, leaf1_ecx, 28, "AVX"),
+    HAS(avx2, leaf1_ecx, 29, "F16C"),
+    HAS(avx2, leaf7_ebx, 3, "BMI1"),
+    HAS(avx2, leaf7_ebx, 5, "AVX2"),
+    HAS(avx2, leaf7_ebx, 8, "BMI2"),
+    QNT_CPU_NEED(avx2, leaf1_ecx, 1 << 27, 1, "the OS does not use XSAVE"),
+    SAVES(avx2, 0x06, "YMM registers"),
+    HAS(avxvnni, leaf7_1_eax, 4, "AVX-VNNI"),
+    HAS(avx512, leaf7_ebx, 16, "AVX512F"),
+    HAS(avx512, leaf7_ebx, 17, "AVX512DQ"),
+    HAS(avx512, leaf7_ebx, 30, "AVX512BW"),
+    HAS(avx512, leaf7_ebx, 31, "AVX512VL"),
+    SAVES(avx512, 0xe6, "ZMM registers"),
+    HAS(avx512vnni, leaf7_ecx, 11, "AVX512_VNNI"),
+    HAS(avx512icl, leaf7_ecx, 1, "AVX512_VBMI"),
+    HAS(avx512icl, leaf7_ecx, 12, "AVX512_BITALG"),
+    HAS(avx512icl, leaf7_ecx, 14, "AVX512_VPOPCNTDQ"),
+    {.missing = NULL},
+};
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -38,3 +38,16 @@ const struct qnt_kernel_row qnt_kernel_rows[] = {
 #undef QNT_GK
     {NULL, NULL, QNT_ISA_ref, NULL, NULL},
 };
+
+const struct qnt_kernel_name qnt_kernel_names[] = {
+#define QNT_OP(op) {#op, "ref", QNT_ISA_ref, 0},
+#define QNT_K(op, isa) {#op, #isa, QNT_ISA_##isa, 0},
+#define QNT_GEMM(op)
+#define QNT_GK(op, tile, isa) {#op, #tile "_" #isa, QNT_ISA_##isa, 1},
+#include "kernels.def"
+#undef QNT_OP
+#undef QNT_K
+#undef QNT_GEMM
+#undef QNT_GK
+    {NULL, NULL, QNT_ISA_ref, 0},
+};

@@ -11,6 +11,15 @@ enum qnt_isa {
     QNT_ISA_COUNT
 };
 
+enum qnt_arch { QNT_ARCH_ANY, QNT_ARCH_X86, QNT_ARCH_ARM };
+#if defined(__x86_64__)
+#define QNT_ARCH_HERE QNT_ARCH_X86
+#elif defined(__aarch64__)
+#define QNT_ARCH_HERE QNT_ARCH_ARM
+#else
+#define QNT_ARCH_HERE QNT_ARCH_ANY
+#endif
+
 typedef uint32_t qnt_isa_set;
 #define QNT_ISA_FLAG(id) ((qnt_isa_set)1 << QNT_ISA_##id)
 

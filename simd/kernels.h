@@ -341,4 +341,11 @@ struct qnt_kernel_row {
     const struct qnt_gemm *gemm; /* else NULL */
 };
 extern const struct qnt_kernel_row qnt_kernel_rows[]; /* ends with op == NULL */
+/* Every line of kernels.def in the same order, built or not: for telling what is missing. */
+struct qnt_kernel_name {
+    const char *op, *variant;
+    enum qnt_isa isa;
+    int tile;
+};
+extern const struct qnt_kernel_name qnt_kernel_names[]; /* ends with op == NULL */
 #endif

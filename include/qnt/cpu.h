@@ -38,16 +38,18 @@ typedef struct qnt_isa_row {
     int found;  /**< this CPU and OS have it */
     int built;  /**< this build holds code for it */
     int usable; /**< found, built and not narrowed away */
+    const char *reason; /**< why it is not usable: "the CPU lacks AVX2"; "" when it is */
 } qnt_isa_row;
 /** Row i, or QNT_ERR_ARG past the end (no error text is set then). Thread-safe. */
 QNT_API qnt_status qnt_ctx_isa(const qnt_ctx *ctx, size_t i, qnt_isa_row *out);
 
-/** One row per kernel variant in this build. */
+/** One row per kernel variant of this architecture, also those that this build lacks; the variants of an op slow to fast. */
 typedef struct qnt_kernel_info {
     const char *op, *variant, *isa;
     int usable;
     int preferred; /**< the one plain calls use; tile variants (gemm) are chosen by shape: every usable one is a candidate */
     int tile;      /**< 1: a tile descriptor chosen by shape */
+    const char *reason; /**< why it is not usable, as of its level; "" when it is */
 } qnt_kernel_info;
 /** Row i, or QNT_ERR_ARG past the end (no error text is set then). Thread-safe. */
 QNT_API qnt_status qnt_ctx_kernel(const qnt_ctx *ctx, size_t i, qnt_kernel_info *out);
@@ -99,6 +101,21 @@ typedef struct qnt_cpu_row {
 /** All at one moment, in topology order, numbers 1024 and above left out. Fills in the first `room` rows; *count receives how
  *  many there are. rows may be NULL when room is 0. Thread-safe. */
 QNT_API qnt_status qnt_machine_cpus(qnt_cpu_row *rows, size_t room, size_t *count);
+
+/** Pages: what there is for large and for locked memory. */
+typedef struct qnt_huge_page {
+    uint64_t bytes, total, free; /**< size of one; how many the system has set aside, and how many of them are unused */
+} qnt_huge_page;
+typedef struct qnt_memory {
+    size_t size;            /**< in: sizeof(qnt_memory) */
+    uint64_t page_bytes;    /**< an ordinary page */
+    uint64_t memlock_bytes; /**< what this process may lock, RLIMIT_MEMLOCK; UINT64_MAX: no limit */
+    char transparent[16];   /**< mode of transparent huge pages, "always", "madvise" or "never"; "" when there are none */
+    uint64_t transparent_bytes; /**< size of one; 0: unknown */
+    uint32_t huge_sizes;        /**< rows in huge */
+    qnt_huge_page huge[8];      /**< smallest first */
+} qnt_memory;
+QNT_API qnt_status qnt_memory_get(qnt_memory *out);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
-/* Configurations that start with their size: what the caller's header did not know is zero, what this library does not
- * know must be. */
+/* Structs that start with their size. Configurations: what the caller's header did not know is zero, what this library does
+ * not know must be. Results: the other way round. */
 #include <string.h>
 #include "lib/core/core.h"
 
@@ -19,5 +19,18 @@ qnt_status qnt_config_copy(void *dst, size_t known, const void *src, const char 
                                 QNT_VERSION_STRING, known);
     }
     memcpy(dst, &known, sizeof known);
+    return QNT_OK;
+}
+
+qnt_status qnt_result_copy(void *dst, const void *src, size_t known, const char *what)
+{
+    size_t size = 0;
+    if (dst)
+        memcpy(&size, dst, sizeof size);
+    if (size < sizeof size)
+        return qnt_fail(QNT_ERR_ARG, "%s: size is %zu, expected the struct's, %zu here", what, size, known);
+    memset(dst, 0, size);
+    memcpy(dst, src, size < known ? size : known);
+    memcpy(dst, &size, sizeof size);
     return QNT_OK;
 }

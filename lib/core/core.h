@@ -10,6 +10,7 @@
 struct qnt_ctx {
     qnt_config config; /* allocator and log filled in: never NULL callbacks */
     qnt_isa_set found, usable;
+    const char *reason[QNT_ISA_COUNT]; /* why a level is not usable; "" when it is */
     struct qnt_dsp dsp; /* const after create */
     bool own_memory;    /* the allocator is the library's */
 };
@@ -24,6 +25,10 @@ void qnt_log(const qnt_ctx *ctx, int level, const char *format, ...) __attribute
 /* Copies a configuration that starts with its size: `known` bytes here, shorter or (if zero past them) longer at the caller.
  * A size that is none of a struct with a size_t in it is refused. src NULL: all zero. `what` names it in the error text. dst's own size becomes `known`. */
 qnt_status qnt_config_copy(void *dst, size_t known, const void *src, const char *what);
+
+/* Copies a result struct that starts with its size, `known` bytes here, to the caller's, whose size says what it has room
+ * for; its size stays. what: the function's name, for the error text. */
+qnt_status qnt_result_copy(void *dst, const void *src, size_t known, const char *what);
 
 /* Zeroed memory from the context's allocator, 64-byte aligned; NULL with the error text set ("out of memory: N bytes for
  * WHAT"). bytes == 0 gives a valid pointer. */

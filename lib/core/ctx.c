@@ -65,6 +65,24 @@ static qnt_status narrow(const char *isa, qnt_isa_set *usable)
     return QNT_OK;
 }
 
+static void find_reasons(const struct qnt_cpu_words *words, struct qnt_ctx *ctx)
+{
+    for (unsigned i = 0; i < QNT_ISA_COUNT; i++) {
+        const struct qnt_isa_info *level = &qnt_isa_table[i];
+        const char *missing = qnt_cpu_missing(words, (enum qnt_isa)i);
+        if (ctx->usable >> i & 1)
+            ctx->reason[i] = "";
+        else if (level->arch != QNT_ARCH_ANY && level->arch != QNT_ARCH_HERE)
+            ctx->reason[i] = "of another architecture";
+        else if (missing)
+            ctx->reason[i] = missing;
+        else if (!level->built)
+            ctx->reason[i] = "not in this build: the compiler has no flags for it";
+        else
+            ctx->reason[i] = ctx->config.isa ? "left out by the configuration" : "left out by QNT_ISA";
+    }
+}
+
 qnt_status qnt_ctx_create(const qnt_config *config, qnt_ctx **out)
 {
     struct qnt_ctx draft;
@@ -82,6 +100,7 @@ qnt_status qnt_ctx_create(const qnt_config *config, qnt_ctx **out)
     draft.usable = draft.found & qnt_isa_built();
     if ((status = narrow(draft.config.isa, &draft.usable)))
         return status;
+    find_reasons(&words, &draft);
     draft.config.isa = NULL; /* the caller's string is not kept */
     qnt_dsp_init(&draft.dsp, draft.usable);
     struct qnt_ctx *ctx = qnt_alloc(&draft, sizeof draft, "the context");
@@ -109,27 +128,36 @@ qnt_status qnt_ctx_isa(const qnt_ctx *ctx, size_t i, qnt_isa_row *out)
     out->found = ctx->found >> i & 1;
     out->built = qnt_isa_table[i].built;
     out->usable = ctx->usable >> i & 1;
+    out->reason = ctx->reason[i];
     return QNT_OK;
+}
+
+/* A line of kernels.def that this architecture has. */
+static bool is_here(const struct qnt_kernel_name *k)
+{
+    enum qnt_arch arch = qnt_isa_table[k->isa].arch;
+    return arch == QNT_ARCH_ANY || arch == QNT_ARCH_HERE;
 }
 
 qnt_status qnt_ctx_kernel(const qnt_ctx *ctx, size_t i, qnt_kernel_info *out)
 {
     if (!ctx || !out)
         return qnt_fail(QNT_ERR_ARG, "qnt_ctx_kernel: ctx or out is NULL");
-    size_t n = 0;
-    while (qnt_kernel_rows[n].op && n < i)
-        n++;
-    const struct qnt_kernel_row *row = &qnt_kernel_rows[n];
+    const struct qnt_kernel_name *row = qnt_kernel_names;
+    for (size_t n = 0; row->op; row++)
+        if (is_here(row) && n++ == i)
+            break;
     if (!row->op)
         return QNT_ERR_ARG;
     out->op = row->op;
     out->variant = row->variant;
     out->isa = qnt_isa_table[row->isa].id;
     out->usable = ctx->usable >> row->isa & 1;
-    out->tile = row->gemm != NULL;
+    out->tile = row->tile;
+    out->reason = ctx->reason[row->isa];
     out->preferred = out->usable; /* unless a later usable line of the same op overrides it */
-    for (size_t k = n + 1; out->preferred && qnt_kernel_rows[k].op; k++)
-        if (!strcmp(qnt_kernel_rows[k].op, row->op) && (ctx->usable >> qnt_kernel_rows[k].isa & 1))
+    for (const struct qnt_kernel_name *later = row + 1; out->preferred && later->op; later++)
+        if (!strcmp(later->op, row->op) && (ctx->usable >> later->isa & 1))
             out->preferred = 0;
     return QNT_OK;
 }

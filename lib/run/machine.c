@@ -7,10 +7,6 @@ qnt_status qnt_machine_get(qnt_machine *out)
 {
     struct qnt_topo topo;
     qnt_machine full;
-    size_t size = out ? out->size : 0;
-    if (size < sizeof size)
-        return qnt_fail(QNT_ERR_ARG, "qnt_machine_get: size is %zu, expected sizeof(qnt_machine), %zu", size,
-                        sizeof full);
     qnt_status status = qnt_topo_read(NULL, &topo);
     if (status)
         return status;
@@ -26,10 +22,7 @@ qnt_status qnt_machine_get(qnt_machine *out)
     full.quota_milli = topo.quota_milli;
     memcpy(full.quota_file, topo.quota_file, sizeof full.quota_file);
     full.source = topo.backend;
-    full.size = size;
-    memset(out, 0, size);
-    memcpy(out, &full, size < sizeof full ? size : sizeof full);
-    return QNT_OK;
+    return qnt_result_copy(out, &full, sizeof full, "qnt_machine_get");
 }
 
 qnt_status qnt_machine_core(size_t i, uint32_t *cpu)

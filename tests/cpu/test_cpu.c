@@ -1,5 +1,6 @@
 /* CPU detection on recorded machines and parsing of level names. */
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "simd/cpu.h"
@@ -116,6 +117,49 @@ START_TEST(recorded_arm)
 }
 END_TEST
 
+/* Why not: the lowest level's reason, on recorded machines. */
+START_TEST(reasons_are_told)
+{
+    static const struct {
+        const char *name;
+        enum qnt_isa isa;
+        const char *missing;
+    } why[] = {
+        {"Zen 5 (Ryzen 9 9950X)", QNT_ISA_avx512icl, NULL},
+        {"Haswell (i7-4710MQ)", QNT_ISA_avx2, NULL},
+        {"Haswell (i7-4710MQ)", QNT_ISA_avx512icl, "the CPU lacks AVX512F"},
+        {"Skylake-X (i7-7820X)", QNT_ISA_avx512vnni, "the CPU lacks AVX512_VNNI"},
+        {"Skylake-X (i7-7820X)", QNT_ISA_avxvnni, "the CPU lacks AVX-VNNI"},
+        {"ZMM not saved", QNT_ISA_avx512vnni, "the OS does not save ZMM registers"},
+        {"YMM not saved", QNT_ISA_avx512, "the OS does not save YMM registers"},
+        {"no OSXSAVE", QNT_ISA_avx2, "the OS does not use XSAVE"},
+        {"leaf 7 hidden", QNT_ISA_avx2, "the CPU lacks CPUID leaf 7"},
+        {"no VPOPCNTDQ", QNT_ISA_avx512icl, "the CPU lacks AVX512_VPOPCNTDQ"},
+        {"Cortex-A53", QNT_ISA_neoni8mm, "the CPU lacks dotprod"},
+        {"Neoverse-N1", QNT_ISA_neoni8mm, "the CPU lacks i8mm"},
+        {"no SIMD", QNT_ISA_neon, "the CPU lacks Advanced SIMD"},
+    };
+    for (size_t i = 0; i < sizeof why / sizeof *why; i++) {
+        struct qnt_cpu_words w;
+        bool known = false;
+        for (size_t k = 0; k < sizeof x86 / sizeof *x86; k++)
+            if (!strcmp(x86[k].name, why[i].name)) {
+                w = x86[k].w;
+                known = true;
+            }
+        for (size_t k = 0; k < sizeof arm / sizeof *arm; k++)
+            if (!strcmp(arm[k].name, why[i].name)) {
+                w = words_of(arm[k].features);
+                known = true;
+            }
+        ck_assert(known);
+        ck_assert_pstr_eq(qnt_cpu_missing(&w, why[i].isa), why[i].missing);
+    }
+    struct qnt_cpu_words none = {0};
+    expect("nothing", &none, REF);
+}
+END_TEST
+
 /* Each level on its own, closed: itself and the chain of those it implies. */
 START_TEST(levels_imply)
 {
@@ -154,6 +198,7 @@ int main(void)
     TCase *tc = tcase_create("cpu");
     tcase_add_loop_test(tc, recorded_x86, 0, sizeof x86 / sizeof *x86);
     tcase_add_loop_test(tc, recorded_arm, 0, sizeof arm / sizeof *arm);
+    tcase_add_test(tc, reasons_are_told);
     tcase_add_test(tc, levels_imply);
     tcase_add_test(tc, parse_closes_and_refuses);
     suite_add_tcase(suite, tc);

@@ -31,6 +31,7 @@ static void learn(void)
     for (count = 0; qnt_ctx_isa(ctx, count, &row) == QNT_OK; count++) {
         ck_assert_uint_lt(count, MOST);
         ck_assert_int_eq(row.usable, row.found && row.built);
+        ck_assert_msg(row.usable == !*row.reason, "%s: usable %d, '%s'", row.name, row.usable, row.reason);
         snprintf(names[count], sizeof *names, "%s", row.name);
         can[count] = row.usable;
     }
@@ -40,7 +41,7 @@ static void learn(void)
 }
 
 /* usable[i] must be among what the machine can, `wanted` must be among it if the machine can, and ref always. */
-static void check_narrowed(qnt_ctx *ctx, const char *wanted)
+static void check_narrowed(qnt_ctx *ctx, const char *wanted, const char *by)
 {
     qnt_isa_row row;
     qnt_kernel_info k;
@@ -52,10 +53,15 @@ static void check_narrowed(qnt_ctx *ctx, const char *wanted)
             ck_assert_int_eq(row.usable, can[i]);
         if (!strcmp(wanted, "ref") && i)
             ck_assert_msg(!row.usable, "ref: %s is usable", row.name);
+        if (can[i] && !row.usable) /* narrowed, and by what */
+            ck_assert_str_eq(row.reason, by);
     }
-    for (size_t i = 0; qnt_ctx_kernel(ctx, i, &k) == QNT_OK; i++)
+    for (size_t i = 0; qnt_ctx_kernel(ctx, i, &k) == QNT_OK; i++) {
+        ck_assert_msg(k.usable == !*k.reason, "%s %s: usable %d, '%s'", k.op, k.variant, k.usable, k.reason);
+        ck_assert(!k.preferred || k.usable);
         if (!strcmp(wanted, "ref"))
             ck_assert_int_eq(k.usable, !strcmp(k.isa, "ref"));
+    }
 }
 
 START_TEST(every_level_narrows)
@@ -63,10 +69,10 @@ START_TEST(every_level_narrows)
     learn();
     for (size_t i = 0; i < count; i++) {
         qnt_ctx *ctx = create(names[i], NULL);
-        check_narrowed(ctx, names[i]);
+        check_narrowed(ctx, names[i], "left out by QNT_ISA");
         qnt_ctx_free(ctx);
         ctx = create(NULL, names[i]);
-        check_narrowed(ctx, names[i]);
+        check_narrowed(ctx, names[i], "left out by the configuration");
         qnt_ctx_free(ctx);
     }
     qnt_ctx *ctx = create("", NULL); /* empty: as if unset */
@@ -83,7 +89,7 @@ START_TEST(configuration_beats_the_variable)
 {
     learn();
     qnt_ctx *ctx = create("no such level", "ref");
-    check_narrowed(ctx, "ref");
+    check_narrowed(ctx, "ref", "left out by the configuration");
     qnt_ctx_free(ctx);
 }
 END_TEST

@@ -1,5 +1,8 @@
-"""qinfo: text, JSON, selftest, QNT_ISA."""
+"""qinfo: text, JSON, selftest, QNT_ISA, affinity, limits."""
 import json
+import os
+import re
+import resource
 import cases
 from cases import has, run
 
@@ -11,17 +14,32 @@ def test_common():
 def test_text():
     text = run("qinfo").stdout
     has(text, r"^libqnt \d")
-    has(text, r"^cores: \d+ physical, \d+ hardware threads, [1-9]\d* usable")
+    has(text, r"^cores: \d+ physical, \d+ hardware threads, [1-9]\d* usable \(CPU \d+(,\d+)*\), by (hwloc|sysfs)$")
+    has(text, r"^quota: (none|\d+\.\d{3} CPUs by /\S+)$")
+    has(text, r"^NUMA nodes: [1-9]\d* \(\d+: CPU [\d,-]+(; \d+: CPU [\d,-]+)*\)$")
+    has(text, r"^pages: \d+ KiB; huge:.*; transparent: \w+")
+    has(text, r"^locked memory: (no limit|\d+ (bytes|KiB|MiB|GiB))$")
     has(text, r"^ref +yes +yes +yes ")
 
 
 def test_json():
     info = json.loads(run("qinfo", "--json").stdout)
     assert info["usable_cores"] >= 1 and len(info["usable_cpus"]) == info["usable_cores"]
+    threads = info["hardware_threads"]
+    assert [row["cpu"] for row in threads if row["use"] == "used"] == info["usable_cpus"]
+    assert len(threads) <= info["cpus"] and len({row["core"] for row in threads}) <= info["cores"]
+    assert 1 <= len({row["node"] for row in threads}) <= info["numa_nodes"]
+    assert info["page_bytes"] == resource.getpagesize()
+    assert all(row["free"] <= row["total"] for row in info["huge_pages"])
+    if info["quota_cpus"] is not None:
+        assert info["usable_cores"] <= max(1, int(info["quota_cpus"])) and info["quota_file"]
     levels = {row["name"]: row for row in info["isas"]}
     assert levels["ref"]["usable"]
     for row in levels.values():
         assert row["usable"] <= (row["found"] and row["built"])
+        assert row["usable"] == (row["reason"] == ""), row
+    for row in info["kernels"]:
+        assert row["reason"] == levels[row["isa"]]["reason"], row
     for op in {row["op"] for row in info["kernels"] if not row["tile"]}:
         rows = [row for row in info["kernels"] if row["op"] == op]
         assert sum(row["preferred"] for row in rows) == 1, op
@@ -32,6 +50,63 @@ def test_narrowed():
     info = json.loads(run("qinfo", "--json", env={"QNT_ISA": "ref"}).stdout)
     assert [row["name"] for row in info["isas"] if row["usable"]] == ["ref"]
     assert all(row["isa"] == "ref" for row in info["kernels"] if row["preferred"])
+    # Each of the others says why: the CPU (or its system) or the variable.
+    reasons = {row["reason"] for row in info["kernels"] if not row["usable"]}
+    assert all(reason.startswith(("the CPU lacks ", "the OS does not ", "not in this build: ", "left out by QNT_ISA"))
+               for reason in reasons), reasons
+    everything = json.loads(run("qinfo", "--json", env={"QNT_ISA": ""}).stdout)
+    had = {(row["op"], row["variant"]) for row in everything["kernels"] if row["usable"] and row["isa"] != "ref"}
+    assert had == {(row["op"], row["variant"]) for row in info["kernels"] if row["reason"] == "left out by QNT_ISA"}
+
+
+def test_choices():
+    """The text names what the JSON says: the choice, and what is faster (for tiles: any other) with its reason."""
+    for level in ("", "ref", "avx2", "avx512", "neon"):
+        env = {"QNT_ISA": level}
+        text = run("qinfo", env=env).stdout
+        rows = json.loads(run("qinfo", "--json", env=env).stdout)["kernels"]
+        for op in {row["op"] for row in rows}:
+            mine = [row for row in rows if row["op"] == op]
+            tile = mine[-1]["tile"]
+            chosen = [row["variant"] for row in mine if row["usable" if tile else "preferred"]]
+            after = 0 if tile else [row["preferred"] for row in mine].index(True) + 1
+            wanted = [(row["variant"], row["reason"]) for row in mine[after:] if not row["usable"]]
+            line = re.search(rf"^{op}: ([^;\n]*)(.*)$", text, re.M)
+            assert line and line[1].split() == chosen, (op, level, chosen)
+            told = [(name, reason) for names, reason in re.findall(r"; not ([^(]*) \(([^)]*)\)", line[2])
+                    for name in names.split(", ")]
+            assert told == wanted, (op, level, told, wanted)
+
+
+def test_affinity():
+    before = os.sched_getaffinity(0)
+    one = json.loads(run("qinfo", "--json").stdout)["usable_cpus"][-1]
+    if one not in before:
+        raise cases.Skip(f"CPU {one} of another numbering")
+    try:
+        os.sched_setaffinity(0, {one})
+        info = json.loads(run("qinfo", "--json").stdout)
+        text = run("qinfo").stdout
+    finally:
+        os.sched_setaffinity(0, before)
+    assert info["usable_cpus"] == [one]
+    has(text, rf"^cores: .* 1 usable \(CPU {one}\)")
+    others = [row for row in info["hardware_threads"] if row["cpu"] != one]
+    assert all(row["use"] in ("not_allowed", "not_bound") for row in others), others
+    if others:
+        has(text, r"^  not used: CPU [\d,-]+: (the affinity mask leaves them out|a cpuset leaves them out)$")
+
+
+def test_locked_memory():
+    soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if 0 <= hard < 65536:
+        raise cases.Skip(f"no more than {hard} bytes may be locked")
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, hard))
+        assert json.loads(run("qinfo", "--json").stdout)["memlock_bytes"] == 65536
+        has(run("qinfo").stdout, "^locked memory: 64 KiB$")
+    finally:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (soft, hard))
 
 
 def test_unknown_level():

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "lib/run/cgroup.h"
-#include "lib/run/sysfile.h"
 #include "lib/run/topo.h"
 #include "tests/topo/tree.h"
 
@@ -294,50 +291,6 @@ START_TEST(what_cannot_be_read_is_told)
 }
 END_TEST
 
-START_TEST(cpu_lists)
-{
-    static const struct {
-        const char *text;
-        int count;
-    } lists[] = {{"0", 1},    {"0-3,8", 5}, {"", 0},     {"1022-5000", 2}, {"7,7", 1}, {"0-3,", 4}, {"-1", -1},
-                 {"3-1", -1}, {"1-", -1},   {"1-x", -1}, {"0x3", -1},      {" 1", -1}, {",1", -1}};
-    cpu_set_t set;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        int count = qnt_cpus_parse(lists[i].text, &set) ? CPU_COUNT(&set) : -1;
-        ck_assert_msg(count == lists[i].count, "'%s': %d", lists[i].text, count);
-    }
-    ck_assert(qnt_cpus_parse("9,5", &set) && qnt_cpus_first(&set) == 5);
-    ck_assert(qnt_cpus_parse("", &set) && qnt_cpus_first(&set) == -1);
-}
-END_TEST
-
-/* The public interface, on this machine. */
-START_TEST(machine_is_told)
-{
-    static qnt_cpu_row rows[QNT_MAX_CORES];
-    qnt_machine m = {.size = sizeof m}, old = {.size = offsetof(qnt_machine, numa_nodes)};
-    uint32_t cpu, used = 0;
-    size_t count;
-    ck_assert_int_eq(qnt_machine_get(&m), QNT_OK);
-    ck_assert(m.usable_cores >= 1 && m.cores >= m.usable_cores && m.cpus >= m.cores && m.numa_nodes >= 1);
-    ck_assert_int_eq(qnt_machine_cpus(NULL, 0, &count), QNT_OK);
-    ck_assert(count >= 1 && count <= m.cpus);
-    ck_assert_int_eq(qnt_machine_cpus(rows, QNT_MAX_CORES, &count), QNT_OK);
-    for (size_t i = 0; i < count; i++)
-        if (rows[i].use == QNT_CPU_USED) {
-            ck_assert_int_eq(qnt_machine_core(used++, &cpu), QNT_OK);
-            ck_assert_uint_eq(cpu, rows[i].cpu);
-        }
-    ck_assert_uint_eq(used, m.usable_cores);
-    ck_assert_int_eq(qnt_machine_core(used, &cpu), QNT_ERR_ARG);
-    ck_assert_int_eq(qnt_machine_cpus(NULL, 1, &count), QNT_ERR_ARG);
-    ck_assert_int_eq(qnt_machine_cpus(rows, 1, NULL), QNT_ERR_ARG);
-    old.numa_nodes = 77; /* beyond what the caller of an older header has */
-    ck_assert_int_eq(qnt_machine_get(&old), QNT_OK);
-    ck_assert(old.usable_cores == m.usable_cores && old.numa_nodes == 77);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("topo");
@@ -352,8 +305,6 @@ int main(void)
 #endif
     tcase_add_test(tc, caches_are_those_of_the_first_usable_core);
     tcase_add_test(tc, what_cannot_be_read_is_told);
-    tcase_add_test(tc, cpu_lists);
-    tcase_add_test(tc, machine_is_told);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,56 @@
+/* qinfo: CPU, usable cores and why not the others, memory, ISA levels, the kernels chosen. */
+#include "tools/qinfo/qinfo.h"
+
+static qnt_status read_machine(struct qinfo *q)
+{
+    q->machine.size = sizeof q->machine;
+    q->memory.size = sizeof q->memory;
+    qnt_status status = qnt_machine_get(&q->machine);
+    if (!status)
+        status = qnt_memory_get(&q->memory);
+    if (!status)
+        status = qnt_machine_cpus(q->cpu, QINFO_MAX_CPUS, &q->cpus);
+    if (q->cpus > QINFO_MAX_CPUS)
+        q->cpus = QINFO_MAX_CPUS;
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    int json = 0, selftest = 0;
+    size_t checked = 0;
+    const struct opt options[] = {
+        {.name = "json", .letter = 'j', .help = "print JSON", .kind = OPT_FLAG, .target = &json},
+        {.name = "selftest",
+         .help = "compare every usable kernel variant with the reference",
+         .kind = OPT_FLAG,
+         .target = &selftest},
+        {.name = NULL},
+    };
+    const struct opt_tool tool = {.name = "qinfo",
+                                  .summary = "shows what this machine offers: cores, memory, ISA levels, kernels",
+                                  .operands = "",
+                                  .options = options};
+    static struct qinfo q;
+    qnt_ctx *ctx;
+    int code = opt_parse(&tool, argc, argv, NULL);
+    if (code >= 0)
+        return code;
+    qnt_status status = env_context(&tool, &ctx);
+    if (status)
+        return opt_fail(&tool, status);
+    if (selftest) {
+        code = opt_fail(&tool, qnt_ctx_selftest(ctx, &checked));
+        if (code == EXIT_OK)
+            printf(json ? "{\"selftest\": \"ok\", \"variants\": %zu}\n"
+                        : "selftest: %zu variants agree with the reference\n",
+                   checked);
+    } else if ((status = read_machine(&q))) {
+        code = opt_fail(&tool, status);
+    } else {
+        q.ctx = ctx;
+        code = json ? qinfo_json(&q) : qinfo_text(&q);
+    }
+    qnt_ctx_free(ctx);
+    return code;
+}

@@ -1,0 +1,17 @@
+#ifndef QINFO_QINFO_H
+#define QINFO_QINFO_H
+/* qinfo: what it has read of the machine, and its two ways to print that. */
+#include "tools/common/env.h"
+
+enum { QINFO_MAX_CPUS = 1024 };
+struct qinfo {
+    const qnt_ctx *ctx;
+    qnt_machine machine;
+    qnt_memory memory;
+    size_t cpus; /* rows in cpu[] */
+    qnt_cpu_row cpu[QINFO_MAX_CPUS];
+};
+/* The exit code. */
+int qinfo_json(const struct qinfo *q);
+int qinfo_text(const struct qinfo *q);
+#endif
