@@ -42,7 +42,8 @@ QNT_API qnt_status qnt_model_load_memory(qnt_ctx *ctx, const void *data, size_t 
 QNT_API qnt_status qnt_model_save(const qnt_model *model, const char *path);
 /** A built-in architecture with random weights and biases, uniform in +-1/sqrt(fan-in) (PyTorch's default), from seed:
  *  "article-cnn"; MLPerf Tiny's "resnet-8", "mobilenetv1-0.25" (96 x 96 x 3, 2 classes; with "-cifar": 32 x 32 x 3, 10),
- *  "ds-cnn" and "fc-autoencoder", batch norms taken as folded, without a softmax at the end; "resnet-8-bn", with its batch norms;
+ *  "ds-cnn" and "fc-autoencoder", batch norms taken as folded, without a softmax at the end; "resnet-8-bn",
+ *  "mobilenetv1-0.25-bn" (and "-cifar-bn") and "ds-cnn-bn", with their batch norms, which deep networks need to train from here;
  *  "binary-resnet-8", all but its first and last layer and the shortcuts binary. Unknown: QNT_ERR_ARG listing the names.
  *  Thread-safe. */
 QNT_API qnt_status qnt_model_build(qnt_ctx *ctx, const char *name, uint64_t seed, qnt_model **out);

@@ -58,11 +58,13 @@ static qnt_status check_shape(const struct qnt_model *m, const char *which, cons
     if (m->input < 0 || m->output < 0)
         return qnt_fail(QNT_ERR_STATE, "%s: the model has no input or no output", which);
     const struct qnt_tensor *in = &m->tensor[m->input], *out = &m->tensor[m->output];
+    char shape[QNT_SHAPE_TEXT];
     if (in->type != QNT_F32 || out->type != QNT_F32)
         return qnt_fail(QNT_ERR_TYPE, "%s: input '%s' and output '%s' must be float", which, in->name, out->name);
     if (in->rank != 3 || in->dim[0] != QNT_IMAGE_SIDE || in->dim[1] != QNT_IMAGE_SIDE ||
         in->dim[2] != QNT_IMAGE_CHANNELS)
-        return qnt_fail(QNT_ERR_SHAPE, "%s: input '%s' is not of the data's shape, 32 x 32 x 3", which, in->name);
+        return qnt_fail(QNT_ERR_SHAPE, "%s: input '%s' is %s, the data's images are 32 x 32 x 3", which, in->name,
+                        qnt_shape_text(in, shape));
     if (qnt_tensor_count(out) != qnt_dataset_classes(data))
         return qnt_fail(QNT_ERR_SHAPE, "%s: output '%s' has %zu values, the data %zu classes", which, out->name,
                         qnt_tensor_count(out), qnt_dataset_classes(data));

@@ -78,6 +78,14 @@ def test_batch_norms_fold():
     assert len(read("folded.qnt")) < len(read("norms.qnt")) / 5
 
 
+def test_depthwise_layers():
+    if not SLOW:
+        run("qtrain", *SMALL, "--model", "mobilenetv1-0.25-cifar-bn", "--bits", 0, "--out", "separable.qnt")
+        has(run("qtrain", *SMALL, "--from", "separable.qnt", "--bits", 8, "--out", "codes.qnt").stdout, "Accuracy of Quantized CNN")
+    for model in ("mobilenetv1-0.25-bn", "ds-cnn", "fc-autoencoder"):
+        has(run("qtrain", *SMALL, "--model", model, code=1).stderr, "^qtrain: start model: input 'input' is .* the data's images are 32 x 32 x 3")
+
+
 def test_same_weights_for_any_thread_count():
     for threads in (1, 2, 3):
         run("qtrain", *SMALL, "--threads", threads, "--out", f"{threads}.qnt")

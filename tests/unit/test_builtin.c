@@ -14,8 +14,11 @@ static const struct network {
     {"resnet-8-bn", 12501632, 77706 - 16 * 3 - 32 * 2 - 64 * 2 + 4 * (16 * 3 + 32 * 2 + 64 * 2), 32 * 32 * 3, 10},
     {"binary-resnet-8", 12501632, 77706 + (4 - 1) * (16 * 3 + 32 * 3 + 64 * 3), 32 * 32 * 3, 10},
     {"mobilenetv1-0.25", 7489664, 0, 96 * 96 * 3, 2},
+    {"mobilenetv1-0.25-bn", 7489664, 0, 96 * 96 * 3, 2},
     {"mobilenetv1-0.25-cifar", 0, 0, 32 * 32 * 3, 10},
+    {"mobilenetv1-0.25-cifar-bn", 0, 0, 32 * 32 * 3, 10},
     {"ds-cnn", 2656768, 0, 49 * 10, 12},
+    {"ds-cnn-bn", 2656768, 0, 49 * 10, 12},
     {"fc-autoencoder", 264192, 264192 + 8 * 128 + 8 + 640, 640, 640},
 };
 enum { NETWORKS = sizeof networks / sizeof *networks };
