@@ -1,5 +1,5 @@
-/* Structs that start with their size. Configurations: what the caller's header did not know is zero, what this library does
- * not know must be. Results: the other way round. */
+/* Structs that start with their size. Configurations: what the caller's header did not know is zero, what this library
+ * does not know must be. Results: the other way round. */
 #include <string.h>
 #include "lib/core/core.h"
 
