@@ -39,6 +39,11 @@ typedef struct qnt_train qnt_train;
 typedef enum qnt_optimizer { QNT_SGD = 0, QNT_ADAM = 1 } qnt_optimizer;
 typedef enum qnt_schedule { QNT_LR_CONSTANT = 0, QNT_LR_COSINE = 1 } qnt_schedule;
 
+/** weight_bits of ternary weights, which are -1, 0 or 1 (2 bits each) times a scale by output channel: w is 0 where |w| is at
+ *  most 0.7 times its mean over the channel, and the scale is the mean of the larger ones (Li, Zhang and Liu 2016,
+ *  arXiv:1605.04711). Their gradient goes to the master weights whole. In layer_bits: "ternary". */
+enum { QNT_BITS_TERNARY = 0x102 };
+
 /** Binary weights (1 bit) are sign(w), sign(0) = +1, times the mean of |w| over the output channel. Their gradient goes
  *  to the master weights whole, and these are not clipped to [-1, 1]: their scale follows the data and is far below 1.
  *  Binary layers of the model itself (binary_conv2d, binary_fully_connected) train with weight_bits 0, straight through: the
@@ -59,7 +64,7 @@ typedef struct qnt_train_config {
     qnt_schedule schedule;
     uint32_t warmup_steps; /**< linear, before the schedule */
     uint32_t augment;      /**< 1: pad 4 (zeros, after normalisation) + random crop, horizontal flip */
-    uint32_t weight_bits;  /**< 0: float training; 2..8: fake quantization; 1: signs */
+    uint32_t weight_bits;  /**< 0: float training; 2..8: fake quantization; 1: signs; QNT_BITS_TERNARY */
     const char *layer_bits; /**< "conv1=8,fc1=2": overrides by layer name; NULL: none */
     uint32_t activation_bits; /**< 8 (the only width supported now) */
     float ema;             /**< weight of a new batch in the range average, 0.01; the first batch sets it */

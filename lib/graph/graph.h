@@ -11,7 +11,7 @@ struct qnt_op_def;
 struct qnt_tensor {
     char *name;
     qnt_dtype type;
-    uint32_t bits; /* 1..8 for S8; 1: the codes are -1 and 1 */
+    uint32_t bits; /* 1..8 for S8; 1: the codes are -1 and 1; 2 for TERNARY */
     uint32_t rank;
     size_t dim[QNT_MAX_RANK];
     bool constant;
@@ -19,7 +19,7 @@ struct qnt_tensor {
     uint32_t scales; /* 0, 1, or dim[0] for weights (the output channel is the first dimension) */
     float *scale;    /* owned */
     int32_t zero;    /* activations; 0 for weights */
-    void *data;      /* constants: elements of `type`, k-bit codes unpacked to s8 */
+    void *data;      /* constants: elements of `type`, k-bit and ternary codes unpacked to s8 */
 };
 enum { QNT_MAX_INPUTS = 16, QNT_MAX_ATTRIBUTE = 1 << 20 /* kernel, stride, dilation, pad, groups */ };
 #define QNT_MAX_ELEMENTS ((size_t)1 << 40)

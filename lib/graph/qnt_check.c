@@ -49,16 +49,20 @@ static qnt_status check_type(const struct qnt_file_tensor *t, const char *name)
 {
     uint32_t lo = 32, hi = 32;   /* bits */
     int32_t first = 0, last = 0; /* zero point */
-    if (t->type != QNT_F32 && t->type != QNT_S8 && t->type != QNT_U8 && t->type != QNT_S32)
-        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': type %u, expected 1 to 4", name, t->type);
+    if (t->type < QNT_F32 || t->type > QNT_TERNARY)
+        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': type %u, expected 1 to 5", name, t->type);
     if (t->type == QNT_S8 || t->type == QNT_U8) {
         lo = t->type == QNT_S8 ? 1 : 8;
         hi = 8;
+    } else if (t->type == QNT_TERNARY) {
+        lo = hi = 2;
     }
     if (t->bits < lo || t->bits > hi)
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %u bits, expected %u to %u", name, t->bits, lo, hi);
     if (t->constant > 1)
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': constant is %u, expected 0 or 1", name, t->constant);
+    if (t->type == QNT_TERNARY && !t->constant)
+        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': ternary, expected a constant", name);
     if (t->type == QNT_S8 && t->bits > 1) {
         first = -(1 << (t->bits - 1));
         last = -first - 1;

@@ -37,3 +37,11 @@ bool qnt_codes_unpack(const uint8_t *src, size_t n, uint32_t bits, int8_t *dst)
     }
     return window == 0;
 }
+
+size_t qnt_codes_not_ternary(const int8_t *codes, size_t n)
+{
+    size_t i = 0;
+    while (i < n && codes[i] >= -1 && codes[i] <= 1)
+        i++;
+    return i;
+}

@@ -45,4 +45,6 @@ static inline uint64_t qnt_stored_bytes(uint32_t bits, uint64_t count)
  * spare bits of the last byte are set. */
 size_t qnt_codes_pack(const int8_t *src, size_t n, uint32_t bits, uint8_t *dst);
 bool qnt_codes_unpack(const uint8_t *src, size_t n, uint32_t bits, int8_t *dst);
+/* Index of the first code that is not -1, 0 or 1, or n. */
+size_t qnt_codes_not_ternary(const int8_t *codes, size_t n);
 #endif

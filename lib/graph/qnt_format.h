@@ -17,8 +17,8 @@
  *
  * Versions: a reader refuses a larger major. A larger minor may bring more section kinds, longer records, more codes
  * in a field; a reader takes such a file if it uses none of them (fields past the ones it knows are zero), and else
- * names what it does not know. Minor 1 brought the second part of a node's record: a file of minor 0 lacks it,
- * and it counts as zero. */
+ * names what it does not know. Minor 1 brought ternary constants and the second part of a node's record: a file of
+ * minor 0 lacks it, and it counts as zero. */
 #include <stdint.h>
 
 #define QNT_FILE_MAX_ELEMENTS (UINT64_C(1) << 40) /* of a tensor */
@@ -73,7 +73,7 @@ struct qnt_file_model {
 struct qnt_file_tensor {
     uint32_t name; /* offset in names */
     uint8_t type;  /* enum qnt_dtype */
-    uint8_t bits;  /* s8: 1..8, u8: 8, else 32 */
+    uint8_t bits;  /* s8: 1..8, u8: 8, ternary (constants only): 2, else 32 */
     uint8_t rank;  /* 1..4 */
     uint8_t constant;
     int32_t zero_point;
@@ -82,18 +82,18 @@ struct qnt_file_tensor {
     uint32_t zero;
     uint64_t dim[4]; /* >= 1, product <= 2^40; past the rank 0. Activations: without the batch */
     /* Constants; 0 for activations. Elements of the type in row-major order; codes of k < 8 bits are a little-endian
-     * bit string, code i in the bits k * i .. k * i + k - 1, two's complement, of 1 bit set for -1 and clear for 1; the
-     * spare bits of the last byte 0. */
+     * bit string, code i in the bits k * i .. k * i + k - 1, two's complement, of 1 bit set for -1 and clear for 1;
+     * ternary codes are those of 2 bits without -2; the spare bits of the last byte 0. */
     uint64_t offset; /* in data */
     uint64_t bytes;
     uint64_t hash;
 };
 
 struct qnt_file_node {
-    uint32_t name, op;                                          /* offsets in names */
-    uint32_t inputs; /* how many: the first 6 of them in `in`, then in `more`; the unused are 0 */
-    uint32_t out;                                               /* tensor id */
-    uint32_t in[6];                                             /* tensor ids, < out */
+    uint32_t name, op; /* offsets in names */
+    uint32_t inputs;   /* how many: the first 6 of them in `in`, then in `more`; the unused are 0 */
+    uint32_t out;      /* tensor id */
+    uint32_t in[6];    /* tensor ids, < out */
     uint32_t kernel[2], stride[2], dilation[2], pad[4], groups; /* as qnt_node_attr, defaults filled in */
     float lo, hi, epsilon;
     /* Since minor 1. */

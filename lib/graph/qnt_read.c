@@ -213,7 +213,7 @@ static qnt_status add_constant(struct qnt_model *m, const struct source *s, cons
     const struct qnt_file_tensor *r = &f->tensor[i];
     const uint8_t *data = s->base + s->section[QNT_FILE_DATA - 1].offset + r->offset;
     uint64_t at = (uint64_t)(data - s->base);
-    bool packed = r->type == QNT_S8 && r->bits < 8;
+    bool packed = r->bits < 8;
     struct qnt_tensor t;
     qnt_status status;
     int id;
@@ -232,6 +232,9 @@ static qnt_status add_constant(struct qnt_model *m, const struct source *s, cons
             memcpy(t.data, data, r->bytes);
         else if (!qnt_codes_unpack(data, count, t.bits, t.data))
             status = qnt_fail(QNT_ERR_FORMAT, "data: '%s': spare bits of the last byte are set", t.name);
+        else if (t.type == QNT_TERNARY && (at = qnt_codes_not_ternary(t.data, count)) < count)
+            status = qnt_fail(QNT_ERR_FORMAT, "data: '%s': code %llu is -2, expected -1 to 1", t.name,
+                              (unsigned long long)at);
     }
     if (!status)
         status = qnt_model_append_tensor(m, &t, &id);

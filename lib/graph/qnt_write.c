@@ -166,7 +166,7 @@ static qnt_status write_at(int fd, const void *data, size_t bytes, uint64_t offs
 static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_tensor *t, struct qnt_file_tensor *r,
                                  uint64_t at)
 {
-    if (t->type != QNT_S8 || t->bits == 8) {
+    if (t->bits >= 8) {
         r->hash = XXH3_64bits(t->data, r->bytes);
         return write_at(fd, t->data, r->bytes, at);
     }
@@ -176,7 +176,10 @@ static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_te
         return QNT_ERR_NOMEM;
     size_t good = qnt_codes_pack(t->data, n, t->bits, packed);
     qnt_status status;
-    if (good < n)
+    if (t->type == QNT_TERNARY && (good = qnt_codes_not_ternary(t->data, n)) < n)
+        status = qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %d, expected -1 to 1", t->name, good,
+                          ((const int8_t *)t->data)[good]);
+    else if (good < n)
         status = qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %d, which is none of %u bits", t->name, good,
                           ((const int8_t *)t->data)[good], t->bits);
     else

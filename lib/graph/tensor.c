@@ -39,6 +39,8 @@ const char *qnt_dtype_name(qnt_dtype type)
         return "u8";
     case QNT_S32:
         return "s32";
+    case QNT_TERNARY:
+        return "ternary";
     }
     return "unknown";
 }

@@ -117,7 +117,8 @@ static qnt_status check_weights(const struct qnt_model *m, const struct qnt_node
 {
     const struct qnt_tensor *w = input(m, n, 1);
     char shape[QNT_SHAPE_TEXT];
-    qnt_status status = check_constant(n, w, s8 ? QNT_S8 : QNT_F32, "weights");
+    const bool ternary = s8 && w->type == QNT_TERNARY;
+    qnt_status status = check_constant(n, w, ternary ? QNT_TERNARY : s8 ? QNT_S8 : QNT_F32, "weights");
     if (status)
         return status;
     if (w->rank != rank)
@@ -126,6 +127,10 @@ static qnt_status check_weights(const struct qnt_model *m, const struct qnt_node
     if (s8 && w->scales != 1 && w->scales != w->dim[0])
         return qnt_fail(QNT_ERR_TYPE, "node '%s': weights '%s' have %u scales, expected 1 or %zu", n->name, w->name,
                         w->scales, w->dim[0]);
+    if (ternary && (w->zero || w->bits != 2))
+        return qnt_fail(QNT_ERR_TYPE,
+                        "node '%s': ternary weights '%s' have zero point %d and %u bits, expected 0 and 2", n->name,
+                        w->name, w->zero, w->bits);
     if (s8 && (w->zero || w->bits < 1 || w->bits > 8))
         return qnt_fail(QNT_ERR_TYPE, "node '%s': weights '%s' have zero point %d and %u bits, expected 0 and 1 to 8",
                         n->name, w->name, w->zero, w->bits);

@@ -44,6 +44,7 @@ static qnt_status check_sizes(const struct qnt_step *s, const struct state *st, 
     return QNT_OK;
 }
 
+/* Binary and ternary codes are among those of 2 bits. */
 static const struct qnt_gemm_list *tiles_for(const qnt_ctx *ctx, uint32_t bits)
 {
     return bits <= 2 ? &ctx->dsp.gemm_s2s8 : bits <= 4 ? &ctx->dsp.gemm_s4s8 : &ctx->dsp.gemm_s8;

@@ -33,8 +33,8 @@ static qnt_status check_config(const qnt_train_config *c, bool teacher)
         return bad("schedule", c->schedule, "0 (constant) or 1 (cosine)");
     if (c->augment > 1)
         return bad("augment", c->augment, "0 or 1");
-    if (c->weight_bits > 8)
-        return bad("weight_bits", c->weight_bits, "0 (float) or 1 to 8");
+    if (c->weight_bits > 8 && c->weight_bits != QNT_BITS_TERNARY)
+        return bad("weight_bits", c->weight_bits, "0 (float), 1 to 8 or QNT_BITS_TERNARY");
     if (!c->weight_bits && c->layer_bits)
         return qnt_fail(QNT_ERR_ARG, "train config: layer_bits '%s' without weight_bits", c->layer_bits);
     if (c->weight_bits && c->activation_bits != 8)

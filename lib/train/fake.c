@@ -104,6 +104,36 @@ float qnt_weight_scale(const struct qnt_dsp *dsp, const float *w, size_t n, uint
     return best.scale > floor ? best.scale : floor;
 }
 
+/* n <= LANES weights: codes, and what the larger ones add to the lanes' sums and counts. */
+static inline void ternary_codes(const float *w, size_t n, float threshold, int8_t *codes, float *sum, int32_t *count)
+{
+    for (size_t l = 0; l < n; l++) {
+        const int32_t code = (w[l] > threshold) - (w[l] < -threshold);
+        codes[l] = (int8_t)code;
+        sum[l] += (float)code * w[l];
+        count[l] += code * code;
+    }
+}
+
+float qnt_ternary_weights(const float *w, size_t n, float floor, int8_t *codes)
+{
+    float largest, all, sum[LANES] = {0.0f};
+    int32_t count[LANES] = {0};
+    size_t i = 0;
+    magnitudes(w, n, &largest, &all);
+    const float threshold = 0.7f * (all / (float)n);
+    for (; i + LANES <= n; i += LANES)
+        ternary_codes(w + i, LANES, threshold, codes + i, sum, count);
+    ternary_codes(w + i, n - i, threshold, codes + i, sum, count);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) {
+            sum[l] += sum[l + half];
+            count[l] += count[l + half];
+        }
+    const float scale = count[0] ? sum[0] / (float)count[0] : 0.0f;
+    return scale > floor ? scale : floor;
+}
+
 void qnt_weight_codes(const float *w, size_t n, uint32_t bits, float scale, int8_t *codes)
 {
     float limit = (float)((1 << (bits - 1)) - 1), inv = 1.0f / scale;

@@ -18,6 +18,8 @@ struct qnt_range qnt_range_blend(struct qnt_range a, struct qnt_range b, float w
  * clipped where the squared error is smaller: uphill from a guess by the mean magnitude, each clip refitted to the
  * codes it gives. At least floor > 0. */
 float qnt_weight_scale(const struct qnt_dsp *dsp, const float *w, size_t n, uint32_t bits, float floor);
+/* Ternary weights, as <qnt/train.h> says: the codes, and returned the scale, at least floor > 0. */
+float qnt_ternary_weights(const float *w, size_t n, float floor, int8_t *codes);
 /* codes[i] = clamp(rne(w[i] * (1 / scale))); 1 bit: w[i] < 0 ? -1 : 1. */
 void qnt_weight_codes(const float *w, size_t n, uint32_t bits, float scale, int8_t *codes);
 /* rne(b / scale), held within +-2^30. */

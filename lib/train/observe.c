@@ -66,8 +66,13 @@ void qnt_quantizer_put_channel(const struct qnt_quantizer *q, size_t layer, size
     float floor_scale = bias / (sx * 16777216.0f), least = 1e-12f;
     const float *row = w + c * l->fan_in;
     int8_t *codes = (int8_t *)wt->data + c * l->fan_in;
-    float sw = qnt_weight_scale(&q->ctx->dsp, row, l->fan_in, l->bits, floor_scale > least ? floor_scale : least);
-    qnt_weight_codes(row, l->fan_in, l->bits, sw, codes);
+    float sw, sw_floor = floor_scale > least ? floor_scale : least;
+    if (l->bits == QNT_BITS_TERNARY) {
+        sw = qnt_ternary_weights(row, l->fan_in, sw_floor, codes);
+    } else {
+        sw = qnt_weight_scale(&q->ctx->dsp, row, l->fan_in, l->bits, sw_floor);
+        qnt_weight_codes(row, l->fan_in, l->bits, sw, codes);
+    }
     wt->scale[c] = sw;
     l->real[c] = sx * sw;
     if (b)

@@ -1,7 +1,6 @@
 /* Float graph -> quantized graph. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "lib/op/bounds.h"
 #include "lib/op/function.h"
@@ -43,17 +42,26 @@ static const struct qnt_node *sole_reader(const struct qnt_model *f, int id)
     return readers == 1 ? found : NULL;
 }
 
+/* "1" to "8" or "ternary", n characters; 0: none of them. */
+static uint32_t width_of(const char *text, size_t n)
+{
+    static const char ternary[] = "ternary";
+    if (n == sizeof ternary - 1 && !memcmp(text, ternary, n))
+        return QNT_BITS_TERNARY;
+    return n == 1 && *text >= '1' && *text <= '8' ? (uint32_t)(*text - '0') : 0;
+}
+
 /* "conv1=8,fc1=2": the entry of `name`, else the width for all. */
 static uint32_t bits_of(const struct build *b, const char *name)
 {
     size_t length = strlen(name);
     for (const char *p = b->layer_bits; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
         if (!strncmp(p, name, length) && p[length] == '=')
-            return (uint32_t)strtoul(p + length + 1, NULL, 10);
+            return width_of(p + length + 1, strcspn(p + length + 1, ","));
     return b->bits;
 }
 
-/* Every entry names a layer of the model and a width of 1 to 8. */
+/* Every entry names a layer of the model and a width. */
 static qnt_status check_layer_bits(const struct qnt_model *f, const char *text)
 {
     for (const char *p = text; p && *p;) {
@@ -68,8 +76,8 @@ static qnt_status check_layer_bits(const struct qnt_model *f, const char *text)
         if (i == f->n_nodes)
             return qnt_fail(QNT_ERR_ARG, "layer_bits: the model has no layer with weights named '%.*s'", (int)length,
                             p);
-        if (all != length + 2 || equal[1] < '1' || equal[1] > '8')
-            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected 1 to 8 bits", (int)all, p);
+        if (!width_of(equal + 1, all - length - 1))
+            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected 1 to 8 bits or ternary", (int)all, p);
         p = end ? end + 1 : NULL;
     }
     return QNT_OK;
@@ -129,9 +137,10 @@ static qnt_status add_weights(struct build *b, const struct qnt_node *n, struct 
         return QNT_ERR_NOMEM;
     for (size_t c = 0; c < l->channels; c++)
         l->real[c] = 1.0f;
+    const bool ternary = l->bits == QNT_BITS_TERNARY;
     struct qnt_tensor w = {.name = fw->name,
-                           .type = QNT_S8,
-                           .bits = l->bits,
+                           .type = ternary ? QNT_TERNARY : QNT_S8,
+                           .bits = ternary ? 2 : l->bits,
                            .rank = fw->rank,
                            .scales = (uint32_t)l->channels,
                            .scale = l->real};

@@ -4,6 +4,7 @@
  * and zero point form a group with one range: what passes codes on (pool, flatten, relu) is in the group of its input;
  * a layer with weights, an add, sub or mul followed by relu or clamp is in the group of the clamped output, so that the
  * clamp fuses into the requantization; a function's output is a group of its own. */
+#include <qnt/train.h>
 #include "lib/graph/plan.h"
 #include "lib/train/fake.h"
 
@@ -19,7 +20,7 @@ struct qnt_qlayer {
     int x, w, b, out;        /* b: -1 for none */
     int float_w, float_b;    /* the float model's constants */
     size_t w_param, b_param; /* the trainer's parameters, set by the trainer */
-    uint32_t bits;
+    uint32_t bits; /* as weight_bits of qnt_train_config */
     size_t channels, fan_in;
     float *real;      /* by channel: input scale * weight scale, the value of one unit of the sum */
     int32_t *lo, *hi; /* by channel: sums in [lo, hi] pass the straight-through gradient */

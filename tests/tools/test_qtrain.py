@@ -24,7 +24,7 @@ def test_common():
 
 def test_usage():
     for bits in ["9", "10", "8x", "", "-2"]:
-        has(run("qtrain", f"--bits={bits}", code=2).stderr, "expected 1 to 8, or 0 for float")
+        has(run("qtrain", f"--bits={bits}", code=2).stderr, "expected 1 to 8, ternary, or 0 for float")
     has(run("qtrain", "--recipe", "soup", code=2).stderr, "expected article, improved, finetune, binary or signs")
     has(run("qtrain", "--schedule", "wild", code=2).stderr, "expected constant or cosine")
     has(run("qtrain", "--optimizer", "lion", code=2).stderr, "expected sgd or adam")
@@ -96,9 +96,9 @@ def test_same_weights_for_any_thread_count():
 
 def test_bits_and_layer_bits():
     size = {}
-    for name, options in {"1": ("--bits", 1, "--optimizer", "adam"), "8": ("--bits", 8), "2": ("--bits", 2), "mixed": ("--bits", 8, "--layer-bits", "fc1=2")}.items():
+    for name, options in {"1": ("--bits", 1, "--optimizer", "adam"), "8": ("--bits", 8), "2": ("--bits", 2), "ternary": ("--bits", "ternary"), "mixed": ("--bits", 8, "--layer-bits", "fc1=ternary")}.items():
         size[name] = json.loads(run("qtrain", *SMALL, "--json", *options).stdout)["weight_bytes"]
-    assert size["1"] < size["2"] < size["mixed"] < size["8"], size
+    assert size["1"] < size["2"] == size["ternary"] < size["mixed"] < size["8"], size
 
 
 def test_recipe_yields_to_options_in_any_order():

@@ -36,6 +36,8 @@ static inline int add_floats(struct qnt_model *m, const char *name, uint32_t ran
     return id;
 }
 
+/* For `bits`: codes of the ternary type. */
+enum { TERNARY = 100 };
 /* Codes of `bits`: random, but `fill` when that is a code (not INT8_MAX + 1). Scales by channel unless `scales` is 1.
  */
 enum { RANDOM = 128 };
@@ -45,15 +47,20 @@ static inline int add_weights(struct qnt_model *m, const char *name, uint32_t bi
     struct qnt_tensor t = {.name = (char *)(uintptr_t)name, .type = QNT_S8, .bits = bits, .rank = rank};
     size_t count = 1;
     int id;
+    if (bits == TERNARY) {
+        t.type = QNT_TERNARY;
+        t.bits = 2;
+    }
     t.constant = t.owns_data = true;
     memcpy(t.dim, dim, rank * sizeof *dim);
     for (uint32_t d = 0; d < rank; d++)
         count *= dim[d];
     int8_t *data = t.data = qnt_alloc(m->ctx, count, name);
     for (size_t i = 0; i < count; i++)
-        data[i] = (int8_t)(fill != RANDOM ? fill
-                           : bits == 1    ? 1 - 2 * (int32_t)(unit_random() >> 31)
-                                          : (int32_t)unit_random() >> (32 - bits));
+        data[i] = (int8_t)(fill != RANDOM    ? fill
+                           : bits == 1       ? 1 - 2 * (int32_t)(unit_random() >> 31)
+                           : bits == TERNARY ? (int32_t)(unit_random() % 3) - 1
+                                             : (int32_t)unit_random() >> (32 - bits));
     t.scales = (uint32_t)scales;
     t.scale = malloc(scales * sizeof *t.scale);
     for (size_t i = 0; i < scales; i++)

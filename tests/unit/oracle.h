@@ -184,7 +184,7 @@ static inline void oracle_full(const struct oracle *o, const struct qnt_node *n,
     const void *b = n->n_in > 2 ? o->m->tensor[n->in[2]].data : NULL;
     for (size_t c = 0; c < w->dim[0]; c++) {
         float sum = b && w->type == QNT_F32 ? ((const float *)b)[c] : 0.0f;
-        int64_t acc = b && w->type == QNT_S8 ? ((const int32_t *)b)[c] : 0;
+        int64_t acc = b && w->type != QNT_F32 ? ((const int32_t *)b)[c] : 0;
         for (size_t k = 0; k < w->dim[1]; k++)
             if (w->type == QNT_F32)
                 sum = fmaf(((const float *)x)[k], ((const float *)w->data)[c * w->dim[1] + k], sum);

@@ -9,11 +9,11 @@ struct shape {
     int fill;
 };
 static const struct shape shapes[] = {
-    {1, 1, 8, 0, false, 0, RANDOM},     {7, 3, 8, 0, true, -128, RANDOM},   {64, 64, 4, 0, true, 127, RANDOM},
-    {129, 17, 3, 1, false, 5, RANDOM},  {300, 10, 2, 0, true, -9, RANDOM},  {2048, 33, 8, 0, true, -30, RANDOM},
-    {1000, 16, 8, 1, false, 127, -128}, {1000, 16, 8, 1, false, -128, 127}, {1000, 65, 4, 0, true, -128, -8},
-    {1000, 31, 2, 1, false, 127, -2},   {515, 40, 1, 0, true, 3, RANDOM},   {70, 130, 4, 0, false, -1, RANDOM},
-    {33, 100, 2, 0, true, 50, RANDOM},
+    {1, 1, 8, 0, false, 0, RANDOM},     {7, 3, 8, 0, true, -128, RANDOM},          {64, 64, 4, 0, true, 127, RANDOM},
+    {129, 17, 3, 1, false, 5, RANDOM},  {300, 10, 2, 0, true, -9, RANDOM},         {2048, 33, 8, 0, true, -30, RANDOM},
+    {1000, 16, 8, 1, false, 127, -128}, {1000, 16, 8, 1, false, -128, 127},        {1000, 65, 4, 0, true, -128, -8},
+    {1000, 31, 2, 1, false, 127, -2},   {515, 40, 1, 0, true, 3, RANDOM},          {70, 130, 4, 0, false, -1, RANDOM},
+    {33, 100, 2, 0, true, 50, RANDOM},  {333, 70, TERNARY, 0, true, -128, RANDOM},
 };
 
 static void build(struct qnt_model *m, const void *arg)

@@ -41,19 +41,36 @@ static void refuses(qnt_status got, qnt_status status, const char *text)
                   qnt_last_error(), (int)status, text);
 }
 
-enum { MODELS = 13 };
-static qnt_model *model_of(int i) /* 0: float, 1 to 7: quantized with i + 1 bits, 8 and 9: other ops, float and
-                                     quantized, 10: 1 bit, 11 and 12: moves */
+/* Weights of 2 bits as ternary ones. */
+static void make_ternary(qnt_model *m)
+{
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        struct qnt_tensor *t = &m->tensor[i];
+        if (!t->constant || t->bits != 2)
+            continue;
+        t->type = QNT_TERNARY;
+        for (size_t k = 0; k < qnt_tensor_count(t); k++)
+            if (((int8_t *)t->data)[k] == -2)
+                ((int8_t *)t->data)[k] = -1;
+    }
+}
+
+enum { TERNARY = 13, MODELS };
+/* 0: float, 1 to 7: quantized with i + 1 bits, 8 and 9: other ops, float and quantized, 10: 1 bit, 11 and 12: moves,
+ * 13: ternary */
+static qnt_model *model_of(int i)
 {
     qnt_model *m = NULL;
     if (i == 8 || i == 9)
         OK(test_model_pools(ctx, i == 9, &m));
-    else if (i > 10)
+    else if (i == 11 || i == 12)
         OK(test_model_moves(ctx, i == 12, &m));
     else if (i == 0)
         OK(test_model_float(ctx, &m));
     else
-        OK(test_model_quantized(ctx, i == 10 ? 1 : (uint32_t)i + 1, &m));
+        OK(test_model_quantized(ctx, i == 10 ? 1 : i == TERNARY ? 2 : (uint32_t)i + 1, &m));
+    if (i == TERNARY)
+        make_ternary(m);
     return m;
 }
 
@@ -150,7 +167,7 @@ START_TEST(constants_lie_in_the_mapping)
         if (!t->constant)
             continue;
         uintptr_t at = (uintptr_t)t->data - (uintptr_t)mapped->map;
-        bool packed = t->type == QNT_S8 && t->bits < 8;
+        bool packed = t->bits < 8;
         ck_assert_int_eq(at < mapped->map_bytes, !packed);
         ck_assert_int_eq(t->owns_data, packed);
         ck_assert_uint_eq((uintptr_t)t->data % QNT_FILE_ALIGN, 0);
@@ -317,6 +334,24 @@ START_TEST(what_cannot_be_written_is_refused)
 }
 END_TEST
 
+START_TEST(ternary_codes_are_checked)
+{
+    qnt_model *m = model_of(TERNARY), *loaded = NULL;
+    int8_t *code = m->tensor[qnt_model_find(m, "fc.weight")].data, kept = code[5];
+    code[5] = -2;
+    refuses(qnt_model_save(m, path), QNT_ERR_RANGE, "'fc.weight': code 5 is -2, expected -1 to 1");
+    code[5] = kept;
+    OK(qnt_model_save(m, path));
+    struct qnt_bytes b = qnt_bytes_read(path);
+    b.data[qnt_bytes_section(b, QNT_FILE_DATA).offset] = 0x61; /* 1, 0, -2, 1 */
+    qnt_bytes_rehash(b);
+    refuses(qnt_model_load_memory(ctx, b.data, b.n, &loaded), QNT_ERR_FORMAT,
+            "data: 'conv.weight': code 2 is -2, expected -1 to 1");
+    free(b.data);
+    qnt_model_free(m);
+}
+END_TEST
+
 START_TEST(saving_replaces_the_file_whole)
 {
     qnt_model *m = model_of(0), *mapped, *again;
@@ -345,6 +380,7 @@ int main(void)
     tcase_add_test(tc, what_is_no_model_is_refused);
     tcase_add_test(tc, mapping_lives_as_long_as_the_model);
     tcase_add_test(tc, what_cannot_be_written_is_refused);
+    tcase_add_test(tc, ternary_codes_are_checked);
     tcase_add_test(tc, saving_replaces_the_file_whole);
     suite_add_tcase(suite, tc);
     return unit_run(suite);

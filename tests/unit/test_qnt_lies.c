@@ -34,7 +34,9 @@ START_TEST(lies_of_tensors_are_named)
 {
     TENSOR(0, name, 3, "tensors: 0: name at offset 3 of the names, expected 0");
     TENSOR(5, name, 0, "tensors: 5: name at offset 0");
-    TENSOR(2, type, 9, "tensors: 'conv.weight': type 9, expected 1 to 4");
+    TENSOR(2, type, 9, "tensors: 'conv.weight': type 9, expected 1 to 5");
+    TENSOR(2, type, 0, "tensors: 'conv.weight': type 0, expected 1 to 5");
+    TENSOR(2, type, QNT_TERNARY, "tensors: 'conv.weight': 3 bits, expected 2 to 2");
     TENSOR(2, bits, 9, "tensors: 'conv.weight': 9 bits, expected 1 to 8");
     TENSOR(2, bits, 0, "tensors: 'conv.weight': 0 bits, expected 1 to 8");
     TENSOR(3, bits, 8, "tensors: 'conv.bias': 8 bits, expected 32 to 32");
@@ -175,7 +177,7 @@ static struct qnt_bytes later_version(size_t grow, int section)
         b.n = (b.n + (size_t)e[k].bytes + 63) / 64 * 64;
     }
     e[QNT_FILE_KINDS] = (struct qnt_file_section){.kind = 7, .entry_bytes = 1, .offset = b.n};
-    head.minor = 2;
+    head.minor = QNT_FILE_MINOR + 1;
     head.sections = (uint32_t)used;
     head.file_bytes = b.n;
     memcpy(b.data, &head, sizeof head);

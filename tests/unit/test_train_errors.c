@@ -116,6 +116,7 @@ START_TEST(create_refuses_what_it_cannot_train)
     BAD(layer_bits, "conv9=4", QNT_ERR_ARG, "named 'conv9'");
     BAD(layer_bits, "conv2d0", QNT_ERR_ARG, "'conv2d0', expected LAYER=BITS");
     BAD(layer_bits, "conv2d0=9", QNT_ERR_ARG, "'conv2d0=9', expected 1 to 8");
+    BAD(layer_bits, "conv2d0=ternar", QNT_ERR_ARG, "'conv2d0=ternar', expected 1 to 8 bits or ternary");
     BAD(layer_bits, "conv2d0=4,conv2d3=16", QNT_ERR_ARG, "'conv2d3=16'");
     BAD(kl, 1.0f, QNT_ERR_ARG, "without a teacher");
     BAD(size, 4, QNT_ERR_ARG, "size is 4");

@@ -199,6 +199,40 @@ START_TEST(one_bit_is_sign_and_mean_magnitude)
 }
 END_TEST
 
+/* The definition in double; the values keep clear of the threshold. */
+START_TEST(ternary_is_threshold_and_mean_of_the_larger)
+{
+    const float w[8] = {1.0f, -2.0f, 0.25f, -0.5f, 3.0f, 0.0f, -0.0f, 1.25f}; /* mean |w| 1, threshold 0.7 */
+    const float at[2] = {7.0f, 13.0f}, nan[3] = {NAN, 1.0f, -1.0f}, zeros[4] = {0.0f};
+    const int8_t expected[8] = {1, -1, 0, 0, 1, 0, 0, 1}, none[4] = {0};
+    int8_t q[301];
+    ck_assert(qnt_ternary_weights(w, 8, 1e-12f, q) == 7.25f / 4.0f);
+    ck_assert_mem_eq(q, expected, 8);
+    ck_assert(qnt_ternary_weights(w, 8, 2.0f, q) == 2.0f); /* the floor; the codes stay */
+    ck_assert_mem_eq(q, expected, 8);
+    ck_assert(qnt_ternary_weights(at, 2, 1e-12f, q) == 13.0f); /* at the threshold: 0 */
+    ck_assert_int_eq(q[0], 0);
+    ck_assert(qnt_ternary_weights(zeros, 4, 0.5f, q) == 0.5f);
+    ck_assert_mem_eq(q, none, 4);
+    qnt_ternary_weights(nan, 3, 1e-12f, q); /* a diverged training: any codes, but ternary ones */
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_le(abs(q[i]), 1);
+    struct qnt_rng r = qnt_rng_key(1, 3, 0);
+    float v[301];
+    double mean = 0.0, sum = 0.0, count = 0.0;
+    for (int i = 0; i < 301; i++)
+        mean += fabs((double)(v[i] = uniform(&r))) / 301.0;
+    float scale = qnt_ternary_weights(v, 301, 1e-12f, q);
+    for (int i = 0; i < 301; i++) {
+        bool large = fabs((double)v[i]) > 0.7 * mean;
+        ck_assert_int_eq(q[i], large ? (v[i] > 0.0f ? 1 : -1) : 0);
+        sum += large ? fabs((double)v[i]) : 0.0;
+        count += large;
+    }
+    ck_assert_double_eq_tol((double)scale, sum / count, 1e-6);
+}
+END_TEST
+
 START_TEST(schedule_warms_up_and_falls_as_a_cosine)
 {
     qnt_train_config c = QNT_TRAIN_CONFIG_INIT;
@@ -263,6 +297,7 @@ int main(void)
     tcase_add_test(tc, sgd_is_pytorchs);
     tcase_add_test(tc, adam_is_pytorchs);
     tcase_add_test(tc, one_bit_is_sign_and_mean_magnitude);
+    tcase_add_test(tc, ternary_is_threshold_and_mean_of_the_larger);
     tcase_add_test(tc, schedule_warms_up_and_falls_as_a_cosine);
     tcase_add_test(tc, crop_and_flip_move_pixels);
     suite_add_tcase(suite, tc);

@@ -31,12 +31,16 @@ static const char *set_on_off(void *target, const char *value)
 
 enum { BITS_USUAL = 9 }; /* none given */
 
-/* Weights of 1 to 8 bits, or 0 for float. */
+/* Weights of 1 to 8 bits, ternary ones, or 0 for float. */
 static const char *set_bits(void *target, const char *value)
 {
     uint32_t *bits = target;
+    if (!strcmp(value, "ternary")) {
+        *bits = QNT_BITS_TERNARY;
+        return NULL;
+    }
     if (value[0] < '0' || value[0] > '8' || value[1])
-        return "expected 1 to 8, or 0 for float";
+        return "expected 1 to 8, ternary, or 0 for float";
     *bits = (uint32_t)(value[0] - '0');
     return NULL;
 }
@@ -62,8 +66,9 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"hold-out", 0, "N", "part the last N images off; tell their accuracy after each epoch", OPT_U32, &s->hold_out,
          1, UINT32_MAX, NULL},
         {"out", 'o', "FILE", "the trained model (default model.qnt)", OPT_STRING, &s->out, 0, 0, NULL},
-        {"bits", 'b', "N", "width of the weights, 1 to 8, or 0 for float (default 8; 0 for a model with binary layers)",
-         OPT_CALL, &c->weight_bits, 0, 0, set_bits},
+        {"bits", 'b', "N",
+         "bits of the weights, 1 to 8, ternary, or 0 for float (default 8; 0 for a model with binary layers)", OPT_CALL,
+         &c->weight_bits, 0, 0, set_bits},
         {"layer-bits", 0, "LIST", "other widths for some layers, such as conv1=8,fc1=2", OPT_STRING, &c->layer_bits, 0,
          0, NULL},
         {"model", 'm', "NAME", "architecture (default article-cnn)", OPT_STRING, &s->model, 0, 0, NULL},
@@ -153,9 +158,9 @@ static int print_result(const struct run *r, const struct eval_result *got, cons
 {
     const struct settings *s = r->s;
     if (s->json) {
-        json_t *all = json_pack("{ss,si,si,sf,sI,sO}", "model", s->out, "bits", (int)s->config.weight_bits, "images",
-                                (int)got->images, "accuracy", got->accuracy, "weight_bytes", (json_int_t)bytes,
-                                "epochs", r->epochs);
+        json_t *all = json_pack("{ss,si,sb,si,sf,sI,sO}", "model", s->out, "bits", (int)(s->config.weight_bits & 15),
+                                "ternary", s->config.weight_bits == QNT_BITS_TERNARY, "images", (int)got->images,
+                                "accuracy", got->accuracy, "weight_bytes", (json_int_t)bytes, "epochs", r->epochs);
         if (all && plain) {
             json_object_set_new(all, "float_accuracy", json_real(plain->accuracy));
             json_object_set_new(all, "float_weight_bytes", json_integer((json_int_t)plain_bytes));
