@@ -46,6 +46,7 @@ static qnt_status signs(qnt_ctx *ctx, const struct bits_row *row, qnt_model **ou
 SMALL(binary)
 SMALL(depthwise)
 SMALL(functions)
+SMALL(moves)
 SMALL(pairs)
 SMALL(pools)
 

@@ -51,7 +51,13 @@ static qnt_node_attr random_slice(uint32_t rank, const size_t *dim)
             a.end[d] = low > 0 && below(2) ? low - 1 : -n - 1 - (long long)below(2) * 1000;
         }
         if (below(3) == 0)
-            a.begin[d] -= n; /* the same place */
+            a.begin[d] -= n;                            /* the same place */
+        if (below(2) && a.step[d] < 0 && high == n - 1) /* beyond the end, the outermost is meant */
+            a.begin[d] = below(2) ? n + (long long)below(3) : INT64_MAX;
+        if (below(2) && a.step[d] > 0 && low == 0)
+            a.begin[d] = below(2) ? -n - (long long)below(3) : INT64_MIN;
+        if (below(2) && a.step[d] > 0 && high == n - 1)
+            a.end[d] = below(2) ? n + (long long)below(3) : INT64_MAX;
         if (below(6) == 0)
             a.step[d] = a.step[d] > 0 ? INT64_MAX : INT64_MIN;
         if (below(6) == 0)
