@@ -13,6 +13,11 @@ FEW = ("--batch", 8, "--test-images", 20)
 SMALL = (*FEW, "--images", 16 if SLOW else 48, "--epochs", 2)
 
 
+def natively():
+    if SLOW:
+        raise cases.Skip("qtrain: a heavy network, not under an emulator or by reference kernels")
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -60,8 +65,7 @@ def test_result_json():
 
 
 def test_binary_layers():
-    if SLOW:
-        return
+    natively()
     has(run("qtrain", *SMALL, "--model", "binary-resnet-8", "--out", "signs.qnt").stdout, r"^Accuracy of Binary CNN: +[\d.]+ %")
     result = json.loads(run("qtrain", *SMALL, "--model", "binary-resnet-8", "--json", "--out", "signs.qnt").stdout)
     assert result["bits"] == 0 and result["weight_bytes"] == 29160
@@ -71,17 +75,19 @@ def test_binary_layers():
 
 
 def test_batch_norms_fold():
-    if SLOW:
-        return
+    natively()
     run("qtrain", *SMALL, "--model", "resnet-8-bn", "--bits", 0, "--out", "norms.qnt")
     run("qtrain", *SMALL, "--from", "norms.qnt", "--bits", 4, "--out", "folded.qnt")
     assert len(read("folded.qnt")) < len(read("norms.qnt")) / 5
 
 
 def test_depthwise_layers():
-    if not SLOW:
-        run("qtrain", *SMALL, "--model", "mobilenetv1-0.25-cifar-bn", "--bits", 0, "--out", "separable.qnt")
-        has(run("qtrain", *SMALL, "--from", "separable.qnt", "--bits", 8, "--out", "codes.qnt").stdout, "Accuracy of Quantized CNN")
+    natively()
+    run("qtrain", *SMALL, "--model", "mobilenetv1-0.25-cifar-bn", "--bits", 0, "--out", "separable.qnt")
+    has(run("qtrain", *SMALL, "--from", "separable.qnt", "--bits", 8, "--out", "codes.qnt").stdout, "Accuracy of Quantized CNN")
+
+
+def test_models_of_other_data():
     for model in ("mobilenetv1-0.25-bn", "ds-cnn", "fc-autoencoder"):
         has(run("qtrain", *SMALL, "--model", model, code=1).stderr, "^qtrain: start model: input 'input' is .* the data's images are 32 x 32 x 3")
 
