@@ -17,7 +17,8 @@ struct bits_row {
 };
 extern const struct bits_row bits_rows[]; /* ends with name NULL */
 
-/* Two steps of training of a small network, or the row's architecture, on the built-in set: digest of every weight, scale and range that results.
+/* Two steps of training of a small network (architecture "signs": with batch norms and a binary layer), or of the row's
+ * architecture, on the built-in set: digest of every weight, scale and range that results.
  */
 qnt_status bits_train(qnt_ctx *ctx, const struct bits_row *row, uint32_t threads, uint64_t *digest);
 #endif

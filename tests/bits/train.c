@@ -1,4 +1,6 @@
 /* A network small enough to be trained by scalar fma in an emulator, or one by name. */
+#include <stdio.h>
+#include <string.h>
 #include <xxhash.h>
 #include <qnt/train.h>
 #include "bits.h"
@@ -22,37 +24,55 @@ static qnt_status add_noise(qnt_model *m, const char *name, uint32_t rank, const
     return qnt_model_add_const(m, name, rank, dim, value, id);
 }
 
-static qnt_status add_layer(qnt_model *m, const char *name, const char *weight, const char *bias, uint32_t rank,
-                            const size_t *dim, const qnt_node_attr *attr, int *x)
+/* The layer behind what `x` is, and its output in x. A batch norm, by channel, stands for a bias. */
+static qnt_status add_layer(qnt_model *m, const char *op, const char *name, uint32_t rank, const size_t *dim, bool norm,
+                            const qnt_node_attr *attr, int *x)
 {
-    int in[3] = {*x};
-    qnt_status status = add_noise(m, weight, rank, dim, &in[1]);
+    static const char *const parts[] = {"gamma", "beta", "mean", "variance"};
+    const qnt_node_attr a = {.size = sizeof a, .epsilon = 0.5f}; /* noise may be a negative variance */
+    char text[32];
+    int in[5] = {*x};
+    snprintf(text, sizeof text, "%s.weight", name);
+    qnt_status status = add_noise(m, text, rank, dim, &in[1]);
+    if (!norm) {
+        snprintf(text, sizeof text, "%s.bias", name);
+        status = status ? status : add_noise(m, text, 1, dim, &in[2]);
+        return status ? status : qnt_model_add_node(m, op, name, attr, in, 3, x);
+    }
     if (!status)
-        status = add_noise(m, bias, 1, dim, &in[2]);
-    return status ? status : qnt_model_add_node(m, attr ? "conv2d" : "fully_connected", name, attr, in, 3, x);
+        status = qnt_model_add_node(m, op, name, attr, in, 2, x);
+    in[0] = *x;
+    for (int k = 0; k < 4 && !status; k++) {
+        snprintf(text, sizeof text, "%s.%s", name, parts[k]);
+        status = add_noise(m, text, 1, dim, &in[k + 1]);
+    }
+    snprintf(text, sizeof text, "%s.norm", name);
+    return status ? status : qnt_model_add_node(m, "batchnorm", text, &a, in, 5, x);
 }
 
-static qnt_status build(qnt_ctx *ctx, qnt_model **out)
+/* signs: the second convolution is binary, and both have batch norms. */
+static qnt_status build(qnt_ctx *ctx, bool signs, qnt_model **out)
 {
     static const size_t image[] = {32, 32, 3}, conv1[] = {CHANNELS, 3, 3, 3}, conv2[] = {CHANNELS, 3, 3, CHANNELS},
                         fc[] = {CLASSES, SIDE * SIDE * CHANNELS};
     const qnt_node_attr quarter = {.size = sizeof quarter, .kernel = {3, 3}, .stride = {4, 4}, .pad = {1, 1, 0, 0}},
                         same = {.size = sizeof same, .kernel = {3, 3}, .pad = {1, 1, 1, 1}},
                         halve = {.size = sizeof halve, .kernel = {2, 2}, .stride = {2, 2}};
+    const char *second = signs ? "binary_conv2d" : "conv2d";
     qnt_model *m;
     int x, before;
     qnt_status s = qnt_model_new(ctx, &m);
     if (s)
         return s;
     if ((s = qnt_model_add_input(m, "image", 3, image, &x)) ||
-        (s = add_layer(m, "conv1", "conv1.weight", "conv1.bias", 4, conv1, &quarter, &x)) ||
+        (s = add_layer(m, "conv2d", "conv1", 4, conv1, signs, &quarter, &x)) ||
         (s = qnt_model_add_node(m, "relu", "relu1", NULL, &x, 1, &before)) ||
-        (x = before, s = add_layer(m, "conv2", "conv2.weight", "conv2.bias", 4, conv2, &same, &x)) ||
+        (x = signs ? x : before, s = add_layer(m, second, "conv2", 4, conv2, signs, &same, &x)) ||
         (s = qnt_model_add_node(m, "add", "add", NULL, (int[]){before, x}, 2, &x)) ||
         (s = qnt_model_add_node(m, "relu", "relu2", NULL, &x, 1, &x)) ||
         (s = qnt_model_add_node(m, "maxpool", "pool", &halve, &x, 1, &x)) ||
         (s = qnt_model_add_node(m, "flatten", "flatten", NULL, &x, 1, &x)) ||
-        (s = add_layer(m, "fc", "fc.weight", "fc.bias", 2, fc, NULL, &x)) || (s = qnt_model_set_output(m, x)))
+        (s = add_layer(m, "fully_connected", "fc", 2, fc, false, NULL, &x)) || (s = qnt_model_set_output(m, x)))
         qnt_model_free(m);
     else
         *out = m;
@@ -91,7 +111,9 @@ qnt_status bits_train(qnt_ctx *ctx, const struct bits_row *row, uint32_t threads
     config.threads = threads;
     qnt_status status = qnt_dataset_builtin(ctx, QNT_TRAIN, IMAGES, &data);
     if (!status)
-        status = row->architecture ? qnt_model_build(ctx, row->architecture, SEED, &start) : build(ctx, &start);
+        status = row->architecture && strcmp(row->architecture, "signs")
+                     ? qnt_model_build(ctx, row->architecture, SEED, &start)
+                     : build(ctx, row->architecture != NULL, &start);
     if (!status)
         status = qnt_train_create(start, row->bits ? start : NULL, data, &config, &train);
     while (!status && !finished)

@@ -34,6 +34,7 @@ def test_usage():
     has(run("qtrain", "--schedule", "wild", code=2).stderr, "expected constant or cosine")
     has(run("qtrain", "--optimizer", "lion", code=2).stderr, "expected sgd or adam")
     has(run("qtrain", "--augment", "maybe", code=2).stderr, "expected on or off")
+    has(run("qtrain", "--norm-momentum", "2", code=2).stderr, "norm-momentum")
     has(run("qtrain", "--lr", "nan", code=2).stderr, "is not a number")
     has(run("qtrain", "--kl", "1", code=2).stderr, "--kl needs a teacher")
     has(run("qtrain", "operand", code=2).stderr, "unexpected operand")

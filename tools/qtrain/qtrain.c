@@ -93,6 +93,8 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"ema", 0, "X", "weight of a new batch in the activation ranges", OPT_F32, &c->ema, 0, 1, NULL},
         {"freeze-ranges", 0, "N", "epoch from which the ranges stay (default: the last)", OPT_U32,
          &c->freeze_ranges_epoch, 0, UINT32_MAX, NULL},
+        {"norm-momentum", 0, "X", "weight of a new batch in the batch norms' averages (default 0.1)", OPT_F32,
+         &c->batchnorm_momentum, 0, 1, NULL},
         {"kl", 0, "X", "add X * KL(p || q) to the loss, p from the teacher", OPT_F32, &c->kl, 0, 1000, NULL},
         {"kl-minus", 0, NULL, "subtract it, as the article prints (for reproduction only)", OPT_FLAG, &c->kl_minus, 0,
          0, NULL},
