@@ -300,6 +300,7 @@ static void counted_free(void *user, void *ptr)
 
 START_TEST(failed_allocations_leave_nothing)
 {
+    static const size_t kinds[] = {2, GEOMS - 4}; /* by tiles, depthwise */
     const qnt_config config = {.size = sizeof config, .alloc = counted_alloc, .free = counted_free};
     struct qnt_conv_f32_work *w = NULL;
     qnt_ctx *own;
@@ -309,7 +310,7 @@ START_TEST(failed_allocations_leave_nothing)
     const int before = memory.live;
     for (int fail = 0; !w; fail++) {
         memory.left = fail;
-        qnt_status status = qnt_conv_f32_create(own, &geoms[2], QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, &w);
+        qnt_status status = qnt_conv_f32_create(own, &geoms[kinds[_i]], QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, &w);
         ck_assert_int_eq(status, w ? QNT_OK : QNT_ERR_NOMEM);
         ck_assert_int_eq(memory.live - before, w ? fail : 0);
         ck_assert_int_lt(fail, 100);
@@ -330,7 +331,7 @@ int main(void)
     tcase_add_loop_test(tc, grad_weights_equal_the_chain, 0, GEOMS);
     tcase_add_loop_test(tc, s8_equals_plain_loops, 0, GEOMS);
     tcase_add_test(tc, bad_geometry_is_refused);
-    tcase_add_test(tc, failed_allocations_leave_nothing);
+    tcase_add_loop_test(tc, failed_allocations_leave_nothing, 0, 2);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
