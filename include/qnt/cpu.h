@@ -115,6 +115,7 @@ typedef struct qnt_memory {
     uint32_t huge_sizes;        /**< rows in huge */
     qnt_huge_page huge[8];      /**< smallest first */
 } qnt_memory;
+/** Fills the first `size` bytes; what is past this library's struct becomes zero. Thread-safe. */
 QNT_API qnt_status qnt_memory_get(qnt_memory *out);
 
 #ifdef __cplusplus

@@ -131,17 +131,33 @@ START_TEST(sizes_of_other_versions)
 }
 END_TEST
 
-/* qnt_machine is filled, not read. */
-START_TEST(machine_fills_what_is_there)
+static qnt_status get_machine(void *out)
 {
-    qnt_machine full = {.size = sizeof full};
-    OK(qnt_machine_get(&full));
-    for (size_t size = sizeof size; size <= sizeof full + 64; size += sizeof size) {
+    return qnt_machine_get(out);
+}
+
+static qnt_status get_memory(void *out)
+{
+    return qnt_memory_get(out);
+}
+
+/* qnt_machine and qnt_memory are filled, not read. */
+START_TEST(results_fill_what_is_there)
+{
+    union {
+        size_t size;
+        qnt_machine machine;
+        qnt_memory memory;
+    } full = {.size = _i ? sizeof(qnt_memory) : sizeof(qnt_machine)};
+    qnt_status (*get)(void *) = _i ? get_memory : get_machine;
+    const size_t known = full.size;
+    OK(get(&full));
+    for (size_t size = sizeof size; size <= known + 64; size += sizeof size) {
         unsigned char *m = malloc(size);
         memset(m, 0x55, size);
         memcpy(m, &size, sizeof size);
-        OK(qnt_machine_get((void *)m));
-        size_t same = size < sizeof full ? size : sizeof full;
+        OK(get(m));
+        size_t same = size < known ? size : known;
         ck_assert_mem_eq(m, &size, sizeof size);
         ck_assert_mem_eq(m + sizeof size, (char *)&full + sizeof size, same - sizeof size);
         for (size_t i = same; i < size; i++)
@@ -149,7 +165,7 @@ START_TEST(machine_fills_what_is_there)
         free(m);
     }
     full.size = sizeof full.size - 1;
-    ck_assert_int_eq(qnt_machine_get(&full), QNT_ERR_ARG);
+    ck_assert_int_eq(get(&full), QNT_ERR_ARG);
     ck_assert_ptr_nonnull(strstr(qnt_last_error(), "size is 7"));
 }
 END_TEST
@@ -160,7 +176,7 @@ int main(void)
     TCase *tc = tcase_create("config");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, sizes_of_other_versions, 0, sizeof rows / sizeof *rows);
-    tcase_add_test(tc, machine_fills_what_is_there);
+    tcase_add_loop_test(tc, results_fill_what_is_there, 0, 2);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
