@@ -18,7 +18,7 @@ struct qnt_depthwise_lines qnt_depthwise_lines_of(const struct qnt_conv_geom *g,
     size_t ph = (g->oh - 1) * g->stride_h + r.lines;
     r.in_place = g->c == g->oc && !g->pad_top && !g->pad_left && ph <= g->h && r.pw <= g->w;
     r.line = r.pw * g->oc * elem;
-    r.ring = (uint8_t *)scratch + (scratch ? tap_bytes(g) : 0);
+    r.ring = scratch ? (uint8_t *)scratch + tap_bytes(g) : NULL;
     return r;
 }
 
