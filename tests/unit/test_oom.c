@@ -19,8 +19,9 @@ static const struct {
     {"pools", test_model_pools}, {"depthwise", test_model_depthwise}, {"binary", test_model_binary},
     {"pairs", test_model_pairs}, {"functions", test_model_functions}, {"moves", test_model_moves},
 };
-static const char *const built_in[] = {"article-cnn", "resnet-8",      "mobilenetv1-0.25", "mobilenetv1-0.25-cifar",
-                                       "ds-cnn",      "fc-autoencoder"};
+static const char *const built_in[] = {"article-cnn",     "resnet-8",         "resnet-8-bn",
+                                       "binary-resnet-8", "mobilenetv1-0.25", "mobilenetv1-0.25-cifar",
+                                       "ds-cnn",          "fc-autoencoder"};
 enum {
     FIRST_LAYER = 2,
     MODELS = FIRST_LAYER + 2 * sizeof layer_table / sizeof *layer_table,
