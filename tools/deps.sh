@@ -6,7 +6,7 @@
 set -eu
 
 native='gcc libc6-dev meson ninja-build pkgconf libhwloc-dev libxxhash-dev libjansson-dev'
-tests='libsleef-dev g++ clang check cmake binutils python3'
+tests='libsleef-dev g++ clang libclang-rt-dev check cmake binutils python3'
 cross='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     libsleef-dev:arm64 libhwloc-dev:arm64 libxxhash-dev:arm64 libjansson-dev:arm64 check:arm64'
 arm64=no list=no

@@ -96,6 +96,12 @@ if [ $quick = no ]; then
         # what has threads
         check tsan tsan --setup tsan parallel_for session team threads train train_equals_run train_parts
     fi
+    if ! command -v clang > /dev/null; then
+        skip fuzz "no clang"
+    elif build fuzz fuzz --native-file .ci/native/clang.ini -Doptimization=1 -Dfuzz=true -Dtools=false \
+        -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all; then
+        check fuzz fuzz --suite fuzz
+    fi
     if [ $arm = no ] || ! command -v aarch64-linux-gnu-gcc > /dev/null || ! command -v qemu-aarch64 > /dev/null; then
         skip aarch64 "no cross compiler or no qemu-aarch64"
     elif build aarch64 aarch64 --cross-file .ci/cross/aarch64.ini -Dwerror=true; then
