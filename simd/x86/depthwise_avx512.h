@@ -25,7 +25,10 @@ QNT_INLINE __m512i dw_four(const int8_t *const x[4], size_t n)
     v = _mm512_inserti32x4(v, dw_load(x[1], n), 1);
     v = _mm512_inserti32x4(v, dw_load(x[2], n), 2);
     v = _mm512_inserti32x4(v, dw_load(x[3], n), 3);
-    return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(order, v), bytes);
+    __asm__("" : "+v"(v)); /* clang takes permutations that it can see through apart into many */
+    v = _mm512_permutexvar_epi32(order, v);
+    __asm__("" : "+v"(v));
+    return _mm512_shuffle_epi8(v, bytes);
 }
 
 QNT_INLINE void dw_store16(int8_t *dst, __m128i x, size_t n)
