@@ -1,5 +1,6 @@
 /* conv2d against its definition: f32 in bits, s8 in bytes; the bounds of s8 sums. */
 #include "lib/op/requant.h"
+#include "lib/op/step.h"
 #include "op_util.h"
 
 struct shape {
@@ -66,6 +67,32 @@ START_TEST(f32_is_the_definition)
     struct shape s = shapes[_i];
     s.bits = 0;
     check_model(build, &s, 1.0f);
+}
+END_TEST
+
+/* Layers whose groups are the channels have kernels of their own, the others tiles. */
+START_TEST(depthwise_layers_are_known)
+{
+    const struct qnt_plan_options options = {.max_batch = 1};
+    struct shape s = shapes[_i];
+    qnt_ctx *ctx;
+    OK(qnt_ctx_create(NULL, &ctx));
+    for (int f32 = 0; f32 < 2; f32++) {
+        struct qnt_model *m;
+        struct qnt_plan *p;
+        s.bits = f32 ? 0 : s.bits;
+        OK(qnt_model_new(ctx, &m));
+        build(m, &s);
+        OK(qnt_plan_create(m, &options, &p));
+        const char *found = p->step[p->n_steps - 1].variant;
+        const bool one = s.groups == s.c && s.groups > 1;
+        qnt_any_fn *kernel = f32 ? (qnt_any_fn *)ctx->dsp.depthwise_f32 : (qnt_any_fn *)ctx->dsp.depthwise_s8;
+        ck_assert_msg(!strcmp(found, qnt_variant_of(kernel)) == one, "%zu channels in %u groups: %s", s.c, s.groups,
+                      found);
+        qnt_plan_free(p);
+        qnt_model_free(m);
+    }
+    qnt_ctx_free(ctx);
 }
 END_TEST
 
@@ -240,6 +267,7 @@ int main(void)
     const int n = sizeof shapes / sizeof *shapes;
     tcase_add_loop_test(tc, s8_is_the_definition, 0, n);
     tcase_add_loop_test(tc, f32_is_the_definition, 0, n);
+    tcase_add_loop_test(tc, depthwise_layers_are_known, 0, n);
     tcase_add_loop_test(tc, extremes_do_not_saturate, 0, 12);
     tcase_add_loop_test(tc, sums_and_codes_agree, 0, n);
     tcase_add_test(tc, factors_are_rounded_in_the_order_told);
