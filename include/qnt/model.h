@@ -125,7 +125,7 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  global_maxpool, reshape, transpose, concat (up to 16 activations of one type), pad, slice or resize (height and width).
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
- *  Training knows no gradient of softmax and resize, and with quantized weights no constant as b and no concat. avgpool's
+ *  Training knows no gradient of softmax, and with quantized weights no constant as b and no concat. avgpool's
  *  mean is that of the window's pixels inside the image; every pool window must hold one. fully_connected wants one
  *  dimension: a flatten before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error
  *  naming the node. *id receives its output tensor, named as the node. Changes the model. */

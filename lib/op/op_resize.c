@@ -4,6 +4,8 @@
  * weight rounded to float; s8: to 2^-14, half to even; the arithmetic is bilinear_s8's and _f32's (simd/kernels.h).
  * nearest passes codes on, linear may have a scale of its own: factor (sx / sy) * 2^-14. */
 #include <math.h>
+#include <string.h>
+#include "backward.h"
 #include "infer.h"
 #include "requant.h"
 #include "step.h"
@@ -216,6 +218,41 @@ static void run(const struct qnt_step *s, const struct qnt_exec *x)
     }
 }
 
+/* Gradient of one pixel: to the nearest one, or to four by their weights. */
+static void back_pixel(const struct qnt_step *s, const float *dy, float *image, size_t y, size_t x)
+{
+    const struct state *st = s->state;
+    const size_t c = st->channels, line = s->in[0]->dim[1] * c;
+    const struct qnt_bilinear *row = &st->row[y];
+    if (st->gather) {
+        float *to = image + row->left * line + st->at[x] / st->pixel * c;
+        for (size_t k = 0; k < c; k++)
+            to[k] += dy[k];
+        return;
+    }
+    const struct qnt_bilinear *column = &st->column[x];
+    for (int tap = 0; tap < 4; tap++) {
+        const float v = tap < 2 ? 1.0f - row->part : row->part, h = tap % 2 ? column->part : 1.0f - column->part;
+        float *to = image + (tap < 2 ? row->left : row->right) * line + (tap % 2 ? column->right : column->left);
+        for (size_t k = 0; k < c; k++)
+            to[k] += v * h * dy[k];
+    }
+}
+
+static void backward(const struct qnt_step *s, const struct qnt_grad *g)
+{
+    const size_t image = qnt_tensor_count(s->in[0]), h = s->out->dim[0], w = s->out->dim[1];
+    const float *dy = g->delta[s->node->out];
+    float *dx = g->delta[s->node->in[0]];
+    if (!dx)
+        return;
+    if (!g->delta_set[s->node->in[0]])
+        memset(dx, 0, g->batch * image * sizeof *dx);
+    g->delta_set[s->node->in[0]] = 1;
+    for (size_t i = 0; i < g->batch * h * w; i++, dy += s->out->dim[2])
+        back_pixel(s, dy, dx + i / (h * w) * image, i / w % h, i % w);
+}
+
 static void release(const qnt_ctx *ctx, struct qnt_step *s)
 {
     struct state *st = s->state;
@@ -234,4 +271,5 @@ const struct qnt_op_def qnt_op_resize = {.name = "resize",
                                          .infer = infer,
                                          .prepare = prepare,
                                          .run = run,
+                                         .backward = backward,
                                          .release = release};

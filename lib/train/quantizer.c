@@ -25,7 +25,8 @@ static bool passes_codes(const struct qnt_node *n)
     float lo, hi;
     return qnt_bounds_of(n, &lo, &hi) || n->op == &qnt_op_maxpool || n->op == &qnt_op_avgpool ||
            n->op == &qnt_op_global_avgpool || n->op == &qnt_op_global_maxpool || n->op == &qnt_op_flatten ||
-           n->op == &qnt_op_reshape || n->op == &qnt_op_transpose || n->op == &qnt_op_pad || n->op == &qnt_op_slice;
+           n->op == &qnt_op_reshape || n->op == &qnt_op_transpose || n->op == &qnt_op_pad || n->op == &qnt_op_slice ||
+           n->op == &qnt_op_resize;
 }
 
 /* The only node that reads the tensor; NULL when there is none or several, or it is the output. */

@@ -1,5 +1,6 @@
 /* resize, nearest and linear, against exact fractions (the oracle's), f32 in bits and s8 in bytes; a few results by
  * hand; scales instead of sizes; refusals. */
+#include "lib/train/grad.h"
 #include "op_util.h"
 
 struct setting {
@@ -100,6 +101,51 @@ START_TEST(results_by_hand)
 }
 END_TEST
 
+/* The gradient is the transposed map: y(x) . dy = x . dx(dy), and twice that after a second reader. */
+START_TEST(gradients_are_the_transposed_map)
+{
+    const size_t *d = sizes[_i % SIZES];
+    const struct setting t = {d[0], d[1], d[2], d[3], d[4], (uint32_t)(_i / SIZES), 0, 0, false};
+    struct qnt_plan_options o = {.max_batch = 2, .keep_tensors = true};
+    struct qnt_plan *p;
+    struct qnt_model *m;
+    qnt_ctx *ctx;
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(qnt_model_new(ctx, &m));
+    unit_seed();
+    build(m, &t);
+    OK(qnt_plan_create(m, &o, &p));
+    const struct qnt_step *s = &p->step[0];
+    const size_t n = 2 * qnt_tensor_count(s->in[0]), k = 2 * qnt_tensor_count(s->out);
+    float *x = malloc(n * sizeof *x), *dx = malloc(n * sizeof *dx), *dy = malloc(k * sizeof *dy);
+    for (size_t i = 0; i < n; i++)
+        x[i] = unit_random_float();
+    for (size_t i = 0; i < k; i++)
+        dy[i] = unit_random_float();
+    struct oracle y = oracle_run(m, x, 2);
+    float *delta[2] = {dx, dy};
+    uint8_t set[2] = {0};
+    struct qnt_grad g = {.dsp = &ctx->dsp, .batch = 2, .delta = delta, .delta_set = set};
+    for (int time = 1; time < 3; time++) {
+        double there = 0.0, back = 0.0;
+        s->op->backward(s, &g);
+        for (size_t i = 0; i < k; i++)
+            there += (double)((const float *)y.value[m->output])[i] * (double)dy[i];
+        for (size_t i = 0; i < n; i++)
+            back += (double)x[i] * (double)dx[i];
+        ck_assert_msg(fabs(time * there - back) < 1e-4 * (1.0 + (double)k / 100.0), "%g there, %g back", time * there,
+                      back);
+    }
+    oracle_free(&y);
+    free(x);
+    free(dx);
+    free(dy);
+    qnt_plan_free(p);
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
+}
+END_TEST
+
 START_TEST(misfits_are_refused)
 {
     static const struct {
@@ -152,6 +198,7 @@ int main(void)
     TCase *tc = tcase_create("op_resize");
     tcase_add_loop_test(tc, resizes_are_their_definition, 0, 4 * SIZES);
     tcase_add_test(tc, results_by_hand);
+    tcase_add_loop_test(tc, gradients_are_the_transposed_map, 0, 2 * SIZES);
     tcase_add_test(tc, misfits_are_refused);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
