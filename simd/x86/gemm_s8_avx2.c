@@ -3,10 +3,8 @@
  * Bytes are widened while packing: A panel [k/2][MR][2] and W panel [k/2][16][2] of s16. A pair of k:
  * two vectors of W (8 columns each), MR pairs of A broadcast, each used twice. Registers of 6x16: 12 sums, 2 of W, one
  * broadcast, one product. The tile for one row is bound by the stream of weights, so its W stays s8 and is widened on
- * the way in. So is W of 4 and 2 bits, always: bytes become words, a shift to the left brings a code to the top, one to
- * the right extends its sign. */
+ * the way in. */
 #include <immintrin.h>
-#include "pack_low.h"
 #include "x86/pack_s16_avx2.h"
 #include "x86/tile_avx2.h"
 
@@ -22,22 +20,8 @@ QNT_INLINE __m256i bcast(const int16_t *p)
 /* Codes 16 v .. of a step of 32, as s16. */
 QNT_INLINE __m256i load_w(const void *w, const int v, const int BITS)
 {
-    __m128i x;
-    __m256i y;
-    switch (BITS) {
-    case 16:
-        return _mm256_loadu_si256((const __m256i *)w + v);
-    case 8:
-        return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w + v));
-    case 4: /* field v of 16 bytes */
-        y = _mm256_cvtepu8_epi16(_mm_loadu_si128(w));
-        return _mm256_srai_epi16(_mm256_slli_epi16(y, 8 + 4 * v), 12);
-    default: /* fields 2 v and 2 v + 1 of 8 bytes; what comes over from the next word stays below the code */
-        x = _mm_loadl_epi64(w);
-        y = _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(x, x));
-        const int s = 8 + 4 * v, t = s + 2;
-        return _mm256_srai_epi16(_mm256_sllv_epi32(y, _mm256_setr_epi32(s, s, s, s, t, t, t, t)), 14);
-    }
+    return BITS == 16 ? _mm256_loadu_si256((const __m256i *)w + v)
+                      : _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w + v));
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int BITS)
@@ -84,14 +68,14 @@ static void pack_w16_s8(const void *const *rows, size_t tap_k, size_t k0, size_t
     qnt_pack_s8_pairs_avx2(rows, tap_k, k0, k, used, in_xor, panel, NR);
 }
 
-#define TILE(op, MR, BITS, packw, step, start)                                                                         \
-    static void run_##op##_##MR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+#define TILE(MR, BITS, packw, step, start)                                                                             \
+    static void run_##MR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                             \
     {                                                                                                                  \
         tile(k, a, w, t, MR, BITS);                                                                                    \
     }                                                                                                                  \
-    const struct qnt_gemm qnt_##op##_##MR##x16_avx2 = {                                                                \
+    const struct qnt_gemm qnt_gemm_s8_##MR##x16_avx2 = {                                                               \
         .name = #MR "x16",                                                                                             \
-        .run = run_##op##_##MR,                                                                                        \
+        .run = run_##MR,                                                                                               \
         .pack_a = pack_a##MR,                                                                                          \
         .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
@@ -104,14 +88,6 @@ static void pack_w16_s8(const void *const *rows, size_t tap_k, size_t k0, size_t
         .cost_tile = start,                                                                                            \
     };
 /* Costs in 1/16 cycle, measured on a Zen 4 core, with half of the packing of A in the step. */
-TILE(gemm_s8, 1, 8, pack_w16_s8, 43, 900)
-TILE(gemm_s8, 4, 16, pack_w16, 105, 1200)
-TILE(gemm_s8, 6, 16, pack_w16, 155, 1600)
-QNT_PACK_LOW(pack_w16_s4, pack_w16_s8, NR, 2, 4)
-TILE(gemm_s4s8, 1, 4, pack_w16_s4, 43, 900)
-TILE(gemm_s4s8, 4, 4, pack_w16_s4, 105, 1200)
-TILE(gemm_s4s8, 6, 4, pack_w16_s4, 155, 1600)
-QNT_PACK_LOW(pack_w16_s2, pack_w16_s8, NR, 2, 2)
-TILE(gemm_s2s8, 1, 2, pack_w16_s2, 43, 900)
-TILE(gemm_s2s8, 4, 2, pack_w16_s2, 105, 1200)
-TILE(gemm_s2s8, 6, 2, pack_w16_s2, 155, 1600)
+TILE(1, 8, pack_w16_s8, 43, 900)
+TILE(4, 16, pack_w16, 105, 1200)
+TILE(6, 16, pack_w16, 155, 1600)

@@ -14,7 +14,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 #include "pack_low.h"
-#include "pack_rows.h"
+#include "x86/pack_u8_avx2.h"
 #include "x86/tile_avx2.h"
 
 enum { NR = 16 };
@@ -87,84 +87,21 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     qnt_tile_store_avx2(t, acc, MR);
 }
 
-/* x in the first n (1..16) bytes, 0 after them: the padding of k is not flipped. */
-QNT_INLINE __m128i flip_first(uint8_t x, size_t n)
-{
-    const __m128i at = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    return _mm_and_si128(_mm_cmpgt_epi8(_mm_set1_epi8((char)n), at), _mm_set1_epi8((char)x));
-}
-
-/* Four rows (or the first two of them), 16 bytes of k: their 4 x 4 dwords transposed. */
-QNT_INLINE void pack_block(const void *const *rows, size_t at, __m128i flip, int8_t *out, size_t steps, const int R,
-                           const int n)
-{
-    __m128i x[4];
-    QNT_UNROLL
-    for (int i = 0; i < 4; i++)
-        x[i] = _mm_xor_si128(_mm_loadu_si128((const __m128i *)((const int8_t *)rows[i < n ? i : 0] + at)), flip);
-    __m128i ab0 = _mm_unpacklo_epi32(x[0], x[1]), ab1 = _mm_unpackhi_epi32(x[0], x[1]);
-    __m128i cd0 = _mm_unpacklo_epi32(x[2], x[3]), cd1 = _mm_unpackhi_epi32(x[2], x[3]);
-    __m128i y[4] = {_mm_unpacklo_epi64(ab0, cd0), _mm_unpackhi_epi64(ab0, cd0), _mm_unpacklo_epi64(ab1, cd1),
-                    _mm_unpackhi_epi64(ab1, cd1)};
-    QNT_UNROLL
-    for (size_t g = 0; g < 4; g++) {
-        if (g >= steps)
-            break;
-        if (n == 4)
-            _mm_storeu_si128((__m128i *)(out + 4 * g * (size_t)R), y[g]);
-        else
-            _mm_storel_epi64((__m128i *)(out + 4 * g * (size_t)R), y[g]);
-    }
-}
-
-QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t flip, void *panel,
-                     const int R)
-{
-    struct qnt_rows r;
-    int8_t *out = panel;
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
-    while (qnt_rows_next(&r, 16))
-        for (size_t j = 0; j < r.bytes; j += 16, out += 16 * R) {
-            const size_t bytes = r.bytes - j < 16 ? r.bytes - j : 16;
-            const __m128i f = flip_first(flip, bytes);
-            int s = 0;
-            for (; s + 4 <= R; s += 4)
-                pack_block(r.row + s, r.at + j, f, out + 4 * s, (bytes + 3) / 4, R, 4);
-            if (R % 4)
-                pack_block(r.row + s, r.at + j, f, out + 4 * s, (bytes + 3) / 4, R, 2);
-        }
-}
-
-/* A panel of one row is the row itself, padded to 4 bytes. */
-static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                    void *panel)
-{
-    const __m128i flip = _mm_set1_epi8((char)(in_xor ^ 0x80)); /* A's padding meets zeros of W */
-    struct qnt_rows r;
-    int8_t *out = panel, part[16];
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, 1);
-    while (qnt_rows_next(&r, 16))
-        for (size_t j = 0; j < r.bytes; j += 16, out += 16) {
-            __m128i x = _mm_loadu_si128((const __m128i *)((const int8_t *)r.row[0] + r.at + j));
-            x = _mm_xor_si128(x, flip);
-            if (r.bytes - j >= 16) {
-                _mm_storeu_si128((__m128i *)out, x);
-            } else {
-                _mm_storeu_si128((__m128i *)part, x);
-                memcpy(out, part, (r.bytes - j + 3) / 4 * 4);
-            }
-        }
-}
-
 #define PACK(name, R, flip)                                                                                            \
     static void name(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,          \
                      void *panel)                                                                                      \
     {                                                                                                                  \
-        pack(rows, tap_k, k0, k, used, in_xor ^ (flip), panel, R);                                                     \
+        qnt_pack_u8_avx2(rows, tap_k, k0, k, used, in_xor ^ (flip), panel, R);                                         \
     }
 PACK(pack_a4, 4, 0x80)
 PACK(pack_a6, 6, 0x80)
 PACK(pack_w16, 16, 0)
+
+static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                    void *panel)
+{
+    qnt_pack_row_u8_avx2(rows, tap_k, k0, k, used, in_xor ^ 0x80, panel);
+}
 
 QNT_PACK_LOW(pack_w16_s4, pack_w16, NR, 4, 4)
 QNT_PACK_LOW(pack_w16_s2, pack_w16, NR, 4, 2)

@@ -3,6 +3,7 @@
 /* Panels [k/2][R][2] of s16 for vpmaddwd: bytes are widened and their pairs transposed, four rows and 8 bytes of k at a
  * time. R is a multiple of 4, or one of 4 and 2 more. */
 #include <immintrin.h>
+#include <stdbool.h>
 #include "pack_rows.h"
 #include "ref/gemm_tile.h"
 
@@ -90,10 +91,24 @@ QNT_INLINE void qnt_pack_row_s16_avx2(const void *const *rows, size_t tap_k, siz
 QNT_INLINE void qnt_pack_s8_pairs_avx2(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,
                                        uint8_t in_xor, void *panel, const int R)
 {
+    const uint16_t flip = (uint16_t)(0x0101u * in_xor);
     uint8_t *out = panel;
-    for (size_t s = 0; s < k; s += 2)
-        for (size_t i = 0; i < (size_t)R; i++)
-            for (size_t j = s; j < s + 2; j++)
-                *out++ = i < used && j < k ? qnt_row_byte(rows, tap_k, used, i, k0 + j) ^ in_xor : 0;
+    uint16_t pair;
+    for (size_t s = 0; s < k; s += 2, out += 2 * R) {
+        const size_t off = (k0 + s) % tap_k, tap = (k0 + s) / tap_k * used;
+        const bool whole = s + 2 <= k && off + 2 <= tap_k;
+        for (size_t i = 0; i < (size_t)R; i++) {
+            uint8_t b[2] = {0, 0};
+            if (i < used && whole) {
+                memcpy(&pair, (const uint8_t *)rows[tap + i] + off, sizeof pair);
+                pair ^= flip;
+                memcpy(b, &pair, sizeof pair);
+            } else if (i < used) {
+                for (size_t j = s; j < s + 2 && j < k; j++)
+                    b[j - s] = qnt_row_byte(rows, tap_k, used, i, k0 + j) ^ in_xor;
+            }
+            memcpy(out + 2 * i, b, sizeof b);
+        }
+    }
 }
 #endif
