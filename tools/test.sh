@@ -83,7 +83,7 @@ if build gcc gcc -Dwerror=true; then
 fi
 if [ $quick = no ]; then
     if build clang clang -Dwerror=true --native-file .ci/native/clang.ini; then
-        check clang clang --no-suite emulated
+        check clang clang --no-suite emulated --no-suite board
     fi
     if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref
