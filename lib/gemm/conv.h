@@ -18,7 +18,7 @@ struct qnt_conv_src {
 };
 /* detail points to the qnt_conv_src, which must outlive the call. */
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem);
-/* An 8-bit convolution of one group: rows [r0, r1) of product->c by qnt_gemm_run, whose A operand it chooses
+/* A convolution of one group of bytes, 8-bit codes or eight binary values, whose padding is one byte throughout: rows [r0, r1) of product->c by qnt_gemm_run, whose A operand it chooses
  * (product->a: only in_xor counts). The scratch is one thread's. */
 size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,

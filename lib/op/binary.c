@@ -27,7 +27,8 @@ struct state {
     float *factor;
     struct qnt_binary_pad pad;
     struct qnt_requant rq;
-    bool matrix; /* one pixel and one tap: images are the rows of one product */
+    bool matrix;      /* one pixel and one tap: images are the rows of one product */
+    bool odd_padding; /* the bytes of a padded tap differ: the last one has bits past the channels */
 };
 
 void qnt_binary_weights(const struct qnt_dsp *dsp, const float *w, size_t channels, size_t fan_in, int8_t *codes,
@@ -95,13 +96,14 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
         st->pixels == 1 && g->h * g->w == 1 && g->kh * g->kw == 1 && !g->pad_top && !g->pad_left && g->groups == 1;
     st->k = g->kh * g->kw * ((st->cg + 7) / 8);
     st->g = qnt_gemm_choose(&ctx->dsp.gemm_b1, max_batch * st->pixels, st->og, st->k);
+    st->odd_padding = s->node->attr.lo < 0.0f && st->cg % 8;
     st->binarize_f32 = ctx->dsp.binarize_f32;
     st->binarize_s8 = ctx->dsp.binarize_s8;
     if ((status = allocate(ctx, s, st, max_batch)))
         return status;
     st->rq.scale = st->factor;
     st->rq.per_channel = 1;
-    s->scratch_bytes = st->lines_bytes + qnt_gemm_scratch_bytes(st->g, st->k, g->kh * g->kw);
+    s->scratch_bytes = st->lines_bytes + qnt_conv_s8_scratch_bytes(st->g, &st->bits);
     s->variant = qnt_variant_of_tile(st->g);
     return QNT_OK;
 }
@@ -230,34 +232,50 @@ static int32_t kind_of(const struct qnt_tensor *out)
     return out->type == QNT_F32 ? QNT_EPI_F32 : qnt_is_bits(out) ? QNT_EPI_BITS : QNT_EPI_S8;
 }
 
-/* Rows [r0, r1) of the product of one group; `out` is where row 0 begins. */
-static void multiply(const struct qnt_step *s, const struct qnt_exec *x, struct qnt_operand a, size_t group, size_t r0,
-                     size_t r1, uint8_t *out)
+/* The product of one group, but for its operand; `out` is where row 0 begins. The epilogue is *e. */
+static struct qnt_gemm_call product(const struct qnt_step *s, size_t group, uint8_t *out, struct qnt_epilogue *e)
 {
     const struct state *st = s->state;
     const size_t first = group * st->og, oc = st->geom.oc;
     const int32_t kind = kind_of(s->out);
-    struct qnt_epilogue e = {.kind = kind,
-                             .bias = st->bias + first,
-                             .lo = s->clamp_lo,
-                             .hi = s->clamp_hi,
-                             .rq = st->rq,
-                             .row_bias = st->pad.row_bias ? st->pad.row_bias + group * st->pixels : NULL};
-    const struct qnt_gemm_call call = {.g = st->g,
-                                       .a = a,
-                                       .packed_w = st->packed + group * st->packed_group,
-                                       .m = r1,
-                                       .n = st->og,
-                                       .k = st->k,
-                                       .c = out + (kind == QNT_EPI_F32    ? first * sizeof(float)
-                                                   : kind == QNT_EPI_BITS ? first / 8
-                                                                          : first),
-                                       .ldc = kind == QNT_EPI_BITS ? (oc + 7) / 8 : oc,
-                                       .e = &e};
-    e.rq.scale += first;
+    *e = (struct qnt_epilogue){.kind = kind,
+                               .bias = st->bias + first,
+                               .lo = s->clamp_lo,
+                               .hi = s->clamp_hi,
+                               .rq = st->rq,
+                               .row_bias = st->pad.row_bias ? st->pad.row_bias + group * st->pixels : NULL};
+    e->rq.scale += first;
     if (kind == QNT_EPI_F32 && s->node->n_in > 2)
-        e.bias_f32 = (const float *)s->in[2]->data + first;
-    qnt_gemm_run(&call, r0, r1, x->scratch + st->lines_bytes);
+        e->bias_f32 = (const float *)s->in[2]->data + first;
+    return (struct qnt_gemm_call){.g = st->g,
+                                  .packed_w = st->packed + group * st->packed_group,
+                                  .m = st->pixels,
+                                  .n = st->og,
+                                  .k = st->k,
+                                  .c = out + (kind == QNT_EPI_F32    ? first * sizeof(float)
+                                              : kind == QNT_EPI_BITS ? first / 8
+                                                                     : first),
+                                  .ldc = kind == QNT_EPI_BITS ? (oc + 7) / 8 : oc,
+                                  .e = e};
+}
+
+/* Output pixels [r0, r1) of one image from its signs. */
+static void convolve(const struct qnt_step *s, const struct qnt_exec *x, const uint8_t *signs, size_t r0, size_t r1,
+                     uint8_t *out)
+{
+    const struct state *st = s->state;
+    uint8_t *scratch = x->scratch + st->lines_bytes;
+    struct qnt_epilogue e;
+    for (size_t i = 0; i < st->geom.groups; i++) {
+        const struct qnt_conv_src src = {.geom = &st->bits, .zero_row = st->zero_row, .group = i};
+        struct qnt_gemm_call call = product(s, i, out, &e);
+        if (!st->odd_padding) {
+            qnt_conv_s8_run(&call, signs, &src, r0, r1, scratch);
+            continue;
+        }
+        call.a = qnt_operand_im2col(signs, &src, 1);
+        qnt_gemm_run(&call, r0, r1, scratch);
+    }
 }
 
 /* Bytes of one output row. */
@@ -276,21 +294,22 @@ void qnt_binary_run(const struct qnt_step *s, const struct qnt_exec *x)
     qnt_share(x->batch * st->pixels, x->part, x->parts, &r0, &r1);
     if (st->matrix && r0 < r1) {
         const uint8_t *signs = x->scratch;
+        struct qnt_epilogue e;
+        struct qnt_gemm_call call = product(s, 0, out + r0 * row, &e);
         if (qnt_is_bits(s->in[0]))
             signs = (const uint8_t *)qnt_step_in(s, x) + r0 * st->k;
         else
             pack_signs(s, x, r0, r1 - r0, x->scratch);
-        multiply(s, x, qnt_operand_rows(signs, st->k, st->k, 1), 0, 0, r1 - r0, out + r0 * row);
+        call.a = qnt_operand_rows(signs, st->k, st->k, 1);
+        call.m = r1 - r0;
+        qnt_gemm_run(&call, 0, r1 - r0, x->scratch + st->lines_bytes);
         return;
     }
     for (size_t end; r0 < r1; r0 = end) {
         const size_t image = r0 / st->pixels, first = image * st->pixels;
         end = first + st->pixels < r1 ? first + st->pixels : r1;
         const uint8_t *signs = image_signs(s, x, image, r0 - first, end - first);
-        for (size_t i = 0; i < st->geom.groups; i++) {
-            const struct qnt_conv_src src = {.geom = &st->bits, .zero_row = st->zero_row, .group = i};
-            multiply(s, x, qnt_operand_im2col(signs, &src, 1), i, r0 - first, end - first, out + first * row);
-        }
+        convolve(s, x, signs, r0 - first, end - first, out + first * row);
     }
 }
 
