@@ -231,6 +231,17 @@ qnt_status qnt_infer_windows(const struct qnt_model *m, const struct qnt_node *n
     return QNT_OK;
 }
 
+qnt_status qnt_infer_global_pool(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
+{
+    qnt_status status = qnt_infer_rank(m, n, 3, "height x width x channels");
+    if (status)
+        return status;
+    out->rank = 3;
+    out->dim[0] = out->dim[1] = 1;
+    out->dim[2] = m->tensor[n->in[0]].dim[2];
+    return QNT_OK;
+}
+
 qnt_status qnt_infer_pool(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     const struct qnt_tensor *x = input(m, n, 0);

@@ -29,6 +29,8 @@ qnt_status qnt_infer_full(const struct qnt_model *m, const struct qnt_node *n, s
 qnt_status qnt_infer_windows(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 /* Pools: every window holds at least one pixel of the image; the channels stay. */
 qnt_status qnt_infer_pool(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
+/* Pools of a whole image: [1][1][channels]. */
+qnt_status qnt_infer_global_pool(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 /* Shape as input 0. */
 void qnt_infer_same_shape(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 qnt_status qnt_infer_rank(const struct qnt_model *m, const struct qnt_node *n, uint32_t rank, const char *layout);

@@ -6,12 +6,7 @@
 static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     qnt_status status = qnt_infer_passing(m, n, out);
-    if (status || (status = qnt_infer_rank(m, n, 3, "height x width x channels")))
-        return status;
-    out->rank = 3;
-    out->dim[0] = out->dim[1] = 1;
-    out->dim[2] = m->tensor[n->in[0]].dim[2];
-    return QNT_OK;
+    return status ? status : qnt_infer_global_pool(m, n, out);
 }
 
 static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
