@@ -10,7 +10,7 @@ struct bits_row {
     /* Builds the model whose sessions are compared, or NULL: then train gives the digest. */
     qnt_status (*build)(qnt_ctx *ctx, const struct bits_row *row, qnt_model **out);
     const char *architecture;
-    uint32_t bits; /* of the weights; 0: float */
+    uint32_t bits; /* of the weights, as weight_bits of qnt_train_config */
     const char *layer_bits;
     bool heavy; /* too slow for an emulator */
     uint64_t digest;

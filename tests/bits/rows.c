@@ -1,4 +1,5 @@
 #include <stddef.h>
+#include <qnt/train.h>
 #include "bits.h"
 #include "lib/graph/graph.h"
 #include "tests/common/models.h"
