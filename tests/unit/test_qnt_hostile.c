@@ -55,7 +55,10 @@ static void mutate(struct qnt_rng *r)
     };
     /* clang-format on */
     uint8_t *data = h->bad.data;
-    struct qnt_file_section e = qnt_bytes_section(h->good, (enum qnt_file_kind)qnt_rng_between(r, 1, QNT_FILE_KINDS));
+    struct qnt_file_section e;
+    do
+        e = qnt_bytes_section(h->good, (enum qnt_file_kind)qnt_rng_between(r, 1, QNT_FILE_KINDS));
+    while (e.bytes == 0); /* a model without constants has none of them */
     uint64_t number = numbers[qnt_rng_below(r, sizeof numbers / sizeof *numbers)];
     size_t bytes = (size_t)1 << qnt_rng_below(r, 4), at = e.offset + qnt_rng_below(r, e.bytes);
     uint32_t records = (uint32_t)(e.bytes / e.entry_bytes);
