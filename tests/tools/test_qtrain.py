@@ -9,8 +9,8 @@ import cases
 from cases import has, run
 
 SLOW = bool(cases.WRAPPER or os.environ.get("QNT_ISA"))  # an emulator, or the reference kernels
-FEW = ("--batch", 8, "--test-images", 20)
-SMALL = (*FEW, "--images", 16 if SLOW else 48, "--epochs", 2)
+FEW = ("--batch", 8, "--test-images", 4 if SLOW else 20)
+SMALL = (*FEW, "--images", 8 if SLOW else 48, "--epochs", 2)
 
 
 def natively():
