@@ -21,7 +21,7 @@ done
 
 out=build-test
 mkdir -p $out
-rm -f $out/*.log $out/*.counts $out/*.begin $out/skips
+rm -f $out/*.log $out/*.counts $out/*.seconds $out/skips
 all_passed=0 all_failed=0 all_skipped=0
 begin=$(date +%s)
 
@@ -55,17 +55,17 @@ build() {
 
 # launch NAME DIR TEST-OPTION...: runs suites of a build
 launch() {
-    name=$1 dir=$out/$2
+    name=$1 dir=$out/$2 started=$(date +%s)
     shift 2
-    date +%s > "$out/$name.begin"
     rm -f "$dir/meson-logs/$name"*.json
     meson test -C "$dir" --no-rebuild --logbase "$name" "$@" > "$out/$name.log" 2>&1 || true
+    echo $(($(date +%s) - started)) > "$out/$name.seconds"
 }
 
 # collect NAME DIR: counts what launch ran
 collect() {
     name=$1 dir=$out/$2
-    started=$(cat "$out/$name.begin")
+    started=$(($(date +%s) - $(cat "$out/$name.seconds")))
     tests/summary.py "$dir/meson-logs/$name"*.json > "$out/$name.counts" || echo 0 1 0 > "$out/$name.counts"
     sed "1d;s/^/$name: /" "$out/$name.counts" >> $out/skips
     # shellcheck disable=SC2046 # three numbers
