@@ -1,9 +1,11 @@
 #include "copy.h"
+#include "infer.h"
 #include "step.h"
 
 enum { PIECE = 16384, TURN = 64 }; /* bytes copied, rows transposed at a time */
 
-size_t qnt_copy_strides(const struct qnt_tensor *t, ptrdiff_t stride[QNT_MAX_RANK])
+/* Strides of a dense tensor, in bytes; returns an image's size. */
+static size_t strides(const struct qnt_tensor *t, ptrdiff_t stride[QNT_MAX_RANK])
 {
     size_t size = qnt_dtype_size(t->type);
     for (uint32_t d = t->rank; d-- > 0; size *= t->dim[d])
@@ -41,8 +43,8 @@ static uint32_t find_columns(const struct qnt_copy *c, uint32_t n)
     return n;
 }
 
-void qnt_copy_prepare(const qnt_ctx *ctx, struct qnt_copy *c, size_t elem, uint32_t rank,
-                      const struct qnt_copy_axis *axis)
+/* axis: `rank` dimensions in the output's order, outermost first. */
+static void choose(const qnt_ctx *ctx, struct qnt_copy *c, size_t elem, uint32_t rank, const struct qnt_copy_axis *axis)
 {
     const ptrdiff_t size = (ptrdiff_t)elem;
     uint32_t n = merge(axis, rank, c->axis), d;
@@ -73,11 +75,33 @@ void qnt_copy_prepare(const qnt_ctx *ctx, struct qnt_copy *c, size_t elem, uint3
     c->copy_rows = ctx->dsp.copy_rows;
 }
 
-const char *qnt_copy_variant(const struct qnt_copy *c)
+static const char *variant(const struct qnt_copy *c)
 {
     return c->copy_rows      ? QNT_VARIANT_OF(c->copy_rows)
            : c->transpose_s8 ? QNT_VARIANT_OF(c->transpose_s8)
                              : QNT_VARIANT_OF(c->transpose_f32);
+}
+
+qnt_status qnt_copy_prepare(const qnt_ctx *ctx, struct qnt_step *s, const struct qnt_copy_pick pick[QNT_MAX_RANK])
+{
+    const struct qnt_tensor *x = s->in[0], *y = s->out;
+    struct qnt_copy *c = s->state;
+    struct qnt_copy_axis axis[QNT_MAX_RANK];
+    ptrdiff_t from[QNT_MAX_RANK], to[QNT_MAX_RANK];
+    if (!c) {
+        if (!(s->state = c = qnt_alloc(ctx, sizeof *c, s->node->name)))
+            return QNT_ERR_NOMEM;
+        c->src_image = strides(x, from);
+        c->dst_image = strides(y, to);
+        for (uint32_t d = 0; d < y->rank; d++) {
+            const struct qnt_copy_pick *p = &pick[d];
+            axis[d] = (struct qnt_copy_axis){y->dim[d], (ptrdiff_t)p->step * from[p->dim], to[d]};
+            c->src_at += (ptrdiff_t)p->first * from[p->dim];
+        }
+        choose(ctx, c, qnt_dtype_size(y->type), y->rank, axis);
+        s->variant = variant(c);
+    }
+    return qnt_same_codes(s->node, x, y);
 }
 
 static void kernel(const struct qnt_copy *c, const uint8_t *src, uint8_t *dst, size_t rows)
@@ -133,16 +157,19 @@ static size_t loops(const struct qnt_copy *c, size_t batch)
     return batch;
 }
 
-void qnt_copy_run(const struct qnt_copy *c, const void *src, void *dst, const struct qnt_exec *x)
+void qnt_copy_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
+    const struct qnt_copy *c = s->state;
+    const uint8_t *src = qnt_step_in(s, x);
+    uint8_t *dst = qnt_step_out(s, x);
     const size_t chunks = (c->row.extent + c->chunk - 1) / c->chunk;
     size_t i, end;
     qnt_share(loops(c, x->batch) * chunks, x->part, x->parts, &i, &end);
     struct place p = place_at(c, i / chunks);
     for (size_t chunk = i % chunks; i < end; i++) {
         const size_t row = chunk * c->chunk, left = c->row.extent - row;
-        kernel(c, (const uint8_t *)src + p.src + (ptrdiff_t)row * c->row.src,
-               (uint8_t *)dst + p.dst + (ptrdiff_t)row * c->row.dst, left < c->chunk ? left : c->chunk);
+        kernel(c, src + p.src + (ptrdiff_t)row * c->row.src, dst + p.dst + (ptrdiff_t)row * c->row.dst,
+               left < c->chunk ? left : c->chunk);
         if (++chunk == chunks) {
             chunk = 0;
             step(c, &p);

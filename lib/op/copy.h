@@ -1,8 +1,8 @@
 #ifndef OP_COPY_H
 #define OP_COPY_H
 /* Moves without arithmetic: element [i0][i1]... of a box goes from one place to another, each with a stride for every
- * dimension. transpose, concat, slice and the inside of pad are such boxes. Runs through the kernels copy_rows and
- * transpose_s8 or _f32, shared in pieces. */
+ * dimension. transpose and slice are such boxes. Runs through the kernels copy_rows and transpose_s8 or _f32, shared in
+ * pieces. */
 #include "op.h"
 
 struct qnt_copy_axis {
@@ -24,15 +24,15 @@ struct qnt_copy {
     qnt_transpose_s8_fn *transpose_s8; /* one of the three */
     qnt_transpose_f32_fn *transpose_f32;
 };
-/* axis: `rank` dimensions in the output's order, outermost first; at and image sizes as in the struct. */
-void qnt_copy_prepare(const qnt_ctx *ctx, struct qnt_copy *c, size_t elem, uint32_t rank,
-                      const struct qnt_copy_axis *axis);
-const char *qnt_copy_variant(const struct qnt_copy *c);
-/* This thread's share; src and dst: the first images. */
-void qnt_copy_run(const struct qnt_copy *c, const void *src, void *dst, const struct qnt_exec *x);
+/* What an output dimension takes: of input dimension `dim` element `first` and each one `step` further. */
+struct qnt_copy_pick {
+    uint32_t dim;
+    int64_t first, step;
+};
+/* prepare and run of an op that is one box; pick: by output dimension. The codes pass: refused when types, scales or
+ * zero points differ. */
+qnt_status qnt_copy_prepare(const qnt_ctx *ctx, struct qnt_step *s, const struct qnt_copy_pick pick[QNT_MAX_RANK]);
+void qnt_copy_run(const struct qnt_step *s, const struct qnt_exec *x);
 /* dx += the elements of dy where they came from; both float. */
 void qnt_copy_back(const struct qnt_copy *c, const float *dy, float *dx, size_t batch);
-
-/* Strides of a dense tensor, in bytes; returns an image's size. */
-size_t qnt_copy_strides(const struct qnt_tensor *t, ptrdiff_t stride[QNT_MAX_RANK]);
 #endif

@@ -3,7 +3,6 @@
 #include "backward.h"
 #include "copy.h"
 #include "infer.h"
-#include "step.h"
 
 static void normalise(const struct qnt_model *m, struct qnt_node *n)
 {
@@ -59,31 +58,13 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
 
 static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
 {
-    const struct qnt_tensor *x = s->in[0], *y = s->out;
-    struct qnt_copy *c = s->state;
-    struct qnt_copy_axis axis[QNT_MAX_RANK];
-    ptrdiff_t from[QNT_MAX_RANK], to[QNT_MAX_RANK];
-    int64_t first, step;
+    struct qnt_copy_pick pick[QNT_MAX_RANK];
     (void)max_batch;
-    if (!c) {
-        if (!(s->state = c = qnt_alloc(ctx, sizeof *c, s->node->name)))
-            return QNT_ERR_NOMEM;
-        c->src_image = qnt_copy_strides(x, from);
-        c->dst_image = qnt_copy_strides(y, to);
-        for (uint32_t d = 0; d < y->rank; d++) {
-            cut(&s->node->attr, d, x->dim[d], &first, &step);
-            axis[d] = (struct qnt_copy_axis){y->dim[d], (ptrdiff_t)step * from[d], to[d]};
-            c->src_at += (ptrdiff_t)first * from[d];
-        }
-        qnt_copy_prepare(ctx, c, qnt_dtype_size(y->type), y->rank, axis);
-        s->variant = qnt_copy_variant(c);
+    for (uint32_t d = 0; d < s->out->rank; d++) {
+        pick[d].dim = d;
+        cut(&s->node->attr, d, s->in[0]->dim[d], &pick[d].first, &pick[d].step);
     }
-    return qnt_same_codes(s->node, x, y);
-}
-
-static void run(const struct qnt_step *s, const struct qnt_exec *x)
-{
-    qnt_copy_run(s->state, qnt_step_in(s, x), qnt_step_out(s, x), x);
+    return qnt_copy_prepare(ctx, s, pick);
 }
 
 const struct qnt_op_def qnt_op_slice = {.name = "slice",
@@ -92,5 +73,5 @@ const struct qnt_op_def qnt_op_slice = {.name = "slice",
                                         .normalise = normalise,
                                         .infer = infer,
                                         .prepare = prepare,
-                                        .run = run,
+                                        .run = qnt_copy_run,
                                         .backward = qnt_copy_backward};
