@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include "tests/common/models.h"
 #include "tests/common/hostile.h"
+#include "tests/common/temp.h"
 
 struct hostile hostile;
 
@@ -27,13 +28,11 @@ static void count_free(void *user, void *ptr)
 static void setup(bool moves)
 {
     struct hostile *h = &hostile;
-    char path[] = "/tmp/qnt-hostile-XXXXXX";
+    char path[TEST_PATH];
     qnt_config config = {.size = sizeof config, .alloc = count_alloc, .free = count_free, .user = h};
     qnt_model *m;
     memset(h, 0, sizeof *h);
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
+    test_temp_file(path);
     ck_assert_int_eq(qnt_ctx_create(&config, &h->ctx), QNT_OK);
     ck_assert_msg((moves ? test_model_moves(h->ctx, true, &m) : test_model_quantized(h->ctx, 3, &m)) == QNT_OK, "%s",
                   qnt_last_error());

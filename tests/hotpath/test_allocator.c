@@ -8,6 +8,7 @@
 #include <qnt/qnt.h>
 #include "tests/common/models.h"
 #include "tests/common/qnt_bytes.h"
+#include "tests/common/temp.h"
 
 extern _Thread_local long detect_allocations; /* detect_malloc.c */
 static _Thread_local long own;                /* calls of the context's allocator */
@@ -19,7 +20,7 @@ static qnt_model *model;
 static qnt_dataset *images;
 static qnt_train *train;
 static struct qnt_bytes file;
-static char path[] = "/tmp/qnt-allocator-XXXXXX";
+static char path[TEST_PATH];
 
 /* What it does itself does not count. */
 static void *own_alloc(void *user, size_t bytes, size_t alignment)
@@ -213,7 +214,7 @@ static const struct {
 
 int main(void)
 {
-    close(mkstemp(path));
+    test_temp_file(path);
     if (qnt_ctx_create(&config, &ctx) || test_model_quantized(ctx, 3, &model) || qnt_model_save(model, path) ||
         qnt_dataset_builtin(ctx, QNT_TRAIN, 20, &images)) {
         printf("allocator: %s\n", qnt_last_error());

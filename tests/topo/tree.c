@@ -5,17 +5,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "tests/common/temp.h"
 #include "tests/topo/tree.h"
 
-/* In memory if there is such a place: on a busy disk hundreds of small files take seconds. */
 char *tree_new(void)
 {
-    char *root = strdup("/dev/shm/qnt-tree-XXXXXX");
-    if (root && mkdtemp(root))
-        return root;
-    free(root);
-    root = strdup("/tmp/qnt-tree-XXXXXX");
-    ck_assert_msg(root && mkdtemp(root) != NULL, "no temporary folder");
+    char *root = malloc(TEST_PATH);
+    ck_assert_ptr_nonnull(root);
+    test_temp_folder(root);
     return root;
 }
 

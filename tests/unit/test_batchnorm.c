@@ -2,6 +2,7 @@
  * averages; the folded model. */
 #include "lib/train/trainer.h"
 #include "tests/common/quick.h"
+#include "tests/common/temp.h"
 #include "train_util.h"
 #include "unit.h"
 
@@ -271,11 +272,11 @@ END_TEST
 
 START_TEST(a_checkpoint_keeps_the_averages)
 {
-    char path[] = "/tmp/qnt-norm-XXXXXX";
+    char path[TEST_PATH];
     qnt_train_config c = config();
     qnt_model *start = net_make(ctx, norm_net, 1, SIZE_MAX, 0, 0.0f), *m, *whole;
     qnt_train *t = make(start, &c), *again = make(start, &c), *other;
-    close(mkstemp(path));
+    test_temp_file(path);
     whole = trained(start, &c, 3);
     step(t);
     OK(qnt_train_checkpoint(t, path));
@@ -364,7 +365,8 @@ int main(void)
     Suite *suite = suite_create("batchnorm");
     TCase *tc = tcase_create("batchnorm");
     tcase_add_checked_fixture(tc, setup, teardown);
-    /* Weights are the same on any kernels, as test_train says: what takes longest is left to where nothing is emulated. */
+    /* Weights are the same on any kernels, as test_train says: what takes longest is left to where nothing is emulated.
+     */
     tcase_add_loop_test(tc, gradients_match_finite_differences, test_quick() ? 1 : 0, 3);
     if (!test_quick())
         tcase_add_test(tc, shards_of_one_task_add_up);

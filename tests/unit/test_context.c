@@ -6,6 +6,7 @@
 #include <qnt/session.h>
 #include "lib/core/core.h"
 #include "tests/common/models.h"
+#include "tests/common/temp.h"
 #include "unit.h"
 
 #define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
@@ -78,8 +79,8 @@ END_TEST
 /* Neither warnings nor errors are printed when nobody listens. */
 START_TEST(without_a_log_all_is_silent)
 {
-    char path[] = "/tmp/qnt-silent-XXXXXX";
-    int file = mkstemp(path), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    char path[TEST_PATH];
+    int file = test_temp_open(path), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
     qnt_ctx *ctx;
     qnt_model *m = NULL;
     ck_assert(file >= 0 && out >= 0 && err >= 0);

@@ -7,20 +7,21 @@
 #include <unistd.h>
 #include <xxhash.h>
 #include "lib/train/dataset.h"
+#include "tests/common/temp.h"
 
 enum { RECORD = 3073 };
-static char folder[] = "/tmp/qnt-dataset-XXXXXX";
+static char folder[TEST_PATH];
 static qnt_ctx *ctx;
 
 static void setup(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    test_temp_folder(folder);
     ck_assert_int_eq(qnt_ctx_create(NULL, &ctx), QNT_OK);
 }
 
 static const char *path_of(const char *name)
 {
-    static char path[256];
+    static char path[TEST_PATH_IN];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
 }
@@ -34,7 +35,6 @@ static void teardown(void)
         unlink(path_of(name));
     }
     ck_assert_int_eq(rmdir(folder), 0);
-    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
     qnt_ctx_free(ctx);
 }
 

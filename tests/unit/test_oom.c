@@ -9,6 +9,7 @@
 #include "tests/common/models.h"
 #include "tests/common/oom.h"
 #include "tests/common/qnt_bytes.h"
+#include "tests/common/temp.h"
 #include "unit.h"
 
 /* Models of the other layers, each in float and quantized. */
@@ -33,12 +34,11 @@ static qnt_model *model[MODELS]; /* float, 3 bits, the layers' */
 static int chosen;               /* of these, or of built_in: what the calls below are about */
 static qnt_dataset *images;
 static struct qnt_bytes file[2];
-static char path[] = "/tmp/qnt-oom-XXXXXX";
+static char path[TEST_PATH];
 
 static void setup(void)
 {
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    close(mkstemp(path));
+    test_temp_file(path);
     ck_assert_int_eq(qnt_ctx_create(&oom_config, &ctx), QNT_OK);
     ck_assert_int_eq(test_model_float(ctx, &model[0]), QNT_OK);
     ck_assert_int_eq(test_model_quantized(ctx, 3, &model[1]), QNT_OK);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include "lib/train/dataset.h"
 #include "tests/common/oom.h"
+#include "tests/common/temp.h"
 #include "train_util.h"
 #include "unit.h"
 
@@ -11,7 +12,7 @@ static qnt_model *start, *teacher;
 static qnt_dataset *images;
 static qnt_train *trainer; /* quantized, with its first step done */
 static qnt_train_config config;
-static char path[] = "/tmp/qnt-oom-XXXXXX";
+static char path[TEST_PATH];
 
 static qnt_status create(qnt_train **out)
 {
@@ -22,8 +23,7 @@ static void setup(void)
 {
     qnt_train_progress progress;
     int finished;
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    close(mkstemp(path));
+    test_temp_file(path);
     OK(qnt_ctx_create(&oom_config, &ctx));
     start = net_make(ctx, small_net, 1, 0, 0, 0.0f);
     teacher = net_make(ctx, small_net, 2, 0, 0, 0.0f);

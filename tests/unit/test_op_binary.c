@@ -1,5 +1,6 @@
 /* binary_conv2d and binary_fully_connected against their definition: f32 in bits, s8 in bytes. */
 #include <unistd.h>
+#include "tests/common/temp.h"
 #include "op_util.h"
 
 struct shape {
@@ -107,14 +108,14 @@ END_TEST
 START_TEST(file_keeps_node_and_codes)
 {
     const struct test t = {&shapes[5], true, false, false};
-    char path[] = "/tmp/qnt-binary-XXXXXX";
+    char path[TEST_PATH];
     qnt_ctx *ctx;
     struct qnt_model *m, *back;
     OK(qnt_ctx_create(NULL, &ctx));
     OK(qnt_model_new(ctx, &m));
     unit_seed();
     build(m, &t);
-    close(mkstemp(path));
+    test_temp_file(path);
     OK(qnt_model_save(m, path));
     OK(qnt_model_load(ctx, path, &back));
     remove(path);

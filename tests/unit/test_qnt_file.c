@@ -10,16 +10,16 @@
 #include "lib/graph/qnt_file.h"
 #include "tests/common/models.h"
 #include "tests/common/qnt_bytes.h"
+#include "tests/common/temp.h"
 #include "unit.h"
 
 enum { BATCH = 7 };
 static qnt_ctx *ctx;
-static char folder[] = "/tmp/qnt-file-XXXXXX", path[64], other[64];
+static char folder[TEST_PATH], path[TEST_PATH_IN], other[TEST_PATH_IN];
 
 static void setup(void)
 {
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    test_temp_folder(folder);
     snprintf(path, sizeof path, "%s/model.qnt", folder);
     snprintf(other, sizeof other, "%s/other.qnt", folder);
     ck_assert_int_eq(qnt_ctx_create(NULL, &ctx), QNT_OK);
@@ -313,7 +313,7 @@ END_TEST
 
 START_TEST(what_cannot_be_written_is_refused)
 {
-    char nowhere[128];
+    char nowhere[TEST_PATH_IN];
     qnt_model *m = model_of(3), *empty;
     snprintf(nowhere, sizeof nowhere, "%s/none/model.qnt", folder);
     refuses(qnt_model_save(m, nowhere), QNT_ERR_IO, "none/model.qnt: No such file");

@@ -8,6 +8,7 @@
 #include <qnt/session.h>
 #include "lib/core/rng.h"
 #include "tests/common/hostile.h"
+#include "tests/common/temp.h"
 #include "unit.h"
 
 static struct hostile *const h = &hostile;
@@ -122,10 +123,8 @@ static uint64_t rounds_wanted(void)
 START_TEST(random_lies_are_harmless)
 {
     uint64_t first = unit_seed_value(), rounds = rounds_wanted(), accepted = 0;
-    char path[] = "/tmp/qnt-hostile-XXXXXX";
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
+    char path[TEST_PATH];
+    test_temp_file(path);
     for (uint64_t seed = first; seed < first + rounds; seed++) {
         struct qnt_rng r = qnt_rng_key(seed, 0, 0);
         qnt_model *m = NULL;

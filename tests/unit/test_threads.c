@@ -6,6 +6,7 @@
 #include <qnt/qnt.h>
 #include "tests/common/models.h"
 #include "tests/common/qnt_bytes.h"
+#include "tests/common/temp.h"
 #include "unit.h"
 
 enum { THREADS = 8, ROUNDS = 6, BATCH = 3, IN = BATCH * TEST_MODEL_IN, OUT = BATCH * TEST_MODEL_OUT };
@@ -13,7 +14,7 @@ static qnt_ctx *ctx;
 static qnt_model *model;
 static qnt_dataset *images;
 static struct qnt_bytes file;
-static char folder[] = "/tmp/qnt-threads-XXXXXX", shared_path[64];
+static char folder[TEST_PATH], shared_path[TEST_PATH_IN];
 static float in[IN], want[OUT];
 static pthread_barrier_t together;
 static _Atomic size_t allocated, freed, logged;
@@ -78,7 +79,7 @@ static bool models(struct worker *w, int round)
     qnt_model *m = NULL;
     qnt_node_info node;
     qnt_tensor_info t;
-    char path[96];
+    char path[TEST_PATH_IN];
     snprintf(path, sizeof path, "%s/model-%d.qnt", folder, w->number);
     NEED(w, !(round & 1 ? qnt_model_load(ctx, shared_path, &m) : qnt_model_load_memory(ctx, file.data, file.n, &m)));
     NEED(w, sessions(w, m, round));
@@ -98,7 +99,7 @@ static bool models(struct worker *w, int round)
 /* Fails with a text of its own. */
 static bool error(struct worker *w, int round, char text[512])
 {
-    char path[96];
+    char path[TEST_PATH_IN];
     qnt_model *m = NULL;
     snprintf(path, sizeof path, "%s/none-%d-%d", folder, w->number, round);
     NEED(w, qnt_model_load(ctx, path, &m) == QNT_ERR_IO && !m);
@@ -169,11 +170,10 @@ static void setup(void)
     const qnt_config c = {.size = sizeof c, .alloc = counting_alloc, .free = counting_free, .log = count_log};
     const qnt_session_config batch = {.size = sizeof batch, .max_batch = BATCH};
     qnt_session *s;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX"); /* again when check does not fork */
     ck_assert_int_eq(qnt_ctx_create(&c, &ctx), QNT_OK);
     ck_assert_int_eq(test_model_quantized(ctx, 4, &model), QNT_OK);
     ck_assert_int_eq(qnt_dataset_builtin(ctx, QNT_TRAIN, 20, &images), QNT_OK);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    test_temp_folder(folder);
     snprintf(shared_path, sizeof shared_path, "%s/shared.qnt", folder);
     ck_assert_int_eq(qnt_model_save(model, shared_path), QNT_OK);
     file = qnt_bytes_read(shared_path);

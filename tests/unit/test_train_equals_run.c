@@ -1,5 +1,6 @@
 /* What trains is what runs: the trainer's evaluation forward pass and the session of the model it hands out give the
  * same bytes at every step's output, for every width, after saving and loading, and on other kernels. */
+#include "tests/common/temp.h"
 #include "train_util.h"
 
 enum { TRAINED = 64, SEEN = 21 }; /* images: 21 is a shard and a rest */
@@ -119,12 +120,12 @@ START_TEST(every_layer_has_the_same_bytes)
     qnt_ctx *ctx;
     qnt_train *t;
     qnt_dataset *data;
-    char path[] = "/tmp/qnt-equal-XXXXXX", what[64];
+    char path[TEST_PATH], what[64];
     OK(qnt_ctx_create(NULL, &ctx));
     qnt_model *m = trained(ctx, &widths[_i], &t, &data);
     snprintf(what, sizeof what, "%u bits", widths[_i].bits);
     ck_assert_uint_ge(compare(t, m, what), widths[_i].net == signs_net ? 4 : widths[_i].bits ? 8 : 6);
-    close(mkstemp(path));
+    test_temp_file(path);
     OK(qnt_model_save(m, path));
     for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
         qnt_config c = {.size = sizeof c, .isa = levels[k]};

@@ -1,6 +1,7 @@
 #ifndef UNIT_TRAIN_FIXTURE_H
 #define UNIT_TRAIN_FIXTURE_H
 /* What the trainer's tests start from: a small network, a teacher, images, a folder for checkpoints. */
+#include "tests/common/temp.h"
 #include "train_util.h"
 
 enum { IMAGES = 100, BATCH = 40 }; /* shards of 16, 16, 8 and, at the epoch's end, of 16 and 4 */
@@ -8,7 +9,7 @@ enum { IMAGES = 100, BATCH = 40 }; /* shards of 16, 16, 8 and, at the epoch's en
 static qnt_ctx *ctx;
 static qnt_dataset *data;
 static qnt_model *start, *teacher;
-static char folder[] = "/tmp/qnt-train-XXXXXX";
+static char folder[TEST_PATH];
 
 static inline void setup(void)
 {
@@ -16,12 +17,12 @@ static inline void setup(void)
     OK(qnt_dataset_builtin(ctx, QNT_TRAIN, IMAGES, &data));
     start = net_make(ctx, small_net, 1, SIZE_MAX, 0, 0.0f);
     teacher = net_make(ctx, small_net, 2, SIZE_MAX, 0, 0.0f);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    test_temp_folder(folder);
 }
 
 static inline const char *file(void)
 {
-    static char path[64];
+    static char path[TEST_PATH_IN];
     snprintf(path, sizeof path, "%s/ckpt", folder);
     return path;
 }
@@ -30,7 +31,6 @@ static inline void teardown(void)
 {
     remove(file());
     ck_assert_int_eq(remove(folder), 0);
-    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
     qnt_model_free(start);
     qnt_model_free(teacher);
     qnt_dataset_free(data);
