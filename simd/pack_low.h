@@ -6,25 +6,25 @@
 #include "kernels.h"
 
 /* A step: `fields` runs of `bytes` codes become one of bytes. */
-QNT_INLINE void qnt_squeeze(const uint8_t *s8, uint8_t *out, size_t bytes, const int bits)
+QNT_INLINE void qnt_squeeze(const uint8_t *s8, uint8_t *out, size_t bytes, const unsigned bits)
 {
-    const int fields = 8 / bits, mask = (1 << bits) - 1;
+    const unsigned mask = (1U << bits) - 1;
     for (size_t b = 0; b < bytes; b++) {
-        int v = 0;
+        unsigned v = 0;
         QNT_UNROLL
-        for (int f = 0; f < fields; f++)
-            v = v << bits | (s8[b + (size_t)f * bytes] & mask);
+        for (size_t f = 0; f < 8U / bits; f++)
+            v = v << bits | (s8[b + f * bytes] & mask);
         out[b] = (uint8_t)v;
     }
 }
 
 /* pack_s8 makes s8 panels of nr rows; its steps may be shorter than kr, not longer. */
 QNT_INLINE void qnt_pack_low(qnt_pack_rows_fn *pack_s8, const void *const *rows, size_t tap_k, size_t k0, size_t k,
-                             size_t used, void *panel, const size_t nr, const size_t kr, const int bits)
+                             size_t used, void *panel, const size_t nr, const size_t kr, const unsigned bits)
 {
     enum { BUFFER = 4096 };
     _Alignas(64) uint8_t s8[BUFFER];
-    const size_t step = nr * kr, bytes = step * (size_t)bits / 8, most = BUFFER / step * kr;
+    const size_t step = nr * kr, bytes = step * bits / 8, most = BUFFER / step * kr;
     uint8_t *out = panel;
     for (size_t part; k; k -= part, k0 += part) {
         part = k < most ? k : most;

@@ -5,10 +5,10 @@
 enum { MR = 4, NR = 4, KR = 4, STEP = NR * KR };
 
 /* Code i of a step of `bits`-bit codes. */
-static int code(const uint8_t *step, size_t i, size_t bits)
+static int8_t code(const uint8_t *step, size_t i, size_t bits)
 {
     const size_t bytes = STEP * bits / 8;
-    return (int8_t)(step[i % bytes] << bits * (i / bytes)) >> (8 - bits);
+    return (int8_t)((int8_t)(step[i % bytes] << bits * (i / bytes)) >> (8 - bits));
 }
 
 static inline void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, size_t bits)
@@ -16,11 +16,14 @@ static inline void tile(size_t k, const void *a, const void *w, const struct qnt
     const int8_t *pa = a;
     const uint8_t *pw = w;
     int32_t acc[MR * NR] = {0};
-    for (size_t s = 0; s < k; s += KR, pa += MR * KR, pw += STEP * bits / 8)
-        for (size_t i = 0; i < MR; i++)
-            for (size_t j = 0; j < NR; j++)
-                for (size_t l = 0; l < KR; l++)
-                    acc[i * NR + j] += pa[i * KR + l] * code(pw, j * KR + l, bits);
+    int8_t codes[STEP];
+    for (size_t s = 0; s < k; s += KR, pa += MR * KR, pw += STEP * bits / 8) {
+        for (size_t i = 0; i < STEP; i++)
+            codes[i] = code(pw, i, bits);
+        for (size_t i = 0; i < MR * NR; i++)
+            for (size_t l = 0; l < KR; l++)
+                acc[i] += pa[i / NR * KR + l] * codes[i % NR * KR + l];
+    }
     qnt_tile_store_ref(t, acc, NR);
 }
 

@@ -19,8 +19,8 @@ qnt_status test_model_depthwise(qnt_ctx *ctx, bool quantized, qnt_model **out);
 qnt_status test_model_binary(qnt_ctx *ctx, bool quantized, qnt_model **out);
 qnt_status test_model_pairs(qnt_ctx *ctx, bool quantized, qnt_model **out);
 qnt_status test_model_functions(qnt_ctx *ctx, bool quantized, qnt_model **out);
-/* Everything that moves elements: pads of each mode, slice, transpose, resize both ways, concat, reshape, global_maxpool;
- * quantized: with several scales. Output 3. In models_moves.c. */
+/* Everything that moves elements: pads of each mode, slice, transpose, resize both ways, concat, reshape,
+ * global_maxpool; quantized: with several scales. Output 3. In models_moves.c. */
 qnt_status test_model_moves(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* Signs times signs, enough of them to fill vectors: binary_conv2d twice, with a maxpool between them and a stride, and
  * binary_fully_connected, s8 inside. Input 12 x 12 x 16, output 10 floats. */

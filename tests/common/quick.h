@@ -6,9 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+static inline bool test_flag(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value && strcmp(value, "0") != 0;
+}
+
 static inline bool test_quick(void)
 {
-    const char *quick = getenv("CHECKKERN_QUICK");
-    return quick && *quick && strcmp(quick, "0") != 0;
+    return test_flag("CHECKKERN_QUICK");
+}
+
+/* TEST_EMULATED is set where the processor is emulated: what has run on real ones, and on another emulated one, in the
+ * same way is left out. */
+static inline bool test_emulated(void)
+{
+    return test_flag("TEST_EMULATED");
 }
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <qnt/session.h>
 #include "tests/common/models.h"
+#include "tests/common/quick.h"
 #include "tests/hotpath/detect.h"
 
 enum { MAX_BATCH = 7, RUNS = 200, ROUNDS = 20, BAIT_PAGES = 3 };
@@ -62,6 +63,11 @@ static void baits(bool syscalls)
     expect(d.waits >= 1, "sleeping without waiting", d);
 }
 
+static int rounds(void)
+{
+    return test_emulated() ? 6 : ROUNDS;
+}
+
 /* System calls and allocations: never, from the first run on. Faults and waits: the kernel may cause some at any time
  * (it moves and samples pages), so of ROUNDS one must be free of them, which a cause in the run would not allow. */
 static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bool quantized_io)
@@ -80,7 +86,7 @@ static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bo
     }
     test_model_images(in, MAX_BATCH * TEST_MODEL_IN);
     memset(out, 0, sizeof out);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds(); round++) {
         qnt_status status = QNT_OK;
         detect_arm();
         for (int i = 0; i < RUNS && !status; i++)
@@ -123,6 +129,6 @@ int main(void)
         qnt_model_free(m[i]);
     qnt_ctx_free(ctx);
     if (!failures)
-        printf("hotpath: %d sessions, %d runs each: silent\n", sessions, ROUNDS * RUNS);
+        printf("hotpath: %d sessions, %d runs each: silent\n", sessions, rounds() * RUNS);
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

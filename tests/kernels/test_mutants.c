@@ -47,7 +47,7 @@ static enum kind kind;
 
 struct span {
     const void *src;
-    size_t src_bytes;
+    ptrdiff_t src_bytes; /* to the end of the last row, which a negative stride puts first */
     void *dst;
     size_t size, rows, cols, ld; /* of dst: element bytes; elements */
 };
@@ -55,7 +55,7 @@ static uint8_t kept_last[4], kept_lane[4];
 
 static uint8_t *last(const struct span *s)
 {
-    return (uint8_t *)s->dst + ((s->rows - 1) * s->ld + s->cols - 1) * s->size;
+    return (uint8_t *)s->dst + (ptrdiff_t)(((s->rows - 1) * s->ld + s->cols - 1) * s->size);
 }
 
 static uint8_t *lane(const struct span *s, size_t i)

@@ -9,8 +9,8 @@ import cases
 from cases import has, run
 
 SLOW = bool(cases.WRAPPER or os.environ.get("QNT_ISA"))  # an emulator, or the reference kernels
-FEW = ("--batch", 8, "--test-images", 4 if SLOW else 20)
-SMALL = (*FEW, "--images", 8 if SLOW else 48, "--epochs", 2)
+FEW = ("--batch", 2 if SLOW else 8, "--test-images", 4 if SLOW else 20)
+SMALL = (*FEW, "--images", 4 if SLOW else 48, "--epochs", 2)
 
 
 def natively():
@@ -57,7 +57,7 @@ def test_result_text():
 
 
 def test_result_json():
-    done = run("qtrain", *SMALL, "--json", "--hold-out", 4)
+    done = run("qtrain", *SMALL, "--json", "--hold-out", 2)
     result = json.loads(done.stdout)
     assert [row["epoch"] for row in result["epochs"]] == [1, 2]
     assert all(0 <= row["held_out_accuracy"] <= 1 for row in result["epochs"])
@@ -141,7 +141,7 @@ def interrupt(options, number):
 
 
 def test_interrupted_and_resumed():
-    options = (*FEW, "--images", 24, "--epochs", 4 if SLOW else 100, "--augment", "on", "--momentum", "0.9")
+    options = (*FEW, "--images", 8 if SLOW else 24, "--epochs", 4 if SLOW else 100, "--augment", "on", "--momentum", "0.9")
     run("qtrain", *options, "--out", "whole.qnt")
     for number in (signal.SIGINT, signal.SIGTERM):
         code, errors = interrupt((*options, "--out", "parts.qnt"), number)

@@ -1,4 +1,4 @@
-/* The trainer: same weights for any thread count and on any kernels, resuming equals not stopping, learning. */
+/* The trainer: same weights for any thread count, resuming equals not stopping, learning. */
 #include "lib/train/trainer.h"
 #include "tests/common/quick.h"
 #include "train_fixture.h"
@@ -27,29 +27,6 @@ START_TEST(weights_do_not_depend_on_the_thread_count)
     qnt_model_free(b);
     qnt_train_free(other);
     qnt_train_free(one);
-}
-END_TEST
-
-/* Every product is one chain of fma whatever the tile, so neither do they depend on the kernels. */
-START_TEST(weights_do_not_depend_on_the_kernels)
-{
-    qnt_train_config c = config(_i);
-    qnt_config plain = {.size = sizeof plain, .isa = "ref"};
-    qnt_train *best = make(&c), *ref;
-    qnt_ctx *other;
-    OK(qnt_ctx_create(&plain, &other));
-    qnt_model *m = net_make(other, small_net, 1, SIZE_MAX, 0, 0.0f),
-              *p = net_make(other, small_net, 2, SIZE_MAX, 0, 0.0f);
-    OK(qnt_train_create(m, c.kl > 0.0f ? p : NULL, data, &c, &ref));
-    const int n = !test_quick() ? 5 : _i == 3 ? 1 : 3;
-    steps(best, n);
-    steps(ref, n);
-    assert_same(best, ref, "reference kernels");
-    qnt_train_free(best);
-    qnt_train_free(ref);
-    qnt_model_free(m);
-    qnt_model_free(p);
-    qnt_ctx_free(other);
 }
 END_TEST
 
@@ -165,10 +142,9 @@ int main(void)
     TCase *tc = tcase_create("train");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, weights_do_not_depend_on_the_thread_count, 0, 5);
-    tcase_add_loop_test(tc, weights_do_not_depend_on_the_kernels, 0, 5);
     tcase_add_loop_test(tc, resuming_equals_not_stopping, 0, 3);
     tcase_add_loop_test(tc, resuming_equals_not_stopping, 4, 5);
-    if (!test_quick()) { /* the weights are the same elsewhere, as the cases above say, so they learn there too */
+    if (!test_quick()) { /* weights are the same elsewhere (test_train_kernels.c), so they learn there too */
         tcase_add_loop_test(tc, training_lowers_the_loss, 0, 3);
         tcase_add_loop_test(tc, training_lowers_the_loss, 4, 5);
     }
