@@ -111,7 +111,7 @@ target_link_libraries(shared qnt::qnt)
 add_executable(static program.c)
 target_link_libraries(static qnt::qnt_static)
 END
-    try 'CMake: configures' env CC="$*" cmake -S cm -B cm/build -DCMAKE_PREFIX_PATH="$prefix"
+    try 'CMake: configures' env CC="$*" cmake -G Ninja -S cm -B cm/build -DCMAKE_PREFIX_PATH="$prefix"
     try 'CMake: builds' cmake --build cm/build
     try 'CMake, shared: runs' cm/build/shared
     same 'CMake, shared'
