@@ -87,7 +87,7 @@ find_package(qnt 0.1 REQUIRED)
 add_executable(board $source/tests/build/board.c)
 target_link_libraries(board -static qnt::qnt)
 END
-try 'CMake: configures' env CC="$*" cmake -S "$tmp/cm" -B "$tmp/cm/build" -DCMAKE_PREFIX_PATH="$(find "$tmp/root" -path "*/include/qnt" -prune)/../.."
+try 'CMake: configures' env CC="$*" cmake -G Ninja -S "$tmp/cm" -B "$tmp/cm/build" -DCMAKE_PREFIX_PATH="$(find "$tmp/root" -path "*/include/qnt" -prune)/../.."
 try 'CMake: builds' cmake --build "$tmp/cm/build"
 try 'CMake: runs' "$tmp/cm/build/board"
 end
