@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include "pack_rows.h"
 #include "ref/gemm_tile.h"
+#include "x86/dwords_avx2.h"
 
 /* Four rows (or the first two of them), 8 bytes of k: widened, and their 4 x 4 pairs transposed. */
 QNT_INLINE void qnt_pack_block_s16_avx2(const void *const *rows, size_t at, __m128i flip, int16_t *out, size_t pairs,
@@ -16,19 +17,7 @@ QNT_INLINE void qnt_pack_block_s16_avx2(const void *const *rows, size_t at, __m1
     for (int i = 0; i < 4; i++)
         x[i] = _mm_cvtepi8_epi16(
             _mm_xor_si128(_mm_loadl_epi64((const __m128i *)((const int8_t *)rows[i < n ? i : 0] + at)), flip));
-    __m128i ab0 = _mm_unpacklo_epi32(x[0], x[1]), ab1 = _mm_unpackhi_epi32(x[0], x[1]);
-    __m128i cd0 = _mm_unpacklo_epi32(x[2], x[3]), cd1 = _mm_unpackhi_epi32(x[2], x[3]);
-    __m128i y[4] = {_mm_unpacklo_epi64(ab0, cd0), _mm_unpackhi_epi64(ab0, cd0), _mm_unpacklo_epi64(ab1, cd1),
-                    _mm_unpackhi_epi64(ab1, cd1)};
-    QNT_UNROLL
-    for (size_t g = 0; g < 4; g++) {
-        if (g >= pairs)
-            break;
-        if (n == 4)
-            _mm_storeu_si128((__m128i *)(out + 2 * g * (size_t)R), y[g]);
-        else
-            _mm_storel_epi64((__m128i *)(out + 2 * g * (size_t)R), y[g]);
-    }
+    qnt_store_dwords_avx2(x, out, pairs, R, n);
 }
 
 QNT_INLINE void qnt_pack_blocks_s16_avx2(const struct qnt_rows *r, size_t at, __m128i flip, int16_t *out, size_t pairs,

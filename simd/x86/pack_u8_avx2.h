@@ -3,6 +3,7 @@
 /* Panels [k/4][R][4] of bytes: dwords of four rows and 16 bytes of k are transposed at a time. */
 #include <immintrin.h>
 #include "pack_rows.h"
+#include "x86/dwords_avx2.h"
 
 /* x in the first n (1..16) bytes, 0 after them: the padding of k is not flipped. */
 QNT_INLINE __m128i qnt_flip_avx2(uint8_t x, size_t n)
@@ -19,19 +20,7 @@ QNT_INLINE void qnt_pack_block_u8_avx2(const void *const *rows, size_t at, __m12
     QNT_UNROLL
     for (int i = 0; i < 4; i++)
         x[i] = _mm_xor_si128(_mm_loadu_si128((const __m128i *)((const int8_t *)rows[i < n ? i : 0] + at)), flip);
-    __m128i ab0 = _mm_unpacklo_epi32(x[0], x[1]), ab1 = _mm_unpackhi_epi32(x[0], x[1]);
-    __m128i cd0 = _mm_unpacklo_epi32(x[2], x[3]), cd1 = _mm_unpackhi_epi32(x[2], x[3]);
-    __m128i y[4] = {_mm_unpacklo_epi64(ab0, cd0), _mm_unpackhi_epi64(ab0, cd0), _mm_unpacklo_epi64(ab1, cd1),
-                    _mm_unpackhi_epi64(ab1, cd1)};
-    QNT_UNROLL
-    for (size_t g = 0; g < 4; g++) {
-        if (g >= steps)
-            break;
-        if (n == 4)
-            _mm_storeu_si128((__m128i *)(out + 4 * g * (size_t)R), y[g]);
-        else
-            _mm_storel_epi64((__m128i *)(out + 4 * g * (size_t)R), y[g]);
-    }
+    qnt_store_dwords_avx2(x, out, steps, R, n);
 }
 
 /* `flip` is xor'ed to the bytes of the matrix, never to the padding of k. R is a multiple of 4, or one of 4 and 2 more.

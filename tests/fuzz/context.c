@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "tests/common/qnt_bytes.h"
+#include "tests/common/temp.h"
 #include "tests/fuzz/fuzz.h"
 
 static _Atomic size_t live; /* teams allocate, too */
@@ -55,8 +56,8 @@ size_t fuzz_live(void)
 
 uint8_t *fuzz_bytes(const qnt_model *model, size_t *size)
 {
-    char path[64];
-    snprintf(path, sizeof path, "%s/qnt-fuzz-%ld", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (long)getpid());
+    char path[TEST_PATH];
+    test_temp_file(path);
     if (qnt_model_save(model, path))
         return NULL;
     struct qnt_bytes b = qnt_bytes_read(path);

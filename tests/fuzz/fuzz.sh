@@ -10,7 +10,9 @@ if [ -z "$corpus" ]; then
 fi
 mkdir -p "$work/seeds" "$work/found" "$corpus"
 "$seeds" "$work/seeds"
-if "$target" -max_total_time="${QNT_FUZZ_SECONDS:-60}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+memory=/dev/shm # saving waits for a disk
+[ -w $memory ] || memory=$work
+if TMPDIR=$memory "$target" -max_total_time="${QNT_FUZZ_SECONDS:-60}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
     -artifact_prefix="$work/found/" "$corpus" "$work/seeds" > "$work/log" 2>&1; then
     grep -E 'DONE|stat::(number_of_executed_units|average_exec)' "$work/log"
     rm -rf "$work"
