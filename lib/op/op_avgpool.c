@@ -9,16 +9,10 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     return status ? status : qnt_infer_pool(m, n, out);
 }
 
-static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
-{
-    (void)max_batch;
-    return qnt_pool_prepare(ctx, s, QNT_POOL_AVERAGE);
-}
-
 const struct qnt_op_def qnt_op_avgpool = {.name = "avgpool",
                                           .min_in = 1,
                                           .max_in = 1,
                                           .infer = infer,
-                                          .prepare = prepare,
+                                          .prepare = qnt_avgpool_prepare,
                                           .run = qnt_pool_run,
                                           .backward = qnt_avgpool_backward};

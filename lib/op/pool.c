@@ -17,7 +17,6 @@ struct axis {
 };
 
 struct state {
-    enum qnt_pool_kind kind;
     struct axis h, w;
     size_t c;
     qnt_maxpool_s8_fn *max_s8; /* one of the four */
@@ -61,12 +60,12 @@ static void geometry(const struct qnt_step *s, struct state *st)
     find_inner(&st->w);
 }
 
-static void bind(const qnt_ctx *ctx, struct qnt_step *s, struct state *st)
+static void bind(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, bool max)
 {
     bool s8 = s->out->type == QNT_S8;
-    if (st->kind == QNT_POOL_MAX && s8)
+    if (max && s8)
         s->variant = QNT_VARIANT_OF(st->max_s8 = ctx->dsp.maxpool_s8);
-    else if (st->kind == QNT_POOL_MAX)
+    else if (max)
         s->variant = QNT_VARIANT_OF(st->max_f32 = ctx->dsp.maxpool_f32);
     else if (s8)
         s->variant = QNT_VARIANT_OF(st->average_s8 = ctx->dsp.avgpool_s8);
@@ -74,23 +73,34 @@ static void bind(const qnt_ctx *ctx, struct qnt_step *s, struct state *st)
         s->variant = QNT_VARIANT_OF(st->average_f32 = ctx->dsp.avgpool_f32);
 }
 
-qnt_status qnt_pool_prepare(const qnt_ctx *ctx, struct qnt_step *s, enum qnt_pool_kind kind)
+static qnt_status begin(const qnt_ctx *ctx, struct qnt_step *s, bool max)
 {
-    const struct qnt_tensor *x = s->in[0], *y = s->out;
     struct state *st = s->state;
-    if (!st) {
-        if (!(s->state = st = qnt_alloc(ctx, sizeof *st, s->node->name)))
-            return QNT_ERR_NOMEM;
-        st->kind = kind;
-        geometry(s, st);
-        bind(ctx, s, st);
-    }
-    if (kind == QNT_POOL_MAX)
-        return qnt_same_codes(s->node, x, y);
-    if (y->type != QNT_S8)
+    if (st)
         return QNT_OK;
-    qnt_status status = qnt_check_quant(s->node, x);
-    if (status || (status = qnt_check_quant(s->node, y)))
+    if (!(s->state = st = qnt_alloc(ctx, sizeof *st, s->node->name)))
+        return QNT_ERR_NOMEM;
+    geometry(s, st);
+    bind(ctx, s, st, max);
+    return QNT_OK;
+}
+
+qnt_status qnt_maxpool_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
+{
+    (void)max_batch;
+    qnt_status status = begin(ctx, s, true);
+    return status ? status : qnt_same_codes(s->node, s->in[0], s->out);
+}
+
+qnt_status qnt_avgpool_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
+{
+    (void)max_batch;
+    const struct qnt_tensor *x = s->in[0], *y = s->out;
+    qnt_status status = begin(ctx, s, false);
+    if (status || y->type != QNT_S8)
+        return status;
+    struct state *st = s->state;
+    if ((status = qnt_check_quant(s->node, x)) || (status = qnt_check_quant(s->node, y)))
         return status;
     if (st->h.kernel > MAX_TAPS || st->w.kernel > MAX_TAPS || st->h.kernel * st->w.kernel > MAX_TAPS)
         return qnt_fail(QNT_ERR_RANGE, "node '%s': averages of %zu x %zu codes, at most %d are exact", s->node->name,

@@ -3,8 +3,7 @@
 /* What the pools share: windows clipped at the image's border, run line by line. */
 #include "op.h"
 
-enum qnt_pool_kind { QNT_POOL_MAX, QNT_POOL_AVERAGE };
-
-qnt_status qnt_pool_prepare(const qnt_ctx *ctx, struct qnt_step *s, enum qnt_pool_kind kind);
+qnt_status qnt_maxpool_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);
+qnt_status qnt_avgpool_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);
 void qnt_pool_run(const struct qnt_step *s, const struct qnt_exec *x);
 #endif
