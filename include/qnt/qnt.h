@@ -5,5 +5,6 @@
 #include <qnt/cpu.h>
 #include <qnt/model.h>
 #include <qnt/session.h>
+#include <qnt/profile.h>
 #include <qnt/train.h>
 #endif

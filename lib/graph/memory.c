@@ -18,9 +18,7 @@ static qnt_status tensor_bytes(const struct qnt_plan *p, int id, size_t *bytes)
     qnt_status status = qnt_tensor_elements(t, &elements);
     if (status)
         return status;
-    if (qnt_is_bits(t))
-        elements = elements / t->dim[t->rank - 1] * ((t->dim[t->rank - 1] + 7) / 8);
-    if (qnt_mul_overflows(elements * qnt_dtype_size(t->type), p->max_batch, bytes) || *bytes > SIZE_MAX / 4)
+    if (qnt_mul_overflows(qnt_image_bytes(t), p->max_batch, bytes) || *bytes > SIZE_MAX / 4)
         return qnt_fail(QNT_ERR_RANGE, "tensor '%s': %zu images of %zu elements are too large", t->name, p->max_batch,
                         elements);
     *bytes = qnt_round_up(*bytes, LINE);

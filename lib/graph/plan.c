@@ -1,6 +1,7 @@
 /* Model -> plan. The rewritten graph is a copy whose constants' data are the source's, but for those that change. */
 #include <math.h>
 #include "lib/op/bounds.h"
+#include "lib/op/step.h"
 #include "rewrite.h"
 #include "simd/fpenv.h"
 
@@ -63,7 +64,7 @@ static void make_steps(struct qnt_plan *p, const struct qnt_rewrite *r)
                                .out = &m->tensor[n->out],
                                .clamp_lo = r[i].lo,
                                .clamp_hi = r[i].hi,
-                               .variant = "",
+                               .variant = &qnt_no_variant,
                                .macs = qnt_node_macs(m, n)};
         for (uint32_t k = 0; k < n->n_in; k++)
             s->in[k] = &m->tensor[n->in[k]];

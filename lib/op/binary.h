@@ -22,6 +22,12 @@ static inline bool qnt_is_bits(const struct qnt_tensor *t)
 {
     return !t->constant && t->type == QNT_S8 && t->bits == 1;
 }
+/* Bytes that one image of an activation takes. */
+static inline size_t qnt_image_bytes(const struct qnt_tensor *t)
+{
+    const size_t elements = qnt_tensor_count(t), channels = t->rank ? t->dim[t->rank - 1] : 1;
+    return qnt_is_bits(t) ? elements / channels * ((channels + 7) / 8) : elements * qnt_dtype_size(t->type);
+}
 /* Codes and scales (by channel) of float weights [channels][fan_in]. */
 void qnt_binary_weights(const struct qnt_dsp *dsp, const float *w, size_t channels, size_t fan_in, int8_t *codes,
                         float *scale);

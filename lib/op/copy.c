@@ -75,7 +75,7 @@ static void choose(const qnt_ctx *ctx, struct qnt_copy *c, size_t elem, uint32_t
     c->copy_rows = ctx->dsp.copy_rows;
 }
 
-static const char *variant(const struct qnt_copy *c)
+static const struct qnt_kernel_row *variant(const struct qnt_copy *c)
 {
     return c->copy_rows      ? QNT_VARIANT_OF(c->copy_rows)
            : c->transpose_s8 ? QNT_VARIANT_OF(c->transpose_s8)

@@ -13,7 +13,7 @@ struct qnt_step {
     float clamp_lo, clamp_hi; /* real bounds fused into this step (relu: 0, INF); -INF, INF for none */
     void *state;              /* from qnt_alloc; freed by op->release */
     size_t scratch_bytes;     /* per thread, set by prepare for max_batch */
-    const char *variant;      /* kernel bound, "" for none */
+    const struct qnt_kernel_row *variant; /* kernel bound, &qnt_no_variant for none */
     uint64_t macs;            /* per image */
 };
 /* One thread's view of a run. */

@@ -13,8 +13,9 @@ static inline void *qnt_step_out(const struct qnt_step *s, const struct qnt_exec
     return x->arena + s->out_offset;
 }
 
-/* Name of a variant in this build, "6x16_avx2" or "avx2"; "" when it is not in the list. */
-const char *qnt_variant_of_tile(const struct qnt_gemm *tile);
-const char *qnt_variant_of(qnt_any_fn *fn);
+/* The row of a variant in this build; qnt_no_variant, whose texts are "", when it is not in the list. */
+const struct qnt_kernel_row *qnt_variant_of_tile(const struct qnt_gemm *tile);
+const struct qnt_kernel_row *qnt_variant_of(qnt_any_fn *fn);
+extern const struct qnt_kernel_row qnt_no_variant;
 #define QNT_VARIANT_OF(fn) qnt_variant_of((qnt_any_fn *)(fn))
 #endif

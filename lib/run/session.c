@@ -2,32 +2,8 @@
  * another, the output is copied out; every thread does its share of each. A team has a barrier between phases; the
  * application's parallel_for is called anew for each, since it may run the parts one after another. Shares never change
  * what is computed, so neither does the number of threads. */
-#include <stdatomic.h>
-#include <string.h>
-#include <qnt/session.h>
-#include "lib/graph/plan.h"
-#include "lib/run/team.h"
+#include "lib/run/session.h"
 #include "simd/fpenv.h"
-
-struct qnt_session {
-    qnt_ctx *ctx;
-    struct qnt_plan *plan;
-    struct qnt_team *team; /* NULL: the caller alone */
-    bool keep_tensors;
-    uint32_t threads;
-    size_t in_bytes, out_bytes; /* of one image */
-    uint8_t *arena, *scratch;   /* scratch: scratch_stride bytes for each thread */
-    size_t scratch_stride;
-    const uint8_t *in; /* of the run under way */
-    uint8_t *out;
-    size_t batch;
-    void (*parallel_for)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg); /* or NULL */
-    void *parallel_user;
-    _Atomic uint32_t *stamp; /* by part: the call of parallel_for that ran it last */
-    uint32_t call;           /* counts them; wraps */
-    size_t phase;            /* of this call */
-    _Atomic bool stray;      /* a part was run twice or does not exist */
-};
 
 static qnt_status read_config(const qnt_session_config *config, qnt_session_config *c)
 {
@@ -58,8 +34,8 @@ static size_t image_bytes(const struct qnt_plan *p, int id)
     return qnt_tensor_count(t) * qnt_dtype_size(t->type);
 }
 
-/* Member `part` of the team writes its scratch and its share of every tensor, in the order of a run: where tensors share
- * memory, the first one decides which member has a page. */
+/* Member `part` of the team writes its scratch and its share of every tensor, in the order of a run: where tensors
+ * share memory, the first one decides which member has a page. */
 static void touch_share(void *arg, uint32_t part, uint32_t parts)
 {
     const qnt_session *s = arg;
@@ -154,51 +130,17 @@ void qnt_session_free(qnt_session *s)
     qnt_release(ctx, s);
 }
 
-static void copy_share(void *to, const void *from, size_t bytes, uint32_t part, uint32_t parts)
-{
-    size_t begin, end;
-    qnt_share(bytes, part, parts, &begin, &end);
-    memcpy((uint8_t *)to + begin, (const uint8_t *)from + begin, end - begin);
-}
-
-/* Phase 0 copies the input, phase i runs step i - 1, the last copies the output. */
-static size_t phases(const qnt_session *s)
-{
-    return s->plan->n_steps + 2;
-}
-
-static bool has_work(const qnt_session *s, size_t phase)
-{
-    return phase == 0 || phase == s->plan->n_steps + 1 || s->plan->step[phase - 1].op->run;
-}
-
-static void run_phase(const qnt_session *s, size_t phase, uint32_t part)
-{
-    const struct qnt_plan *p = s->plan;
-    const struct qnt_exec x = {.arena = s->arena,
-                               .scratch = s->scratch + part * s->scratch_stride,
-                               .batch = s->batch,
-                               .part = part,
-                               .parts = s->threads};
-    if (phase == 0)
-        copy_share(s->arena + p->offset[p->input], s->in, s->batch * s->in_bytes, part, s->threads);
-    else if (phase <= p->n_steps)
-        qnt_plan_run_step(p, phase - 1, &x);
-    else
-        copy_share(s->out, s->arena + p->offset[p->output], s->batch * s->out_bytes, part, s->threads);
-}
-
 static void run_share(void *arg, uint32_t part, uint32_t parts)
 {
     const qnt_session *s = arg;
     (void)parts; /* s->threads */
     qnt_fpenv saved = qnt_fpenv_enter();
-    for (size_t phase = 0; phase < phases(s); phase++) {
-        if (!has_work(s, phase))
+    for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
+        if (!qnt_session_has_work(s, phase))
             continue;
         if (s->team && phase)
             qnt_team_barrier(s->team);
-        run_phase(s, phase, part);
+        qnt_session_run_phase(s, phase, part);
     }
     qnt_fpenv_leave(saved);
 }
@@ -213,38 +155,50 @@ static void foreign_part(void *arg, size_t i)
         return;
     }
     qnt_fpenv saved = qnt_fpenv_enter();
-    run_phase(s, s->phase, (uint32_t)i);
+    qnt_session_run_phase(s, s->phase, (uint32_t)i);
     qnt_fpenv_leave(saved);
+}
+
+qnt_status qnt_session_run_foreign(qnt_session *s, const char *what)
+{
+    s->call++;
+    s->parallel_for(s->parallel_user, s->threads, foreign_part, s);
+    for (uint32_t i = 0; i < s->threads; i++)
+        if (atomic_load_explicit(&s->stamp[i], memory_order_acquire) != s->call)
+            return qnt_fail(QNT_ERR_STATE, "%s: parallel_for left out part %u of %u", what, i, s->threads);
+    if (atomic_load_explicit(&s->stray, memory_order_relaxed))
+        return qnt_fail(QNT_ERR_STATE, "%s: parallel_for ran a part twice, or one past the last of %u", what,
+                        s->threads);
+    return QNT_OK;
 }
 
 static qnt_status run_foreign(qnt_session *s)
 {
+    qnt_status status = QNT_OK;
+    for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++)
+        if (qnt_session_has_work(s, s->phase))
+            status = qnt_session_run_foreign(s, "qnt_session_run");
+    return status;
+}
+
+qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *in, void *out, size_t batch)
+{
+    if (!s || !in || !out)
+        return qnt_fail(QNT_ERR_ARG, "%s: a pointer is NULL", what);
+    if (batch < 1 || batch > s->plan->max_batch)
+        return qnt_fail(QNT_ERR_ARG, "%s: batch is %zu, expected 1 to %zu", what, batch, s->plan->max_batch);
+    s->in = in;
+    s->out = out;
+    s->batch = batch;
     atomic_store_explicit(&s->stray, false, memory_order_relaxed);
-    for (s->phase = 0; s->phase < phases(s); s->phase++) {
-        if (!has_work(s, s->phase))
-            continue;
-        s->call++;
-        s->parallel_for(s->parallel_user, s->threads, foreign_part, s);
-        for (uint32_t i = 0; i < s->threads; i++)
-            if (atomic_load_explicit(&s->stamp[i], memory_order_acquire) != s->call)
-                return qnt_fail(QNT_ERR_STATE, "qnt_session_run: parallel_for left out part %u of %u", i, s->threads);
-        if (atomic_load_explicit(&s->stray, memory_order_relaxed))
-            return qnt_fail(QNT_ERR_STATE, "qnt_session_run: parallel_for ran a part twice, or one past the last of %u",
-                            s->threads);
-    }
     return QNT_OK;
 }
 
 qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch)
 {
-    if (!session || !in || !out)
-        return qnt_fail(QNT_ERR_ARG, "qnt_session_run: a pointer is NULL");
-    if (batch < 1 || batch > session->plan->max_batch)
-        return qnt_fail(QNT_ERR_ARG, "qnt_session_run: batch is %zu, expected 1 to %zu", batch,
-                        session->plan->max_batch);
-    session->in = in;
-    session->out = out;
-    session->batch = batch;
+    qnt_status status = qnt_session_begin(session, "qnt_session_run", in, out, batch);
+    if (status)
+        return status;
     if (session->parallel_for)
         return run_foreign(session);
     if (session->team)
@@ -280,8 +234,11 @@ qnt_status qnt_session_step(const qnt_session *session, size_t i, qnt_step_info 
     if (i >= session->plan->n_steps)
         return qnt_fail(QNT_ERR_ARG, "step %zu, the session has %zu", i, session->plan->n_steps);
     const struct qnt_step *s = &session->plan->step[i];
-    *out = (qnt_step_info){
-        .name = s->node->name, .op = s->op->name, .variant = s->variant, .macs = s->macs, .output = s->out->name};
+    *out = (qnt_step_info){.name = s->node->name,
+                           .op = s->op->name,
+                           .variant = s->variant->variant,
+                           .macs = s->macs,
+                           .output = s->out->name};
     return QNT_OK;
 }
 

@@ -1,5 +1,5 @@
-/* The silent hot path: on the caller's thread qnt_session_run makes no system call, no allocation, no page fault and no
- * wait. Each detector must first trip on its own bait. */
+/* The silent hot path: on the caller's thread qnt_session_run, and qnt_session_profile too, make no system call, no
+ * allocation, no page fault and no wait. Each detector must first trip on its own bait. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include <qnt/session.h>
+#include <qnt/profile.h>
 #include "tests/common/models.h"
 #include "tests/common/quick.h"
 #include "tests/hotpath/detect.h"
 
-enum { MAX_BATCH = 7, RUNS = 200, ROUNDS = 20, BAIT_PAGES = 3 };
+enum { MAX_BATCH = 7, RUNS = 200, ROUNDS = 20, MAX_STEPS = 64, BAIT_PAGES = 3 };
 static int failures, sessions;
 
 static void expect(bool good, const char *what, struct detected d)
@@ -68,6 +68,12 @@ static int rounds(void)
     return test_emulated() ? 6 : ROUNDS;
 }
 
+static qnt_status measured_run(qnt_session *s, const void *in, void *out, size_t batch)
+{
+    uint64_t ticks[MAX_STEPS];
+    return qnt_session_profile(s, in, out, batch, ticks, qnt_session_step_count(s) + 2);
+}
+
 /* System calls and allocations: never, from the first run on. Faults and waits: the kernel may cause some at any time
  * (it moves and samples pages), so of ROUNDS one must be free of them, which a cause in the run would not allow. */
 static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bool quantized_io)
@@ -90,7 +96,7 @@ static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bo
         qnt_status status = QNT_OK;
         detect_arm();
         for (int i = 0; i < RUNS && !status; i++)
-            status = qnt_session_run(s, in, out, batch);
+            status = (i & 7 ? qnt_session_run : measured_run)(s, in, out, batch);
         d = detect_disarm();
         expect(!status && !d.syscalls && !d.allocations, what, d);
         quiet = quiet || (!d.faults && !d.waits);

@@ -116,8 +116,8 @@ static inline void compare(const struct oracle *o, const struct qnt_plan *p, con
             float a = f32 ? ((const float *)mine)[k] : ((const int8_t *)mine)[k];
             float b = f32 ? ((const float *)its)[k] : ((const int8_t *)its)[k];
             bool same = softmax ? fabsf(a - b) < 1e-6f : !memcmp(&a, &b, sizeof a);
-            EACH_MUST(same, "%s: node '%s' (%s): element %zu is %.9g, expected %.9g", what, s->node->name, s->variant,
-                      k, (double)a, (double)b);
+            EACH_MUST(same, "%s: node '%s' (%s): element %zu is %.9g, expected %.9g", what, s->node->name,
+                      s->variant->variant, k, (double)a, (double)b);
         }
     }
 }

@@ -1,0 +1,186 @@
+/* The work of steps, and runs that are measured: the phases of session.c, with the counter read after each. */
+#include <time.h>
+#include <qnt/profile.h>
+#include "lib/gemm/gemm.h"
+#include "lib/op/binary.h"
+#include "lib/op/step.h"
+#include "lib/run/session.h"
+#include "simd/fpenv.h"
+#include "simd/ticks.h"
+
+static uint64_t constant_bytes(const struct qnt_step *s, const qnt_step_work *w, uint32_t input)
+{
+    const struct qnt_gemm *g = s->variant->gemm;
+    const struct qnt_tensor *t = s->in[input];
+    if (input != 1 || !g)
+        return qnt_tensor_count(t) * qnt_dtype_size(t->type);
+    const size_t channels = t->dim[t->rank - 1]; /* of a tap, whose bits begin with a byte */
+    return w->groups *
+           qnt_gemm_packed_bytes(g, w->columns, g->binary ? w->depth / channels * ((channels + 7) / 8) : w->depth);
+}
+
+static void tell_bytes(const struct qnt_step *s, qnt_step_work *w)
+{
+    w->out_bytes = qnt_image_bytes(s->out);
+    for (uint32_t i = 0; i < s->node->n_in; i++)
+        if (s->in[i]->constant)
+            w->weight_bytes += constant_bytes(s, w, i);
+        else
+            w->in_bytes += qnt_image_bytes(s->in[i]);
+}
+
+/* Output channels are the first dimension of weights and the last of the output; the rest of both is what a product has
+ * for depth and rows. */
+static void tell_product(const struct qnt_step *s, qnt_step_work *w)
+{
+    const struct qnt_gemm *g = s->variant->gemm;
+    if (!s->macs)
+        return;
+    const struct qnt_tensor *weights = s->in[1];
+    w->groups = s->node->attr.groups ? s->node->attr.groups : 1;
+    w->rows = qnt_tensor_count(s->out) / weights->dim[0];
+    w->columns = weights->dim[0] / w->groups;
+    w->depth = qnt_tensor_count(weights) / weights->dim[0];
+    w->weight_bits = weights->bits;
+    if (g) {
+        w->tile_rows = g->mr;
+        w->tile_columns = g->nr;
+        w->tile_depth = g->binary ? g->kr * 8u : g->kr;
+    }
+}
+
+/* The first of the variants behind the bound one that this context does not have. */
+static void tell_faster(const qnt_ctx *ctx, const struct qnt_kernel_row *bound, qnt_step_work *w)
+{
+    qnt_kernel_info k;
+    bool behind = false;
+    w->kernel = bound->op;
+    w->variant = bound->variant;
+    w->isa = *bound->op ? qnt_isa_table[bound->isa].id : "";
+    w->faster = w->reason = "";
+    for (size_t i = 0; *bound->op && !*w->faster && !qnt_ctx_kernel(ctx, i, &k); i++) {
+        if (strcmp(k.op, bound->op))
+            continue;
+        if (behind && !k.usable) {
+            w->faster = k.variant;
+            w->reason = k.reason;
+        }
+        behind = behind || !strcmp(k.variant, bound->variant);
+    }
+}
+
+qnt_status qnt_session_step_work(const qnt_session *session, size_t i, qnt_step_work *out)
+{
+    qnt_step_work w = {.size = sizeof w};
+    if (!session || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_step_work: a pointer is NULL");
+    if (i >= session->plan->n_steps)
+        return qnt_fail(QNT_ERR_ARG, "step %zu, the session has %zu", i, session->plan->n_steps);
+    const struct qnt_step *s = &session->plan->step[i];
+    w.name = s->node->name;
+    w.op = s->op->name;
+    w.macs = s->macs;
+    w.type = s->out->type;
+    w.rank = s->out->rank;
+    memcpy(w.dim, s->out->dim, s->out->rank * sizeof *w.dim);
+    tell_faster(session->ctx, s->variant, &w);
+    tell_product(s, &w);
+    if (s->op->run)
+        tell_bytes(s, &w);
+    return qnt_result_copy(out, &w, sizeof w, "qnt_session_step_work");
+}
+
+/* Part 0 reads the counter, behind a barrier: a phase ends when all are done with it. */
+static void profile_share(void *arg, uint32_t part, uint32_t parts)
+{
+    const qnt_session *s = arg;
+    (void)parts; /* s->threads */
+    uint64_t begin = s->ticks[0];
+    qnt_fpenv saved = qnt_fpenv_enter();
+    for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
+        if (!qnt_session_has_work(s, phase))
+            continue;
+        qnt_session_run_phase(s, phase, part);
+        if (s->team)
+            qnt_team_barrier(s->team);
+        if (part == 0) {
+            uint64_t end = qnt_ticks();
+            s->ticks[phase] = end - begin;
+            begin = end;
+        }
+    }
+    qnt_fpenv_leave(saved);
+}
+
+static qnt_status profile_foreign(qnt_session *s)
+{
+    qnt_status status = QNT_OK;
+    uint64_t begin = s->ticks[0];
+    for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++) {
+        if (!qnt_session_has_work(s, s->phase))
+            continue;
+        status = qnt_session_run_foreign(s, "qnt_session_profile");
+        uint64_t end = qnt_ticks();
+        s->ticks[s->phase] = end - begin;
+        begin = end;
+    }
+    return status;
+}
+
+qnt_status qnt_session_profile(qnt_session *session, const void *in, void *out, size_t batch, uint64_t *ticks, size_t n)
+{
+    qnt_status status = qnt_session_begin(session, "qnt_session_profile", in, out, batch);
+    if (status)
+        return status;
+    if (!ticks || n != qnt_session_phases(session))
+        return qnt_fail(QNT_ERR_ARG,
+                        "qnt_session_profile: ticks has %zu elements, expected %zu, two more than the steps",
+                        ticks ? n : 0, qnt_session_phases(session));
+    memset(ticks, 0, n * sizeof *ticks);
+    session->ticks = ticks;
+    ticks[0] = qnt_ticks(); /* until the first phase has its own */
+    if (session->parallel_for)
+        return profile_foreign(session);
+    if (session->team)
+        qnt_team_run(session->team, profile_share, session);
+    else
+        profile_share(session, 0, 1);
+    return QNT_OK;
+}
+
+/* The counter when the clock stood at *ns, from the closest of some pairs of readings. */
+static uint64_t read_both(int64_t *ns)
+{
+    uint64_t best = UINT64_MAX, count = 0;
+    for (int i = 0; i < 16; i++) {
+        struct timespec t;
+        uint64_t before = qnt_ticks();
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        uint64_t after = qnt_ticks();
+        if (after - before >= best)
+            continue;
+        best = after - before;
+        count = before + best / 2;
+        *ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    }
+    return count;
+}
+
+qnt_status qnt_ticks_per_second(double *out)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    int64_t ns0 = 0, ns1 = 0;
+    if (!out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_ticks_per_second: out is NULL");
+    if (qnt_ticks_rate()) {
+        *out = (double)qnt_ticks_rate();
+        return QNT_OK;
+    }
+    uint64_t count0 = read_both(&ns0);
+    nanosleep(&pause, NULL); /* shortened by a signal: less exact */
+    uint64_t count1 = read_both(&ns1);
+    if (ns1 <= ns0)
+        return qnt_fail(QNT_ERR_SYSTEM, "qnt_ticks_per_second: the system's clock stands still");
+    *out = (double)(count1 - count0) * 1e9 / (double)(ns1 - ns0);
+    return QNT_OK;
+}

@@ -1,0 +1,69 @@
+#ifndef RUN_SESSION_H
+#define RUN_SESSION_H
+/* A session and the phases of a run, for the two that walk them: session.c, and profile.c with a watch in its hand. */
+#include <stdatomic.h>
+#include <string.h>
+#include <qnt/session.h>
+#include "lib/graph/plan.h"
+#include "lib/run/team.h"
+
+struct qnt_session {
+    qnt_ctx *ctx;
+    struct qnt_plan *plan;
+    struct qnt_team *team; /* NULL: the caller alone */
+    bool keep_tensors;
+    uint32_t threads;
+    size_t in_bytes, out_bytes; /* of one image */
+    uint8_t *arena, *scratch;   /* scratch: scratch_stride bytes for each thread */
+    size_t scratch_stride;
+    const uint8_t *in; /* of the run under way */
+    uint8_t *out;
+    size_t batch;
+    void (*parallel_for)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg); /* or NULL */
+    void *parallel_user;
+    _Atomic uint32_t *stamp; /* by part: the call of parallel_for that ran it last */
+    uint32_t call;           /* counts them; wraps */
+    size_t phase;            /* of this call */
+    _Atomic bool stray;      /* a part was run twice or does not exist */
+    uint64_t *ticks;         /* of a measured run, by phase: profile.c */
+};
+
+/* Checks the arguments of a run and notes them. what: the function's name, for the error text. */
+qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *in, void *out, size_t batch);
+/* Phase s->phase by the application's parallel_for. */
+qnt_status qnt_session_run_foreign(qnt_session *s, const char *what);
+
+static inline void qnt_session_copy(void *to, const void *from, size_t bytes, uint32_t part, uint32_t parts)
+{
+    size_t begin, end;
+    qnt_share(bytes, part, parts, &begin, &end);
+    memcpy((uint8_t *)to + begin, (const uint8_t *)from + begin, end - begin);
+}
+
+/* Phase 0 copies the input, phase i runs step i - 1, the last copies the output. */
+static inline size_t qnt_session_phases(const qnt_session *s)
+{
+    return s->plan->n_steps + 2;
+}
+
+static inline bool qnt_session_has_work(const qnt_session *s, size_t phase)
+{
+    return phase == 0 || phase == s->plan->n_steps + 1 || s->plan->step[phase - 1].op->run;
+}
+
+static inline void qnt_session_run_phase(const qnt_session *s, size_t phase, uint32_t part)
+{
+    const struct qnt_plan *p = s->plan;
+    const struct qnt_exec x = {.arena = s->arena,
+                               .scratch = s->scratch + part * s->scratch_stride,
+                               .batch = s->batch,
+                               .part = part,
+                               .parts = s->threads};
+    if (phase == 0)
+        qnt_session_copy(s->arena + p->offset[p->input], s->in, s->batch * s->in_bytes, part, s->threads);
+    else if (phase <= p->n_steps)
+        qnt_plan_run_step(p, phase - 1, &x);
+    else
+        qnt_session_copy(s->out, s->arena + p->offset[p->output], s->batch * s->out_bytes, part, s->threads);
+}
+#endif
