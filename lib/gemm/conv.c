@@ -47,9 +47,20 @@ static void im2col_rows(const struct qnt_operand *o, size_t m0, size_t used, con
     }
 }
 
+/* Its rows are the pixels themselves: 1 x 1, and fully connected layers. */
+static bool is_plain(const struct qnt_conv_geom *g)
+{
+    return g->kh == 1 && g->kw == 1 && g->stride_h == 1 && g->stride_w == 1 && !g->pad_top && !g->pad_left &&
+           g->oh == g->h && g->ow == g->w;
+}
+
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem)
 {
     const struct qnt_conv_geom *g = src->geom;
+    if (is_plain(g)) {
+        const size_t k = g->groups == 1 ? g->c : g->c / g->groups;
+        return qnt_operand_rows((const char *)images + src->group * k * elem, g->c, k, elem);
+    }
     return (struct qnt_operand){.rows = im2col_rows,
                                 .taps = g->kh * g->kw,
                                 .tap_k = g->c / g->groups,

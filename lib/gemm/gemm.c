@@ -39,13 +39,15 @@ static void *place(const struct qnt_gemm_call *call, size_t row, size_t col)
     }
 }
 
-static struct blocks choose_blocks(const struct qnt_gemm *g, size_t k, bool whole_k)
+/* For m rows at most. A small product pays for no division here: that is a good part of its time. */
+static struct blocks choose_blocks(const struct qnt_gemm *g, size_t m, size_t k, bool whole_k)
 {
-    size_t kp = qnt_round_up(k, g->kr),
-           most = PANEL_BYTES / ((size_t)g->mr * g->a_size + (size_t)g->nr * g->w_bits / 8);
+    size_t kp = qnt_round_up(k, g->kr), step = (size_t)g->mr * g->a_size + (size_t)g->nr * g->w_bits / 8;
     struct blocks b = {kp ? kp : g->kr, g->mr};
-    if (!whole_k && kp > most)
-        b.kc = qnt_round_up(ceil_div(kp, ceil_div(kp, most)), g->kr);
+    if (!whole_k && kp * step > PANEL_BYTES)
+        b.kc = qnt_round_up(ceil_div(kp, ceil_div(kp, PANEL_BYTES / step)), g->kr);
+    if (m <= g->mr)
+        return b;
     size_t rows = BLOCK_BYTES / (b.kc * g->a_size);
     if (rows > g->mr)
         b.mc = rows / g->mr * g->mr;
@@ -109,6 +111,7 @@ struct block {
     const void **ptr;
     char *a;
     size_t row, rows, k0, k, pitch;
+    size_t kp; /* k padded */
 };
 
 static size_t pointer_bytes(const struct qnt_gemm *g, size_t taps)
@@ -119,7 +122,7 @@ static size_t pointer_bytes(const struct qnt_gemm *g, size_t taps)
 
 size_t qnt_gemm_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
 {
-    struct blocks part = choose_blocks(g, k, false), whole = choose_blocks(g, k, true);
+    struct blocks part = choose_blocks(g, SIZE_MAX, k, false), whole = choose_blocks(g, SIZE_MAX, k, true);
     size_t a = (part.mc + PITCH_PAD) * (part.kc + PITCH_PAD) * g->a_size, b = whole.mc * whole.kc * g->a_size;
     return pointer_bytes(g, taps) + (g->run_f32 || a > b ? a : b);
 }
@@ -129,8 +132,7 @@ static void pack_panels(const struct block *b)
     const struct qnt_operand *o = &b->call->a;
     const struct qnt_gemm *g = b->call->g;
     char *panel = b->a;
-    size_t kp = qnt_round_up(b->k, g->kr);
-    for (size_t i = 0; i < b->rows; i += g->mr, panel += g->mr * kp * g->a_size) {
+    for (size_t i = 0; i < b->rows; i += g->mr, panel += g->mr * b->kp * g->a_size) {
         size_t used = b->rows - i < g->mr ? b->rows - i : g->mr;
         o->rows(o, b->row + i, used, b->ptr);
         g->pack_a(b->ptr, o->tap_k, b->k0, b->k, used, o->in_xor, panel);
@@ -179,9 +181,8 @@ static void gather(struct block *b)
 static void tile(const struct block *b, size_t row, const void *w, const struct qnt_tile *t)
 {
     const struct qnt_gemm *g = b->call->g;
-    size_t kp = qnt_round_up(b->k, g->kr);
     if (!g->run_f32) {
-        g->run(kp, b->a + row * kp * g->a_size, w, t);
+        g->run(b->kp, b->a + row * b->kp * g->a_size, w, t);
         return;
     }
     const float *a = (const float *)(const void *)b->a;
@@ -202,11 +203,10 @@ static void run_block(const struct block *b)
 {
     const struct qnt_gemm_call *call = b->call;
     const struct qnt_gemm *g = call->g;
-    size_t kp = qnt_round_up(call->k, g->kr);
+    const size_t panel = qnt_panel_w_bytes(g, b->k == call->k ? b->kp : qnt_round_up(call->k, g->kr));
+    const char *w = (const char *)call->packed_w + qnt_panel_w_bytes(g, b->k0);
     struct qnt_tile t = {.ldc = call->ldc, .first = b->k0 == 0, .last = b->k0 + b->k >= call->k, .e = call->e};
-    for (size_t col = 0; col < call->n; col += g->nr) {
-        const char *w =
-            (const char *)call->packed_w + col / g->nr * qnt_panel_w_bytes(g, kp) + qnt_panel_w_bytes(g, b->k0);
+    for (size_t col = 0; col < call->n; col += g->nr, w += panel) {
         t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
         t.col = (uint32_t)col;
         for (size_t i = 0; i < b->rows; i += g->mr) {
@@ -221,13 +221,14 @@ static void run_block(const struct block *b)
 void qnt_gemm_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
 {
     const struct qnt_gemm *g = call->g;
-    struct blocks size = choose_blocks(g, call->k, one_k_block(g, call->e));
+    struct blocks size = choose_blocks(g, m1 - m0, call->k, one_k_block(g, call->e));
     struct block b = {.call = call, .ptr = scratch, .a = (char *)scratch + pointer_bytes(g, call->a.taps)};
     for (b.row = m0; b.row < m1; b.row += b.rows) {
         b.rows = m1 - b.row < size.mc ? m1 - b.row : size.mc;
         b.k0 = 0;
         do {
             b.k = call->k - b.k0 < size.kc ? call->k - b.k0 : size.kc;
+            b.kp = b.k && !b.k0 ? size.kc : qnt_round_up(b.k, g->kr);
             if (g->run_f32)
                 gather(&b);
             else

@@ -19,6 +19,7 @@ struct state {
     const struct qnt_gemm *g;
     qnt_requantize_s32_s8_fn *requantize;
     size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
+    size_t pixels, panels, panel;   /* of an image; of a group's packed weights; bytes of one */
     uint8_t *packed;
     int32_t *bias; /* by output channel, zero points folded in */
     float *factor; /* by output channel */
@@ -62,6 +63,9 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     st->g = qnt_gemm_choose(tiles_for(ctx, s->in[1]->bits), max_batch * g->oh * g->ow, st->og, st->k);
     st->requantize = ctx->dsp.requantize_s32_s8;
     st->packed_group = qnt_round_up(qnt_gemm_packed_bytes(st->g, st->og, st->k), 64);
+    st->pixels = g->oh * g->ow;
+    st->panels = (st->og + st->g->nr - 1) / st->g->nr;
+    st->panel = qnt_gemm_packed_bytes(st->g, 1, st->k);
     s->scratch_bytes = qnt_conv_s8_scratch_bytes(st->g, g);
     s->variant = qnt_variant_of_tile(st->g);
     return st->packed_group;
@@ -161,23 +165,29 @@ qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t 
     return QNT_OK;
 }
 
-/* One thread's share of each group: rows, or where there are fewer rows than threads, panels of columns. */
+/* One thread's share of each group: whole tiles of rows, or whole panels of columns. */
 struct share {
-    size_t r0, r1, c0, c1;
+    size_t r0, r1, p0, c0, c1;
 };
 
+/* Rows cost each thread all weights, columns the packing of all rows, so the cut is made where the largest share is the
+ * least, when a tile counts one and so does the reading of a panel of either operand. */
 static struct share share_of(const struct state *st, const struct qnt_exec *x)
 {
-    size_t rows = x->batch * st->geom.oh * st->geom.ow, nr = st->g->nr, panels = (st->og + nr - 1) / nr;
+    const size_t rows = x->batch * st->pixels, mr = st->g->mr, nr = st->g->nr, panels = st->panels, parts = x->parts;
     struct share s = {.r1 = rows, .c1 = st->og};
-    if (rows >= x->parts) {
-        qnt_share(rows, x->part, x->parts, &s.r0, &s.r1);
+    if (parts == 1)
+        return s;
+    const size_t tiles = (rows + mr - 1) / mr, t = (tiles + parts - 1) / parts, p = (panels + parts - 1) / parts;
+    if (t * panels + t + panels <= tiles * p + tiles + p) {
+        qnt_share(tiles, x->part, x->parts, &s.r0, &s.r1);
+        s.r0 *= mr;
+        s.r1 = s.r1 * mr < rows ? s.r1 * mr : rows;
         return s;
     }
-    qnt_share(panels, x->part, x->parts, &s.c0, &s.c1);
-    s.c0 *= nr;
-    s.c1 = s.c1 * nr < st->og ? s.c1 * nr : st->og; /* c0 >= c1: an empty share */
-    s.c0 = s.c0 < s.c1 ? s.c0 : s.c1;
+    qnt_share(panels, x->part, x->parts, &s.p0, &s.c1);
+    s.c0 = s.p0 * nr;
+    s.c1 = s.c1 * nr < st->og ? s.c1 * nr : st->og;
     return s;
 }
 
@@ -187,15 +197,14 @@ static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t
     const struct state *st = s->state;
     const struct qnt_conv_geom *g = &st->geom;
     size_t size = kind == QNT_EPI_S8 ? 1 : sizeof(int32_t);
-    for (size_t i = 0; i < g->groups && own->c0 != own->c1; i++) {
+    for (size_t i = 0; i < g->groups && own->r0 < own->r1 && own->c0 < own->c1; i++) {
         size_t first = i * st->og + own->c0;
         struct qnt_conv_src src = {.geom = g, .zero_row = st->zero_row, .group = i};
         struct qnt_epilogue e = {.kind = kind, .bias = st->bias + first, .rq = st->rq};
         e.rq.scale += first;
         struct qnt_gemm_call call = {.g = st->g,
-                                     .packed_w = st->packed + i * st->packed_group +
-                                                 qnt_gemm_packed_bytes(st->g, own->c0, st->k), /* whole panels */
-                                     .m = x->batch * g->oh * g->ow,
+                                     .packed_w = st->packed + i * st->packed_group + own->p0 * st->panel,
+                                     .m = x->batch * st->pixels,
                                      .n = own->c1 - own->c0,
                                      .k = st->k,
                                      .c = (uint8_t *)c + first * size,

@@ -113,8 +113,8 @@ QNT_INLINE void qnt_pack_rows_avx512(const void *const *rows, size_t tap_k, size
 {
     const int LANES = R < QNT_PACK_BLOCK ? R / 4 : 4;
     int8_t *out = panel;
-    const void *const *tap = rows + (k ? k0 / tap_k : 0) * used;
-    size_t off = k ? k0 % tap_k : 0;
+    const void *const *tap = rows + (k0 ? k0 / tap_k : 0) * used;
+    size_t off = k0 ? k0 % tap_k : 0;
     for (size_t bytes; k; k -= bytes, out += 16 * R) {
         bytes = k < 16 ? k : 16;
         const __m512i f = _mm512_broadcast_i32x4(_mm_maskz_set1_epi8((__mmask16)((1u << bytes) - 1), (char)flip));
@@ -141,8 +141,8 @@ QNT_INLINE void qnt_pack_row_avx512(const void *const *rows, size_t tap_k, size_
 {
     const __m512i f = _mm512_set1_epi8((char)flip);
     int8_t *out = panel, *end = out + (k + 3) / 4 * 4;
-    const void *const *tap = rows + (k ? k0 / tap_k : 0);
-    size_t off = k ? k0 % tap_k : 0;
+    const void *const *tap = rows + (k0 ? k0 / tap_k : 0);
+    size_t off = k0 ? k0 % tap_k : 0;
     for (size_t run; k; k -= run, off = 0, tap++) {
         run = tap_k - off < k ? tap_k - off : k;
         const int8_t *src = (const int8_t *)*tap + off;
