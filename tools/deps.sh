@@ -5,7 +5,8 @@
 #   --list   only print what is missing
 set -eu
 
-native='gcc libc6-dev meson ninja-build pkgconf libhwloc-dev libxxhash-dev libjansson-dev'
+# dpkg-dev tells meson where Debian keeps libraries: without it they would go where nothing looks.
+native='gcc libc6-dev dpkg-dev meson ninja-build pkgconf libhwloc-dev libxxhash-dev libjansson-dev'
 tests='libsleef-dev g++ clang libclang-rt-dev check cmake binutils python3'
 cross='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     libsleef-dev:arm64 libhwloc-dev:arm64 libxxhash-dev:arm64 libjansson-dev:arm64 check:arm64'
