@@ -48,6 +48,12 @@ QNT_API qnt_status qnt_model_save(const qnt_model *model, const char *path);
  *  "binary-resnet-8", all but its first and last layer and the shortcuts binary. Unknown: QNT_ERR_ARG listing the names.
  *  Thread-safe. */
 QNT_API qnt_status qnt_model_build(qnt_ctx *ctx, const char *name, uint64_t seed, qnt_model **out);
+/** The same network in floats, to compare with: constants become the values that their codes stand for, the nodes that
+ *  quantize and dequantize are left out, all others keep their names. A binary layer becomes a convolution or fully connected
+ *  layer with the values of its weights: as much work, but no signs are taken of what it is given, so its results are
+ *  another network's. A model of floats gives a copy. A constant that two layers give different meanings is
+ *  QNT_ERR_UNSUPPORTED. Reads the model. */
+QNT_API qnt_status qnt_model_dequantize(const qnt_model *model, qnt_model **out);
 /** Models are reference-counted by their sessions; free drops the caller's reference. NULL is allowed. Frees the model for
  *  the caller; sessions that were created before go on, also on other threads. */
 QNT_API void qnt_model_free(qnt_model *model);

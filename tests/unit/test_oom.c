@@ -134,6 +134,14 @@ static qnt_status clone(void)
     return status;
 }
 
+static qnt_status dequantize(void)
+{
+    qnt_model *m = NULL;
+    qnt_status status = qnt_model_dequantize(model[1], &m);
+    qnt_model_free(m);
+    return status;
+}
+
 static qnt_status session(qnt_session_config c)
 {
     qnt_session *s = NULL;
@@ -201,6 +209,7 @@ static const struct {
     {"load by mapping", load_mapped},
     {"save", save},
     {"clone", clone},
+    {"dequantize", dequantize},
     {"data set", data_set},
     {"held-out images", hold_out},
 };

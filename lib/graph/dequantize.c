@@ -1,0 +1,143 @@
+/* A quantized model's network in floats: what it would be with the same layers and the values that its codes stand for.
+ */
+#include <string.h>
+#include "lib/op/binary.h"
+
+struct copy {
+    const struct qnt_model *from;
+    struct qnt_model *to;
+    int *twin; /* by tensor id of `from`, -1: not there yet */
+};
+
+static float unit_of(const struct qnt_tensor *t, size_t channel)
+{
+    return t->scales ? t->scale[t->scales == 1 ? 0 : channel] : 1.0f;
+}
+
+/* What one unit of a constant's channel (first dimension) means. A bias of integers is in units of the sums: input
+ * times weights, of signs the weights alone. */
+static float unit_in(const struct qnt_model *m, const struct qnt_node *n, uint32_t input, size_t channel)
+{
+    const struct qnt_tensor *t = &m->tensor[n->in[input]];
+    if (t->type == QNT_F32)
+        return 1.0f;
+    if (t->type != QNT_S32)
+        return unit_of(t, channel);
+    const float weights = unit_of(&m->tensor[n->in[1]], channel);
+    return qnt_is_binary(n) ? weights : unit_of(&m->tensor[n->in[0]], 0) * weights;
+}
+
+static float code_at(const struct qnt_tensor *t, size_t i)
+{
+    switch (t->type) {
+    case QNT_F32:
+        return ((const float *)t->data)[i];
+    case QNT_S32:
+        return (float)((const int32_t *)t->data)[i];
+    case QNT_U8:
+        return (float)(((const uint8_t *)t->data)[i] - t->zero);
+    default:
+        return (float)(((const int8_t *)t->data)[i] - t->zero);
+    }
+}
+
+static void values(const struct qnt_model *m, const struct qnt_node *n, uint32_t input, float *value)
+{
+    const struct qnt_tensor *t = &m->tensor[n->in[input]];
+    const size_t channels = t->dim[0], each = qnt_tensor_count(t) / channels;
+    for (size_t c = 0; c < channels; c++) {
+        const float unit = unit_in(m, n, input, c);
+        for (size_t i = c * each; i < (c + 1) * each; i++)
+            value[i] = code_at(t, i) * unit;
+    }
+}
+
+/* Two layers may share a constant, but what it means must be the same in both. */
+static qnt_status copy_constant(struct copy *c, const struct qnt_node *n, uint32_t input)
+{
+    const struct qnt_tensor *t = &c->from->tensor[n->in[input]];
+    int *twin = &c->twin[n->in[input]];
+    const size_t count = qnt_tensor_count(t);
+    struct qnt_tensor copy = {
+        .name = t->name, .type = QNT_F32, .bits = 32, .rank = t->rank, .constant = true, .owns_data = true};
+    if (!t->data)
+        return qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': constant '%s' has no data", n->name, t->name);
+    if (!(copy.data = qnt_alloc_array(c->to->ctx, count, sizeof(float), t->name)))
+        return QNT_ERR_NOMEM;
+    memcpy(copy.dim, t->dim, sizeof copy.dim);
+    values(c->from, n, input, copy.data);
+    if (*twin < 0) {
+        qnt_status status = qnt_model_append_tensor(c->to, &copy, twin);
+        if (status)
+            qnt_release(c->to->ctx, copy.data);
+        return status;
+    }
+    const bool same = !memcmp(copy.data, c->to->tensor[*twin].data, count * sizeof(float));
+    qnt_release(c->to->ctx, copy.data);
+    return same ? QNT_OK
+                : qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': constant '%s' means something else in another node",
+                           n->name, t->name);
+}
+
+static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
+{
+    int in[QNT_MAX_INPUTS];
+    const struct qnt_op_def *op = n->op;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        qnt_status status = c->from->tensor[n->in[k]].constant ? copy_constant(c, n, k) : QNT_OK;
+        if (status)
+            return status;
+        in[k] = c->twin[n->in[k]];
+    }
+    if (op == &qnt_op_quantize || op == &qnt_op_dequantize) {
+        c->twin[n->out] = in[0];
+        return QNT_OK;
+    }
+    if (qnt_is_binary(n))
+        op = n->op == &qnt_op_binary_conv2d ? &qnt_op_conv2d : &qnt_op_fully_connected;
+    return qnt_model_append_node(c->to, op, n->name, &n->attr, in, n->n_in, c->from->tensor[n->out].name, NULL,
+                                 &c->twin[n->out]);
+}
+
+static qnt_status copy_input(struct copy *c)
+{
+    const struct qnt_tensor *t = &c->from->tensor[c->from->input];
+    struct qnt_tensor copy = {.name = t->name, .type = QNT_F32, .bits = 32, .rank = t->rank};
+    memcpy(copy.dim, t->dim, sizeof copy.dim);
+    return qnt_model_append_tensor(c->to, &copy, &c->twin[c->from->input]);
+}
+
+static qnt_status copy_all(struct copy *c)
+{
+    const struct qnt_model *m = c->from;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        c->twin[i] = -1;
+    qnt_status status = copy_input(c);
+    for (size_t i = 0; i < m->n_nodes && !status; i++)
+        status = copy_node(c, &m->node[i]);
+    if (status)
+        return status;
+    c->to->input = c->twin[m->input];
+    c->to->output = c->twin[m->output];
+    return qnt_model_set_normalisation(c->to, m->mean, m->deviation);
+}
+
+qnt_status qnt_model_dequantize(const qnt_model *model, qnt_model **out)
+{
+    struct copy c = {.from = model};
+    if (!model || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_model_dequantize: model or out is NULL");
+    if (model->input < 0 || model->output < 0)
+        return qnt_fail(QNT_ERR_STATE, "the model has no %s yet", model->input < 0 ? "input" : "output");
+    qnt_status status = qnt_model_new(model->ctx, &c.to);
+    if (status)
+        return status;
+    c.twin = qnt_alloc_array(model->ctx, model->n_tensors, sizeof *c.twin, "tensor ids");
+    status = c.twin ? copy_all(&c) : QNT_ERR_NOMEM;
+    qnt_release(model->ctx, c.twin);
+    if (status)
+        qnt_model_free(c.to);
+    else
+        *out = c.to;
+    return status;
+}
