@@ -6,7 +6,7 @@
  *
  *   12x32  24 + 2 + 1   the general one: 14 loads for 24 vpdpbusd
  *   16x16  16 + 1 + 1   few output channels; 16 rows are a full vector, the fastest to pack
- *   4x64   16 + 4 + 1   few rows
+ *   4x64   16 + 4 + 1   few rows: as many as there are, 2 with 2 x 8 sums
  *   4x16   4 x 2 + ...  few rows and columns: even and odd steps have sums of their own to hide the latency
  *   1x64   4 x 2        one row: bound by the stream of weights
  *   1x16   1 x 8
@@ -26,25 +26,29 @@ QNT_INLINE __m512i bcast(const int8_t *p)
     return _mm512_set1_epi32(v);
 }
 
-/* Codes 64 v .. of a step, times 2^(8 - BITS). The step has `bytes`; from one field to the next are BITS. */
-QNT_INLINE __m512i load_w(const uint8_t *w, const int v, const int NV, const int BITS)
+/* Vector r of the `bytes` of a step; fewer than 64 are in it several times. */
+QNT_INLINE __m512i load_w(const uint8_t *w, const int r, const int bytes)
 {
-    const int bytes = 8 * NV * BITS, field = 64 * v / bytes, s = BITS * field, t = s + BITS;
+    if (bytes == 32)
+        return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)w));
+    if (bytes == 16)
+        return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)w));
+    return _mm512_loadu_si512(w + 64 * r);
+}
+
+/* Codes 64 v .. of a step, times 2^(8 - BITS), from the vector that has them. From one field to the next are BITS. */
+QNT_INLINE __m512i codes(__m512i x, const int v, const int bytes, const int BITS)
+{
+    const int field = 64 * v / bytes, s = BITS * field, t = s + BITS;
     const __m512i top = _mm512_set1_epi8((char)(0xff << (8 - BITS)));
-    __m512i x;
-    if (bytes >= 64) {
-        x = _mm512_loadu_si512(w + 64 * v % bytes);
-        if (BITS == 8)
-            return x;
-        return _mm512_and_si512(field ? _mm512_slli_epi32(x, (unsigned)s) : x, top);
-    }
-    if (bytes == 32) {
-        x = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)w));
+    if (BITS == 8)
+        return x;
+    if (bytes == 32)
         x = _mm512_sllv_epi32(x, _mm512_setr_epi32(s, s, s, s, s, s, s, s, t, t, t, t, t, t, t, t));
-    } else {
-        x = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)w));
+    else if (bytes == 16)
         x = _mm512_sllv_epi32(x, _mm512_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6));
-    }
+    else if (field)
+        x = _mm512_slli_epi32(x, (unsigned)s);
     return _mm512_and_si512(x, top);
 }
 
@@ -56,30 +60,46 @@ QNT_INLINE __m512i zero(void)
     return x;
 }
 
-/* KU steps, step u into its own set of sums. */
-QNT_INLINE void steps(__m512i *acc, const int8_t *a, const uint8_t *w, const int MR, const int NV, const int KU,
-                      const int BITS)
+/* Bytes ahead of which a row of 2-bit weights is fetched: its products wait for memory in the scheduler, whose entries
+ * are fewer than the loads under way that memory needs. 8-bit ones keep as many lines under way by themselves. */
+enum { AHEAD = 2048 };
+
+/* KU steps of M rows in a panel of MR, step u into its own set of sums. */
+QNT_INLINE void steps(__m512i *acc, const int8_t *a, const uint8_t *w, const int M, const int MR, const int NV,
+                      const int KU, const int BITS)
 {
+    if (M == 1 && BITS == 2) {
+        QNT_UNROLL
+        for (int b = 0; b < 8 * NV * BITS * KU; b += 64)
+            _mm_prefetch((const void *)((uintptr_t)w + AHEAD + (uintptr_t)b), _MM_HINT_T0);
+    }
+    const int bytes = 8 * NV * BITS, vectors = (bytes + 63) / 64;
     QNT_UNROLL
     for (int u = 0; u < KU; u++) {
-        __m512i wv[4];
+        __m512i x[4], wv[4];
+        QNT_UNROLL
+        for (int r = 0; r < vectors; r++) {
+            x[r] = load_w(w + bytes * u, r, bytes);
+            if (M > 1 || BITS < 8)
+                __asm__("" : "+v"(x[r])); /* or gcc 12 would load it anew for each of few uses */
+        }
         QNT_UNROLL
         for (int v = 0; v < NV; v++)
-            wv[v] = load_w(w + 8 * NV * BITS * u, v, NV, BITS);
+            wv[v] = codes(x[v % vectors], v, bytes, BITS);
         QNT_UNROLL
-        for (int i = 0; i < MR; i++) {
+        for (int i = 0; i < M; i++) {
             __m512i av = bcast(a + 4 * (u * MR + i));
             QNT_UNROLL
             for (int v = 0; v < NV; v++) {
-                __m512i *s = &acc[(u * MR + i) * NV + v];
+                __m512i *s = &acc[(u * M + i) * NV + v];
                 *s = _mm512_dpbusd_epi32(*s, av, wv[v]);
             }
         }
     }
 }
 
-QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
-                     const int KU, const int BITS)
+QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int M, const int MR,
+                     const int NV, const int KU, const int BITS)
 {
     const bool late = KU > 1 || BITS < 8; /* the bias stays out of the chain of sums */
     const int8_t *pa = a;
@@ -91,41 +111,41 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
             bias[v] = qnt_tile_bias_avx512(t, v);
     }
     QNT_UNROLL
-    for (int i = 0; i < MR * NV; i++)
+    for (int i = 0; i < M * NV; i++)
         acc[i] = late ? zero() : bias[i % NV];
     QNT_UNROLL
-    for (int i = MR * NV; i < MR * NV * KU; i++)
+    for (int i = M * NV; i < M * NV * KU; i++)
         acc[i] = zero();
     size_t left = k / 4;
     for (; left >= (size_t)KU; left -= (size_t)KU, pa += 4 * MR * KU, pw += 8 * NV * BITS * KU)
-        steps(acc, pa, pw, MR, NV, KU, BITS);
+        steps(acc, pa, pw, M, MR, NV, KU, BITS);
     if (KU > 1) {
         QNT_UNROLL
         for (int h = KU / 2; h; h /= 2) {
             if (!(left & (size_t)h))
                 continue;
-            steps(acc, pa, pw, MR, NV, h, BITS);
+            steps(acc, pa, pw, M, MR, NV, h, BITS);
             pa += 4 * MR * h;
             pw += 8 * NV * BITS * h;
         }
         QNT_UNROLL
         for (int h = KU / 2; h; h /= 2)
             QNT_UNROLL
-        for (int i = 0; i < MR * NV * h; i++)
-            acc[i] = _mm512_add_epi32(acc[i], acc[MR * NV * h + i]);
+        for (int i = 0; i < M * NV * h; i++)
+            acc[i] = _mm512_add_epi32(acc[i], acc[M * NV * h + i]);
     }
     if (late) {
         QNT_UNROLL
         for (int v = 0; v < NV; v++)
             bias[v] = qnt_tile_bias_avx512(t, v);
         QNT_UNROLL
-        for (int i = 0; i < MR * NV; i++)
+        for (int i = 0; i < M * NV; i++)
             __asm__("" : "+v"(acc[i])); /* or gcc 12 would put the sums on the stack */
         QNT_UNROLL
-        for (int i = 0; i < MR * NV; i++)
+        for (int i = 0; i < M * NV; i++)
             acc[i] = _mm512_add_epi32(BITS < 8 ? _mm512_srai_epi32(acc[i], 8 - BITS) : acc[i], bias[i % NV]);
     }
-    qnt_tile_store_avx512(t, acc, MR, NV);
+    qnt_tile_store_avx512(t, acc, M, NV);
 }
 
 #define PACK(R)                                                                                                        \
@@ -154,11 +174,26 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
     qnt_pack_row_avx512(rows, tap_k, k0, k, in_xor ^ 0x80, panel);
 }
 
-#define TILE(op, MR, NR, KU, BITS, packw, step, start)                                                                 \
-    static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
-    {                                                                                                                  \
-        tile(k, a, w, t, MR, NR / 16, KU, BITS);                                                                       \
-    }                                                                                                                  \
+/* A panel of MR rows of which t->m are computed: one loop for each number of them. */
+QNT_INLINE void tile_rows(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int NV,
+                          const int BITS)
+{
+    switch (t->m) {
+    case 1:
+        tile(k, a, w, t, 1, 4, NV, 2, BITS);
+        return;
+    case 2:
+        tile(k, a, w, t, 2, 4, NV, 2, BITS);
+        return;
+    case 3:
+        tile(k, a, w, t, 3, 4, NV, 1, BITS);
+        return;
+    default:
+        tile(k, a, w, t, 4, 4, NV, 1, BITS);
+    }
+}
+
+#define DESCRIPTOR(op, MR, NR, BITS, packw, step, start, least)                                                        \
     const struct qnt_gemm qnt_##op##_##MR##x##NR##_avx512vnni = {                                                      \
         .name = #MR "x" #NR,                                                                                           \
         .run = run_##op##_##MR##x##NR,                                                                                 \
@@ -172,30 +207,37 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
         .w_bias = 128,                                                                                                 \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
+        .m_least = least,                                                                                              \
     };
+#define TILE(op, MR, NR, KU, BITS, packw, step, start)                                                                 \
+    static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
+    {                                                                                                                  \
+        tile(k, a, w, t, MR, MR, NR / 16, KU, BITS);                                                                   \
+    }                                                                                                                  \
+    DESCRIPTOR(op, MR, NR, BITS, packw, step, start, 0)
+#define TILE_4x64(op, BITS, packw, step, start, least)                                                                 \
+    static void run_##op##_4x64(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+    {                                                                                                                  \
+        tile_rows(k, a, w, t, 4, BITS);                                                                                \
+    }                                                                                                                  \
+    DESCRIPTOR(op, 4, 64, BITS, packw, step, start, least)
 /* Costs in 1/16 cycle, measured on a Zen 4 core, with half of the packing of A in the step: how often A is packed for
  * one tile depends on n. */
 TILE(gemm_s8, 1, 16, 8, 8, pack_w16, 32, 900)
 TILE(gemm_s8, 1, 64, 2, 8, pack_w64, 115, 1200)
 TILE(gemm_s8, 4, 16, 2, 8, pack_w16, 90, 1000)
-TILE(gemm_s8, 4, 64, 1, 8, pack_w64, 300, 3400)
-TILE(gemm_s8, 16, 16, 1, 8, pack_w16, 306, 2000)
-TILE(gemm_s8, 12, 32, 1, 8, pack_w32, 445, 3100)
-QNT_PACK_LOW(pack_w16_s4, pack_w16, 16, 4, 4)
-QNT_PACK_LOW(pack_w32_s4, pack_w32, 32, 4, 4)
-QNT_PACK_LOW(pack_w64_s4, pack_w64, 64, 4, 4)
-TILE(gemm_s4s8, 1, 16, 8, 4, pack_w16_s4, 61, 900)
-TILE(gemm_s4s8, 1, 64, 2, 4, pack_w64_s4, 205, 1200)
-TILE(gemm_s4s8, 4, 16, 2, 4, pack_w16_s4, 98, 1000)
-TILE(gemm_s4s8, 4, 64, 1, 4, pack_w64_s4, 404, 3400)
-TILE(gemm_s4s8, 16, 16, 1, 4, pack_w16_s4, 378, 2000)
-TILE(gemm_s4s8, 12, 32, 1, 4, pack_w32_s4, 509, 3100)
-QNT_PACK_LOW(pack_w16_s2, pack_w16, 16, 4, 2)
-QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
-QNT_PACK_LOW(pack_w64_s2, pack_w64, 64, 4, 2)
-TILE(gemm_s2s8, 1, 16, 8, 2, pack_w16_s2, 57, 900)
-TILE(gemm_s2s8, 1, 64, 2, 2, pack_w64_s2, 223, 1200)
-TILE(gemm_s2s8, 4, 16, 2, 2, pack_w16_s2, 98, 1000)
-TILE(gemm_s2s8, 4, 64, 1, 2, pack_w64_s2, 421, 3400)
-TILE(gemm_s2s8, 16, 16, 1, 2, pack_w16_s2, 379, 2000)
-TILE(gemm_s2s8, 12, 32, 1, 2, pack_w32_s2, 536, 3100)
+TILE_4x64(gemm_s8, 8, pack_w64, 300, 3400, 2) TILE(gemm_s8, 16, 16, 1, 8, pack_w16, 306, 2000)
+    TILE(gemm_s8, 12, 32, 1, 8, pack_w32, 445, 3100) QNT_PACK_LOW(pack_w16_s4, pack_w16, 16, 4, 4)
+        QNT_PACK_LOW(pack_w32_s4, pack_w32, 32, 4, 4) QNT_PACK_LOW(pack_w64_s4, pack_w64, 64, 4, 4)
+            TILE(gemm_s4s8, 1, 16, 8, 4, pack_w16_s4, 61, 900) TILE(gemm_s4s8, 1, 64, 2, 4, pack_w64_s4, 205, 1200)
+                TILE(gemm_s4s8, 4, 16, 2, 4, pack_w16_s4, 98, 1000) TILE_4x64(gemm_s4s8, 4, pack_w64_s4, 404, 3400, 3)
+                    TILE(gemm_s4s8, 16, 16, 1, 4, pack_w16_s4, 378, 2000)
+                        TILE(gemm_s4s8, 12, 32, 1, 4, pack_w32_s4, 509, 3100)
+                            QNT_PACK_LOW(pack_w16_s2, pack_w16, 16, 4, 2) QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
+                                QNT_PACK_LOW(pack_w64_s2, pack_w64, 64, 4, 2)
+                                    TILE(gemm_s2s8, 1, 16, 8, 2, pack_w16_s2, 57, 900)
+                                        TILE(gemm_s2s8, 1, 64, 2, 2, pack_w64_s2, 223, 1200)
+                                            TILE(gemm_s2s8, 4, 16, 2, 2, pack_w16_s2, 98, 1000)
+                                                TILE_4x64(gemm_s2s8, 2, pack_w64_s2, 421, 3400, 3)
+                                                    TILE(gemm_s2s8, 16, 16, 1, 2, pack_w16_s2, 379, 2000)
+                                                        TILE(gemm_s2s8, 12, 32, 1, 2, pack_w32_s2, 536, 3100)
