@@ -228,6 +228,9 @@ typedef void qnt_code_sums_f32_fn(const float *w, size_t n, float inv_scale, flo
  * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
  * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
  * w_bias * (sum of the W row) from the bias, so kernels need no correction. Kernels run full tiles and store m x n. */
+/* Tiles with run_rows (8-bit) read A where it lies, as the bytes (uint8_t)(s8 + w_bias): what the source already is when
+ * its in_xor equals w_bias. Their A panel is such rows one after the other, used of them, qnt_rows_pitch(k) bytes apart,
+ * each padded to a multiple of kr. */
 /* Weights of few bits (gemm_s4s8: codes -8..7; gemm_s2s8: -2..1, which ternary -1..1 and binary -1, 1 are among): pack_w
  * takes them as bytes like s8 codes, its in_xor is 0, and the panel stays packed until its bytes are in registers. The
  * same sums as gemm_s8 on the same codes; k <= 2^16 in one call. Of the nr * kr codes of a step in the order of an s8
@@ -262,6 +265,20 @@ struct qnt_tile {
 };
 /* k: already padded to a multiple of kr. */
 typedef void qnt_gemm_fn(size_t k, const void *a, const void *w, const struct qnt_tile *t);
+/* Byte p of run r of row i of A is a[i * a_row + r * a_jump + p], p < run, a multiple of kr; W is a packed panel of
+ * runs * run. Reads t->m rows. Where a row ends before its run does, what follows must be readable: W is 0 there. */
+struct qnt_s8_operands {
+    const uint8_t *a;
+    const void *w;
+    ptrdiff_t a_row, a_jump;
+    size_t run, runs;
+};
+typedef void qnt_gemm_rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t);
+/* Whole cache lines and an odd number of them, so that the rows of a tile do not share few sets of the cache. */
+static inline size_t qnt_rows_pitch(size_t k)
+{
+    return ((k + 63) / 64 | 1) * 64;
+}
 /* f32 tiles read A where it lies: broadcasts need no packed panel. k = runs * run; in each run, p = 0 .. run - 1, element
  * (i, p) of A is a[i * a_row + p * a_k] and (p, j) of W is w[p * w_k + j]; the next run starts at a + a_jump, w + w_jump.
  * Either a_k == 1 (rows of A are contiguous) or a_row == 1 (its columns are). Strides count floats; 0 is allowed.
@@ -283,7 +300,8 @@ typedef void qnt_pack_rows_fn(const void *const *rows, size_t tap_k, size_t k0, 
 typedef void qnt_pack_cols_fn(const void *const *lines, size_t k, size_t used, void *panel);
 struct qnt_gemm {
     const char *name; /* "6x16" */
-    qnt_gemm_fn *run;           /* 8-bit; NULL for f32 */
+    qnt_gemm_fn *run;           /* 8-bit; NULL for f32, and: */
+    qnt_gemm_rows_fn *run_rows; /* 8-bit, reads A where it lies; else NULL */
     qnt_gemm_f32_fn *run_f32;   /* f32; NULL for 8-bit */
     qnt_pack_rows_fn *pack_a;   /* 8-bit; NULL for f32 */
     qnt_pack_rows_fn *pack_w;   /* in_xor: 0x80 when the 8-bit source holds u8 codes, else 0 */

@@ -44,7 +44,13 @@ static bool run_s8(const struct qnt_gemm *g, struct tile *x)
     g->pack_a(x->a_rows, K, 0, K, g->mr, 0, x->a);
     g->pack_w(x->w_rows, K, 0, K, g->nr, 0, x->w);
     const struct qnt_tile t = {x->out.s8, g->nr, g->mr, g->nr, 0, 0, 1, 1, &x->e};
-    g->run(qnt_round_up(K, g->kr), x->a, x->w, &t);
+    const size_t kp = qnt_round_up(K, g->kr);
+    const struct qnt_s8_operands o = {
+        .a = x->a, .w = x->w, .a_row = (ptrdiff_t)qnt_rows_pitch(K), .run = kp, .runs = 1};
+    if (g->run_rows)
+        g->run_rows(&o, &t);
+    else
+        g->run(kp, x->a, x->w, &t);
     for (size_t i = 0; i < g->mr; i++)
         for (size_t j = 0; j < g->nr; j++) {
             int32_t sum = 0;

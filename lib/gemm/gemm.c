@@ -3,7 +3,7 @@
  * not needed: W is packed once at prepare, and packing A again per block of n would cost more than reading W from the
  * next cache. */
 #include <string.h>
-#include "gemm.h"
+#include "rows.h"
 
 enum {
     PANEL_BYTES = 48 << 10, /* one A panel and one W panel: first level, W streaming */
@@ -26,19 +26,6 @@ static bool one_k_block(const struct qnt_gemm *g, const struct qnt_epilogue *e)
     return e->kind != QNT_EPI_S32 && !g->run_f32;
 }
 
-/* Where element (row, col) of the product goes; col is a multiple of 8 for bits. */
-static void *place(const struct qnt_gemm_call *call, size_t row, size_t col)
-{
-    switch (call->e->kind) {
-    case QNT_EPI_S8:
-        return (int8_t *)call->c + row * call->ldc + col;
-    case QNT_EPI_BITS:
-        return (uint8_t *)call->c + row * call->ldc + col / 8;
-    default:
-        return (int32_t *)call->c + row * call->ldc + col;
-    }
-}
-
 /* For m rows at most. A small product pays for no division here: that is a good part of its time. */
 static struct blocks choose_blocks(const struct qnt_gemm *g, size_t m, size_t k, bool whole_k)
 {
@@ -57,7 +44,7 @@ static struct blocks choose_blocks(const struct qnt_gemm *g, size_t m, size_t k,
 double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k)
 {
     double tiles = (double)ceil_div(m, g->mr), full = tiles;
-    if (g->m_least && m) /* even shares of rows, as the f32 loops make them */
+    if (g->m_least && m) /* even shares of rows, as the loops make them */
         full = (double)(m > g->m_least ? m : g->m_least) / g->mr;
     return (double)ceil_div(n, g->nr) * (full * (double)ceil_div(k, g->kr) * g->cost_step + tiles * g->cost_tile);
 }
@@ -122,6 +109,8 @@ static size_t pointer_bytes(const struct qnt_gemm *g, size_t taps)
 
 size_t qnt_gemm_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
 {
+    if (g->run_rows)
+        return qnt_rows_scratch_bytes(g, k, taps);
     struct blocks part = choose_blocks(g, SIZE_MAX, k, false), whole = choose_blocks(g, SIZE_MAX, k, true);
     size_t a = (part.mc + PITCH_PAD) * (part.kc + PITCH_PAD) * g->a_size, b = whole.mc * whole.kc * g->a_size;
     return pointer_bytes(g, taps) + (g->run_f32 || a > b ? a : b);
@@ -212,7 +201,7 @@ static void run_block(const struct block *b)
         for (size_t i = 0; i < b->rows; i += g->mr) {
             t.m = (uint32_t)(b->rows - i < g->mr ? b->rows - i : g->mr);
             t.row = (uint32_t)(b->row + i);
-            t.c = place(call, b->row + i, col);
+            t.c = qnt_gemm_place(call, b->row + i, col);
             tile(b, i, w, &t);
         }
     }
@@ -221,6 +210,10 @@ static void run_block(const struct block *b)
 void qnt_gemm_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
 {
     const struct qnt_gemm *g = call->g;
+    if (g->run_rows) {
+        qnt_rows_run(call, m0, m1, scratch);
+        return;
+    }
     struct blocks size = choose_blocks(g, m1 - m0, call->k, one_k_block(g, call->e));
     struct block b = {.call = call, .ptr = scratch, .a = (char *)scratch + pointer_bytes(g, call->a.taps)};
     for (b.row = m0; b.row < m1; b.row += b.rows) {

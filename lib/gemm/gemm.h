@@ -48,6 +48,18 @@ struct qnt_gemm_call {
     size_t ldc;     /* elements; bytes of bits */
     const struct qnt_epilogue *e;
 };
+/* Where element (row, col) of the product goes; col is a multiple of 8 for bits. */
+static inline void *qnt_gemm_place(const struct qnt_gemm_call *call, size_t row, size_t col)
+{
+    switch (call->e->kind) {
+    case QNT_EPI_S8:
+        return (int8_t *)call->c + row * call->ldc + col;
+    case QNT_EPI_BITS:
+        return (uint8_t *)call->c + row * call->ldc + col / 8;
+    default:
+        return (int32_t *)call->c + row * call->ldc + col;
+    }
+}
 /* Rows [m0, m1) of the product; any split over rows gives the same bytes. The epilogue's arrays (row_term too) are
  * indexed by the row and column of the whole product. k is blocked for s32 and f32 (partial sums wait in c: exact);
  * 8-bit and binary results need their whole sum at once, so there k is one block and the packed rows may exceed the

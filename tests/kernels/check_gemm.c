@@ -121,6 +121,25 @@ static void compare(struct ck *c, const struct product *p, const struct qnt_epil
     }
 }
 
+/* Bytes that rows of k elements take when packed. */
+static size_t packed_a_bytes(const struct ck *c, size_t k, size_t rows)
+{
+    const struct qnt_gemm *d = c->gemm;
+    if (!d->run_rows)
+        return padded(c, k) * d->mr * d->a_size;
+    return k ? (rows - 1) * qnt_rows_pitch(k) + padded(c, k) : 0; /* the last one ends there */
+}
+
+static void multiply(const struct qnt_gemm *d, size_t k, size_t kp, const void *a, const void *w,
+                     const struct qnt_tile *t)
+{
+    const struct qnt_s8_operands o = {.a = a, .w = w, .a_row = (ptrdiff_t)qnt_rows_pitch(k), .run = kp, .runs = 1};
+    if (d->run_rows)
+        d->run_rows(&o, t);
+    else
+        d->run(kp, a, w, t);
+}
+
 /* Packs block by block as the driver does: W once, A for each block of k. */
 static void run(struct ck *c, const struct product *p)
 {
@@ -155,11 +174,11 @@ static void run(struct ck *c, const struct product *p)
     for (size_t k0 = 0; t.first || k0 < k; k0 += block, t.first = 0) {
         size_t part = k - k0 < block ? k - k0 : block, pp = padded(c, part);
         const char *w_part = (const char *)packed_w + qnt_panel_w_bytes(d, k0);
-        void *packed_a = ck_out(c, PACKED_A, CK_U8, pp * d->mr * d->a_size, p->place);
+        void *packed_a = ck_out(c, PACKED_A, CK_U8, packed_a_bytes(c, part, p->m), p->place);
         CK_CALL(c, d->pack_a(a_rows, p->tap_k, k0, part, p->m, p->a_xor, packed_a));
         ck_seal(c, PACKED_A);
         t.last = k0 + part >= k;
-        CK_CALL(c, d->run(pp, packed_a, w_part, &t));
+        CK_CALL(c, multiply(d, part, pp, packed_a, w_part, &t));
     }
     compare(c, p, &e, a, w, bias, t.c, ldc);
 }
@@ -223,6 +242,56 @@ static void deep(struct ck *c)
     }
 }
 
+/* What a tile that reads rows must leave in row i, from bytes of its own representation. */
+static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struct qnt_tile *t, size_t i,
+                      const int32_t *old, int32_t *want)
+{
+    const struct qnt_gemm *d = c->gemm;
+    for (size_t j = 0; j < t->n; j++) {
+        uint32_t sum = (t->first ? 0 : (uint32_t)old[j]) + (t->last ? (uint32_t)t->e->bias[t->col + j] : 0);
+        for (size_t r = 0; r < o->runs; r++)
+            for (size_t p = 0; p < o->run; p++) {
+                uint8_t byte = o->a[(ptrdiff_t)i * o->a_row + (ptrdiff_t)r * o->a_jump + (ptrdiff_t)p];
+                int a = d->w_bias ? byte : (int8_t)byte;
+                int w = ((const int8_t *)o->w)[((r * o->run + p) / d->kr * d->nr + j) * d->kr + p % d->kr];
+                sum += (uint32_t)(a * w);
+            }
+        want[j] = (int32_t)sum;
+    }
+}
+
+/* Runs and strides: rows that lie apart, side by side, in one another or all in one place; sums, whole or continued. */
+static void rows(struct ck *c)
+{
+    const struct qnt_gemm *d = c->gemm;
+    const size_t m = 1 + ck_below(c, d->mr), n = 1 + ck_below(c, d->nr), run = d->kr * ck_below(c, 12), ldc = n + 3;
+    const size_t strides[] = {run, run + 5, run / 2 + 3, 1, 0, 2 * run + 64}, jumps[] = {run, 3 * run + 7, 5, 0};
+    struct qnt_s8_operands o = {.run = run, .runs = 1 + ck_below(c, 5)};
+    const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
+    o.a_row = (ptrdiff_t)strides[ck_below(c, 6)];
+    o.a_jump = (ptrdiff_t)jumps[ck_below(c, 4)];
+    ck_case(c, "rows m=%zu n=%zu run=%zu runs=%zu a=%td,%td place=%s", m, n, run, o.runs, o.a_row, o.a_jump,
+            ck_place_name(place));
+    const size_t span = (m - 1) * (size_t)o.a_row + (o.runs - 1) * (size_t)o.a_jump + run;
+    o.a = ck_in(c, A, CK_U8, run ? span : 0, CK_NOISE, place);
+    o.w = ck_in(c, W, CK_S8, o.runs * run * d->nr, CK_NOISE, place);
+    const int32_t *bias = ck_in(c, BIAS, CK_S32, n, CK_NOISE, place);
+    const struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = bias};
+    int32_t *out = ck_out_2d(c, C, CK_S32, m, n, ldc, place), old[MOST * MOST / 8], want[MOST];
+    const struct qnt_tile t = {
+        out, ldc, (uint32_t)m, (uint32_t)n, 0, 0, (uint32_t)ck_below(c, 2), (uint32_t)ck_below(c, 2), &e};
+    for (size_t i = 0; i < m; i++) {
+        ck_fill(c, out + i * ldc, CK_S32, n, CK_NOISE);
+        memcpy(old + i * n, out + i * ldc, n * sizeof *old);
+    }
+    CK_CALL(c, d->run_rows(&o, &t));
+    for (size_t i = 0; i < m; i++) {
+        rows_want(c, &o, &t, i, old + i * n, want);
+        if (!ck_same(c, CK_S32, "row of the tile", want, out + i * ldc, n))
+            return;
+    }
+}
+
 static void bench_pack(struct ck *c, const char *label, size_t taps, size_t tap_k)
 {
     const struct qnt_gemm *d = c->gemm;
@@ -230,7 +299,7 @@ static void bench_pack(struct ck *c, const char *label, size_t taps, size_t tap_
     const void *rows[TAPS * MOST / 8];
     ck_case(c, "bench");
     const int8_t *a = ck_in(c, A, CK_S8, d->mr * k, CK_NOISE, CK_INSIDE);
-    void *panel = ck_out(c, PACKED_A, CK_U8, padded(c, k) * d->mr * d->a_size, CK_START);
+    void *panel = ck_out(c, PACKED_A, CK_U8, packed_a_bytes(c, k, d->mr), CK_START);
     for (size_t t = 0; t < taps; t++)
         for (size_t i = 0; i < d->mr; i++)
             rows[t * d->mr + i] = a + i * k + t * tap_k;
@@ -243,7 +312,7 @@ static void bench_run(struct ck *c, const char *label, size_t k)
     const struct qnt_gemm *d = c->gemm;
     const size_t kp = padded(c, k);
     ck_case(c, "bench");
-    const void *a = ck_in(c, A, CK_S8, kp * d->mr * d->a_size, CK_NOISE, CK_START);
+    const void *a = ck_in(c, A, CK_S8, packed_a_bytes(c, k, d->mr), CK_NOISE, CK_START);
     const void *w = ck_in(c, W, CK_S8, qnt_panel_w_bytes(d, kp), CK_NOISE, CK_START);
     const int32_t *bias = ck_in(c, BIAS, CK_S32, d->nr, CK_ZERO, CK_START);
     float *scale = ck_in(c, SCALE, CK_F32, d->nr, CK_ZERO, CK_START);
@@ -253,7 +322,7 @@ static void bench_run(struct ck *c, const char *label, size_t k)
     const struct qnt_epilogue e = {
         .kind = QNT_EPI_S8, .bias = bias, .rq = {.lo = -128, .hi = 127, .per_channel = 1, .scale = scale}};
     const struct qnt_tile t = {out, d->nr, d->mr, d->nr, 0, 0, 1, 1, &e};
-    CK_BENCH(c, label, CK_MACS, (double)(d->mr * d->nr * k), d->run(kp, a, w, &t));
+    CK_BENCH(c, label, CK_MACS, (double)(d->mr * d->nr * k), multiply(d, k, kp, a, w, &t));
 }
 
 void check_gemm_s8(struct ck *c);
@@ -264,6 +333,8 @@ void check_gemm_s8(struct ck *c)
     fills(c);
     taps(c);
     deep(c);
+    for (int i = 0; c->gemm->run_rows && i < (c->quick ? 500 : 4000); i++)
+        rows(c);
     bench_run(c, "k=512", 512);
     bench_run(c, "k=144", 144);
     bench_run(c, "k=27", 27);

@@ -86,6 +86,14 @@ static void run_s8(size_t k, const void *a, const void *w, const struct qnt_tile
     after(w, t, kept);
 }
 
+static void run_rows(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    uint8_t kept[4];
+    before(o->a, o->w, qnt_panel_w_bytes(real, o->runs * o->run), t, kept);
+    real->run_rows(o, t);
+    after(o->w, t, kept);
+}
+
 static void run_f32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     uint8_t kept[4];
@@ -111,6 +119,7 @@ enum ignored {
     ROW_BIAS_ROW,
     BIAS_F32,
     RUNS,
+    JUMP,
     COLUMNS_OF_A,
     FUSION,
     IGNORED
@@ -130,6 +139,7 @@ static const char *const ignored_names[IGNORED] = {
     [ROW_BIAS_ROW] = "row bias from row 0",
     [BIAS_F32] = "no float bias",
     [RUNS] = "one run of k",
+    [JUMP] = "runs side by side",
     [COLUMNS_OF_A] = "A by rows only",
     [FUSION] = "multiplies, then adds",
 };
@@ -195,6 +205,19 @@ static void forgetful_s8(size_t k, const void *a, const void *w, const struct qn
     real->run(k, a, w, &tile);
 }
 
+static void forgetful_rows(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    struct qnt_tile tile = *t;
+    struct qnt_epilogue e = *t->e;
+    struct qnt_s8_operands operands = *o;
+    forget(&tile, &e);
+    if (ignored == RUNS)
+        operands.runs = 1;
+    if (ignored == JUMP)
+        operands.a_jump = (ptrdiff_t)o->run;
+    real->run_rows(&operands, &tile);
+}
+
 static void forgetful_f32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     struct qnt_tile tile = *t;
@@ -205,6 +228,8 @@ static void forgetful_f32(const struct qnt_f32_operands *o, const struct qnt_til
         operands.run *= operands.runs;
         operands.runs = 1;
     }
+    if (ignored == JUMP)
+        operands.a_jump = (ptrdiff_t)o->run * o->a_k;
     if (ignored == COLUMNS_OF_A && o->a_k != 1) {
         operands.a_row = o->a_k;
         operands.a_k = 1;
@@ -233,6 +258,7 @@ static const char *const packings[PACKINGS] = {
 };
 static enum packing packing;
 
+/* group: bytes of one of kr, 0 where rows lie one after the other. */
 static void pack(qnt_pack_rows_fn *right, const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,
                  uint8_t in_xor, void *panel, size_t group)
 {
@@ -250,13 +276,15 @@ static void pack(qnt_pack_rows_fn *right, const void *const *rows, size_t tap_k,
         rows = same;
     }
     right(rows, tap_k, packing == FROM_START ? 0 : k0, k, used, packing == NO_XOR ? 0 : in_xor, panel);
+    size_t groups = (k + real->kr - 1) / real->kr;
     if (packing == PACKS_MORE)
-        ((uint8_t *)panel)[(k + real->kr - 1) / real->kr * group] ^= 1;
+        ((uint8_t *)panel)[group ? groups * group : (used - 1) * qnt_rows_pitch(k) + groups * real->kr] ^= 1;
 }
 
 static void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
 {
-    pack(real->pack_a, rows, tap_k, k0, k, used, in_xor, panel, (size_t)real->mr * real->kr * real->a_size);
+    pack(real->pack_a, rows, tap_k, k0, k, used, in_xor, panel,
+         real->run_rows ? 0 : (size_t)real->mr * real->kr * real->a_size);
 }
 
 static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
@@ -275,6 +303,7 @@ static void check_op(const char *op, ck_checker *check, bool upper)
     struct qnt_gemm g = *real;
     const struct ck c = {.op = op, .gemm_ref = real, .gemm = &g};
     g.run = real->run ? run_s8 : NULL;
+    g.run_rows = real->run_rows ? run_rows : NULL;
     g.run_f32 = real->run_f32 ? run_f32 : NULL;
     for (int k = 0; k < KINDS; k++) {
         kind = (enum kind)k;
@@ -284,8 +313,9 @@ static void check_op(const char *op, ck_checker *check, bool upper)
             expect(&c, check, kinds[k][0], kinds[k][1]);
     }
     g.run = real->run ? forgetful_s8 : NULL;
+    g.run_rows = real->run_rows ? forgetful_rows : NULL;
     for (int i = 0; i < IGNORED; i++) {
-        bool f32 = i <= LAST || i == CLAMP || i >= RUNS, s8 = i <= ZERO;
+        bool f32 = i <= LAST || i == CLAMP || i >= RUNS, s8 = i <= ZERO || (real->run_rows && i <= JUMP && i >= RUNS);
         if (real->binary)
             s8 = i < RUNS && i != ROW_TERM && i != ROW_TERM_ROW && i != W_ZERO_COLUMN;
         ignored = (enum ignored)i;
@@ -321,8 +351,10 @@ int main(void)
 #define QNT_OP(op)
 #define QNT_K(op, isa)
 #define QNT_GEMM(op)                                                                                                   \
-    real = dsp.op.v[0];                                                                                                \
-    check_op(#op, check_##op, upper);
+    for (uint32_t v = 0; v < dsp.op.count; v++) {                                                                      \
+        real = dsp.op.v[v];                                                                                            \
+        check_op(#op, check_##op, upper);                                                                              \
+    }
 #define QNT_GK(op, tile, isa)
 #include "simd/kernels.def"
     return expect_end();

@@ -1,0 +1,126 @@
+/* Panels of W outside, rows inside: a panel comes from a far cache once and is then in a near one for all rows of the
+ * block, which the second-level cache holds. Sums of 32 bits are taken in stretches of k whose panels fit the first
+ * level beside the rows of a tile. */
+#include "rows.h"
+
+enum {
+    PANEL_BYTES = 128 << 10,
+    BLOCK_BYTES = 256 << 10,
+    POINTERS = 256 /* rows addressed at a time, or as many as a tile has */
+};
+
+static size_t ceil_div(size_t n, size_t by)
+{
+    return (n + by - 1) / by;
+}
+
+/* A line's rows [i, i + n) in even shares, so that no tile is left with a row or two. */
+static void line(const struct qnt_rows_walk *w, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row, size_t n)
+{
+    const struct qnt_gemm *g = w->call->g;
+    const size_t per = ceil_div(n, ceil_div(n, g->mr));
+    for (size_t i = 0; i < n; i += per, o->a += (ptrdiff_t)per * o->a_row) {
+        t->m = (uint32_t)(n - i < per ? n - i : per);
+        t->row = (uint32_t)(row + i);
+        t->c = qnt_gemm_place(w->call, row + i, t->col);
+        g->run_rows(o, t);
+    }
+}
+
+void qnt_rows_walk(const struct qnt_rows_walk *w)
+{
+    const struct qnt_gemm_call *call = w->call;
+    const size_t nr = call->g->nr;
+    struct qnt_s8_operands o = w->o;
+    struct qnt_tile t = {.ldc = call->ldc, .first = w->first, .last = w->last, .e = call->e};
+    for (size_t col = 0; col < call->n; col += nr, o.w = (const char *)o.w + w->panel) {
+        const uint8_t *from = w->o.a;
+        t.n = (uint32_t)(call->n - col < nr ? call->n - col : nr);
+        t.col = (uint32_t)col;
+        for (size_t r = w->r0, x = w->x0, n; r < w->r1; r += n, x = 0) {
+            n = w->width - x < w->r1 - r ? w->width - x : w->r1 - r;
+            o.a = from;
+            line(w, &o, &t, r, n);
+            from += w->a_line - (ptrdiff_t)x * o.a_row;
+        }
+    }
+}
+
+struct blocks {
+    size_t kc, mc;
+};
+
+static struct blocks choose_blocks(const struct qnt_gemm *g, size_t k, bool whole_k)
+{
+    const size_t kp = k ? qnt_round_up(k, g->kr) : g->kr, most = PANEL_BYTES / g->nr;
+    struct blocks b = {kp, g->mr};
+    if (!whole_k && kp > most)
+        b.kc = qnt_round_up(ceil_div(kp, ceil_div(kp, most)), g->kr);
+    const size_t rows = BLOCK_BYTES / qnt_rows_pitch(b.kc);
+    if (rows > g->mr)
+        b.mc = rows / g->mr * g->mr;
+    return b;
+}
+
+static size_t pointer_bytes(const struct qnt_gemm *g, size_t taps)
+{
+    const size_t n = g->mr * taps;
+    return qnt_round_up((n > POINTERS ? n : POINTERS) * sizeof(void *), 64);
+}
+
+size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
+{
+    const struct blocks part = choose_blocks(g, k, false), whole = choose_blocks(g, k, true);
+    const size_t a = part.mc * qnt_rows_pitch(part.kc), b = whole.mc * qnt_rows_pitch(whole.kc);
+    return pointer_bytes(g, taps) + (a > b ? a : b);
+}
+
+/* The k elements from k0 of `rows` rows. */
+static void copy(const struct qnt_gemm_call *call, size_t row, size_t rows, size_t k0, size_t k, const void **ptr,
+                 uint8_t *to)
+{
+    const struct qnt_operand *o = &call->a;
+    const size_t most = pointer_bytes(call->g, o->taps) / sizeof *ptr / o->taps, pitch = qnt_rows_pitch(k);
+    for (size_t i = 0, n; i < rows; i += n, to += n * pitch) {
+        n = rows - i < most ? rows - i : most;
+        o->rows(o, row + i, n, ptr);
+        call->g->pack_a(ptr, o->tap_k, k0, k, n, o->in_xor, to);
+    }
+}
+
+/* Plain rows that are as the tiles want them, to the last byte they read. */
+static bool in_place(const struct qnt_gemm_call *call)
+{
+    return call->a.stride && call->a.in_xor == call->g->w_bias && call->k % call->g->kr == 0;
+}
+
+void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
+{
+    const struct qnt_gemm *g = call->g;
+    const size_t kp = qnt_round_up(call->k, g->kr);
+    const bool bare = in_place(call);
+    struct blocks size = choose_blocks(g, call->k, call->e->kind != QNT_EPI_S32);
+    uint8_t *block = (uint8_t *)scratch + pointer_bytes(g, call->a.taps);
+    struct qnt_rows_walk w = {.call = call, .o = {.runs = 1}, .panel = qnt_panel_w_bytes(g, kp), .width = SIZE_MAX};
+    if (m1 > m0) /* even blocks, too */
+        size.mc = qnt_round_up(ceil_div(m1 - m0, ceil_div(m1 - m0, size.mc)), g->mr);
+    for (size_t row = m0, rows; row < m1; row += rows) {
+        size_t k0 = 0, k;
+        rows = m1 - row < size.mc ? m1 - row : size.mc;
+        w.r0 = row;
+        w.r1 = row + rows;
+        do {
+            k = call->k - k0 < size.kc ? call->k - k0 : size.kc;
+            w.o.run = qnt_round_up(k, g->kr);
+            w.o.w = (const char *)call->packed_w + qnt_panel_w_bytes(g, k0);
+            w.o.a_row = (ptrdiff_t)(bare ? call->a.stride : qnt_rows_pitch(k));
+            w.o.a = bare ? (const uint8_t *)call->a.base + row * call->a.stride + k0 : block;
+            if (!bare)
+                copy(call, row, rows, k0, k, scratch, block);
+            w.first = k0 == 0;
+            w.last = k0 + k >= call->k;
+            qnt_rows_walk(&w);
+            k0 += k;
+        } while (k0 < call->k);
+    }
+}
