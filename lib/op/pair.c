@@ -12,6 +12,7 @@ struct state {
     qnt_add_f32_fn *run_f32;
     struct qnt_pair pair;
     struct qnt_requant rq;
+    struct qnt_pair_shape single; /* of one image: what most runs are */
 };
 
 static size_t dim_at(const struct qnt_tensor *t, uint32_t rank, uint32_t d)
@@ -123,6 +124,7 @@ qnt_status qnt_pair_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_b
     (void)max_batch;
     if (!st && !(s->state = st = qnt_alloc(ctx, sizeof *st, s->node->name)))
         return QNT_ERR_NOMEM;
+    st->single = qnt_pair_shape(s, 1);
     st->product = s->op == &qnt_op_mul;
     st->s8 = s->out->type == QNT_S8;
     if (st->s8) {
@@ -159,15 +161,20 @@ static void run_row(const struct qnt_step *s, const struct qnt_exec *x, const st
 void qnt_pair_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
     const struct state *st = s->state;
-    const struct qnt_pair_shape p = qnt_pair_shape(s, x->batch);
-    const uint32_t last = p.rank - 1;
-    const size_t n = p.dim[last];
+    struct qnt_pair_shape batch;
+    const struct qnt_pair_shape *p = &st->single;
+    if (x->batch != 1) {
+        batch = qnt_pair_shape(s, x->batch);
+        p = &batch;
+    }
+    const uint32_t last = p->rank - 1;
+    const size_t n = p->dim[last];
     size_t rows = 1, i0, i1;
     struct qnt_pair pair = st->pair;
-    pair.a_step = p.step[0][last];
-    pair.b_step = p.step[1][last];
+    pair.a_step = p->step[0][last];
+    pair.b_step = p->step[1][last];
     for (uint32_t d = 0; d < last; d++)
-        rows *= p.dim[d];
+        rows *= p->dim[d];
     if (rows == 1) {
         qnt_share(n, x->part, x->parts, &i0, &i1);
         run_row(s, x, &pair, i0 * pair.a_step, i0 * pair.b_step, i0, i1 - i0);
@@ -175,5 +182,5 @@ void qnt_pair_run(const struct qnt_step *s, const struct qnt_exec *x)
     }
     qnt_share(rows, x->part, x->parts, &i0, &i1);
     for (size_t row = i0; row < i1; row++)
-        run_row(s, x, &pair, qnt_pair_at(&p, 0, row), qnt_pair_at(&p, 1, row), row * n, n);
+        run_row(s, x, &pair, qnt_pair_at(p, 0, row), qnt_pair_at(p, 1, row), row * n, n);
 }

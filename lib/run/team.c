@@ -16,6 +16,8 @@
 #include "simd/pause.h"
 
 enum { LINE = 64, SPINS = 2000, MAX_THREADS = QNT_MAX_CORES, STACK_TOUCHED = 32 << 10 };
+enum { PHASE = 1 << 16 }; /* in `gate`; below it the threads */
+_Static_assert(MAX_THREADS < PHASE, "a barrier counts the threads of a team below PHASE");
 
 struct worker {
     struct qnt_team *team;
@@ -32,9 +34,8 @@ struct qnt_team {
     void *arg;
     _Alignas(LINE) _Atomic uint32_t round;
     _Alignas(LINE) _Atomic uint32_t pending;
-    _Alignas(LINE) _Atomic uint32_t arrived;
-    _Alignas(LINE) _Atomic uint32_t phase;
-    _Alignas(LINE) _Atomic uint32_t asleep; /* threads that may sleep on phase: no system call when there are none */
+    _Alignas(LINE) _Atomic uint32_t gate;
+    _Alignas(LINE) _Atomic uint32_t asleep; /* threads that may sleep on gate: no system call when there are none */
 };
 
 static void sleep_while(_Atomic uint32_t *word, uint32_t value)
@@ -199,26 +200,26 @@ void qnt_team_run(struct qnt_team *t, qnt_team_fn *fn, void *arg)
     }
 }
 
-/* Who waits says so in `asleep` before a last look at `phase`, who ends the phase looks at `asleep` after changing it, all
- * in one order (seq_cst): either the sleeper sees the new phase or it is woken. */
+/* `gate` counts who has come, and above that the phases: the last to come and those that wait meet in one cache line.
+ * Who waits says so in `asleep` before a last look at the phase, who ends the phase looks at `asleep` after changing it,
+ * all in one order (seq_cst): either the sleeper sees the new phase or it is woken. */
 void qnt_team_barrier(struct qnt_team *t)
 {
-    uint32_t phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&t->arrived, 1, memory_order_acq_rel) + 1 == t->threads) {
-        atomic_store_explicit(&t->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&t->phase, phase + 1, memory_order_seq_cst); /* pairs with the loads below */
+    const uint32_t before = atomic_fetch_add_explicit(&t->gate, 1, memory_order_acq_rel), phase = before / PHASE;
+    if (before % PHASE + 1 == t->threads) {
+        atomic_store_explicit(&t->gate, (phase + 1) * PHASE, memory_order_seq_cst); /* pairs with the loads below */
         if (atomic_load_explicit(&t->asleep, memory_order_seq_cst) > 0)
-            wake(&t->phase, INT_MAX);
+            wake(&t->gate, INT_MAX);
         return;
     }
     for (int spins = 0; spins < SPINS; spins++) {
-        if (atomic_load_explicit(&t->phase, memory_order_acquire) != phase)
+        if (atomic_load_explicit(&t->gate, memory_order_acquire) / PHASE != phase)
             return;
         qnt_pause();
     }
     atomic_fetch_add_explicit(&t->asleep, 1, memory_order_seq_cst);
-    while (atomic_load_explicit(&t->phase, memory_order_seq_cst) == phase)
-        sleep_while(&t->phase, phase);
+    for (uint32_t now; (now = atomic_load_explicit(&t->gate, memory_order_seq_cst)) / PHASE == phase;)
+        sleep_while(&t->gate, now);
     atomic_fetch_sub_explicit(&t->asleep, 1, memory_order_relaxed);
 }
 
