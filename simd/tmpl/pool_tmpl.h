@@ -115,26 +115,40 @@ void V_FN(avgpool_s8)(const int8_t *src, int8_t *dst, size_t ldd, const struct q
         avg_run_s8(src + c, dst + c, ldd, w, channels - c, in_zero, scale, &q);
 }
 
-QNT_INLINE void avg_run_f32(const float *src, float *dst, size_t ldd, const struct qnt_window *w, size_t n)
+/* Division by a power of two is the multiplication by its inverse, bit for bit, and does not wait for the divider. */
+QNT_INLINE void avg_run_f32(const float *src, float *dst, size_t ldd, const struct qnt_window *w, size_t kh, size_t kw,
+                            size_t n, const int multiply)
 {
-    const size_t row = w->row, col = w->col, step = w->step, kh = w->kh, kw = w->kw;
-    const vf taps = vf_set((float)(kh * kw));
+    const size_t row = w->row, col = w->col, step = w->step;
+    const vf taps = vf_set((float)(kh * kw)), inverse = vf_set(1.0f / (float)(kh * kw));
     for (size_t p = w->pixels; p > 0; p--, src += step, dst += ldd) {
         vf sum = vf_set(0.0f);
         for (size_t i = 0; i < kh; i++)
             for (size_t j = 0; j < kw; j++)
                 sum += vf_load(src + i * row + j * col, n);
-        vf y = sum / taps;
+        vf y = multiply ? sum * inverse : sum / taps;
         vf_store(dst, vf_or_nan(y, y), n);
     }
 }
 
-void V_FN(avgpool_f32)(const float *src, float *dst, size_t ldd, const struct qnt_window *w)
+QNT_INLINE void avg_f32(const float *src, float *dst, size_t ldd, const struct qnt_window *w, size_t kh, size_t kw,
+                        const int multiply)
 {
     const size_t channels = w->channels;
     size_t c = 0;
     for (; channels - c >= VL; c += VL)
-        avg_run_f32(src + c, dst + c, ldd, w, VL);
+        avg_run_f32(src + c, dst + c, ldd, w, kh, kw, VL, multiply);
     if (c < channels)
-        avg_run_f32(src + c, dst + c, ldd, w, channels - c);
+        avg_run_f32(src + c, dst + c, ldd, w, kh, kw, channels - c, multiply);
+}
+
+void V_FN(avgpool_f32)(const float *src, float *dst, size_t ldd, const struct qnt_window *w)
+{
+    const size_t taps = w->kh * w->kw;
+    if (w->kh == 2 && w->kw == 2)
+        avg_f32(src, dst, ldd, w, 2, 2, 1);
+    else if ((taps & (taps - 1)) == 0)
+        avg_f32(src, dst, ldd, w, w->kh, w->kw, 1);
+    else
+        avg_f32(src, dst, ldd, w, w->kh, w->kw, 0);
 }
