@@ -109,6 +109,12 @@ static __attribute__((noinline)) void qnt_rows_gather(struct qnt_rows *r, size_t
     }
 }
 
+/* Are all n rows there, and the taps spans as they are? */
+static inline int qnt_rows_plain(size_t tap_k, size_t k0, size_t k, size_t used, int n, size_t chunk)
+{
+    return used == (size_t)n && tap_k % chunk == 0 && k0 % tap_k == 0 && k % tap_k == 0;
+}
+
 /* The next span; 0 at the end. */
 static inline size_t qnt_rows_next(struct qnt_rows *r, size_t chunk)
 {

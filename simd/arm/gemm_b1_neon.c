@@ -46,7 +46,7 @@ static __attribute__((noinline)) void store(const struct qnt_tile *t, int32_t *a
         QNT_UNROLL
     for (int v = 0; v < 4; v++)
         vst1q_s32(acc + 16 * i + 4 * v, vaddq_s32(vld1q_s32(acc + 16 * i + 4 * v), bias[v]));
-    qnt_tile_store_neon(t, acc, 4, 1);
+    qnt_tile_store_neon(t, acc, 4);
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV)

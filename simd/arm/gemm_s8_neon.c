@@ -69,11 +69,10 @@ QNT_INLINE int32x4_t fold(const int32x4_t *v)
 }
 
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
-                     const int BITS, void store(const struct qnt_tile *, int32_t *))
+                     const int BITS)
 {
     const int8_t *pa = a, *pw = w;
-    int32x4_t acc[16], side[8], bias[2];
-    int32_t out[16];
+    int32x4_t acc[16], side[8], bias[2], out[4];
     QNT_UNROLL
     for (int i = 0; i < MR * NR; i++)
         acc[i] = vdupq_n_s32(0);
@@ -90,9 +89,9 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
         int32x4_t start = vsubq_s32(bias[v], fold(side + 4 * v));
         QNT_UNROLL
         for (int i = 0; i < MR; i++)
-            vst1q_s32(out + i * NR + 4 * v, vaddq_s32(fold(acc + i * NR + 4 * v), start));
+            out[i * NR / 4 + v] = vaddq_s32(fold(acc + i * NR + 4 * v), start);
     }
-    store(t, out);
+    qnt_tile_end_neon(t, out, MR, NR / 4);
 }
 
 /* `high` is xor'ed to the upper 8 bytes, also of the padding: it meets zeros of W. */
@@ -131,10 +130,10 @@ PACK(pack_a4, 4, 0xff)
 PACK(pack_w4, 4, 0)
 PACK(pack_w8, 8, 0)
 
-#define TILE(op, MR, NR, BITS, packw, store, step, start)                                                              \
+#define TILE(op, MR, NR, BITS, packw, step, start)                                                                     \
     static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR, BITS, store);                                                                         \
+        tile(k, a, w, t, MR, NR, BITS);                                                                                \
     }                                                                                                                  \
     const struct qnt_gemm qnt_##op##_##MR##x##NR##_neon = {                                                            \
         .name = #MR "x" #NR,                                                                                           \
@@ -150,16 +149,14 @@ PACK(pack_w8, 8, 0)
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
-QNT_TILE_STORE_NEON(store1, 1, 4)
-QNT_TILE_STORE_NEON(store2, 2, 1)
 QNT_PACK_LOW(pack_w4_s4, pack_w4, 4, KR, 4)
 QNT_PACK_LOW(pack_w8_s4, pack_w8, 8, KR, 4)
 QNT_PACK_LOW(pack_w4_s2, pack_w4, 4, KR, 2)
 QNT_PACK_LOW(pack_w8_s2, pack_w8, 8, KR, 2)
 /* Costs in 1/16 cycle, estimated, with half of the packing of A in the step. */
-TILE(gemm_s8, 1, 8, 8, pack_w8, store2, 450, 800)
-TILE(gemm_s8, 4, 4, 8, pack_w4, store1, 700, 1000)
-TILE(gemm_s4s8, 1, 8, 4, pack_w8_s4, store2, 500, 800)
-TILE(gemm_s4s8, 4, 4, 4, pack_w4_s4, store1, 750, 1000)
-TILE(gemm_s2s8, 1, 8, 2, pack_w8_s2, store2, 520, 800)
-TILE(gemm_s2s8, 4, 4, 2, pack_w4_s2, store1, 760, 1000)
+TILE(gemm_s8, 1, 8, 8, pack_w8, 450, 800)
+TILE(gemm_s8, 4, 4, 8, pack_w4, 700, 1000)
+TILE(gemm_s4s8, 1, 8, 4, pack_w8_s4, 500, 800)
+TILE(gemm_s4s8, 4, 4, 4, pack_w4_s4, 750, 1000)
+TILE(gemm_s2s8, 1, 8, 2, pack_w8_s2, 520, 800)
+TILE(gemm_s2s8, 4, 4, 2, pack_w4_s2, 760, 1000)

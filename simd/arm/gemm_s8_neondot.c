@@ -29,72 +29,128 @@ QNT_INLINE int32x4_t dot_lane(int32x4_t acc, int8x16_t w, int8x16_t a, const int
     }
 }
 
-QNT_INLINE int8x16_t load_a(const int8_t *p, const int MR)
+QNT_INLINE int8x16_t load_a(const int8_t *p, const int m)
 {
     int32_t one;
-    if (MR >= 4)
+    if (m >= 4)
         return vld1q_s8(p);
     memcpy(&one, p, sizeof one);
     return vreinterpretq_s8_s32(vdupq_n_s32(one));
 }
 
 /* One step into the set of sums `acc`; W is a field of the vectors at w. */
-QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int MR, const int NV, const int field,
+QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int m, const int nv, const int field,
                      const int BITS)
 {
     int8x16_t av[2], wv[4];
     QNT_UNROLL
-    for (int i = 0; i < (MR + 3) / 4; i++)
-        av[i] = load_a(a + 16 * i, MR);
+    for (int i = 0; i < (m + 3) / 4; i++)
+        av[i] = load_a(a + 16 * i, m);
     QNT_UNROLL
-    for (int v = 0; v < NV; v++)
+    for (int v = 0; v < nv; v++)
         wv[v] = qnt_field_neon(vld1q_s8(w + 16 * v), field, BITS);
     QNT_UNROLL
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < m; i++) {
         QNT_UNROLL
-        for (int v = 0; v < NV; v++)
-            acc[i * NV + v] = dot_lane(acc[i * NV + v], wv[v], av[i / 4], i % 4);
+        for (int v = 0; v < nv; v++)
+            acc[i * nv + v] = dot_lane(acc[i * nv + v], wv[v], av[i / 4], i % 4);
     }
 }
 
+/* W of one step, of two where four vectors hold them. */
+QNT_INLINE void take_w(int8x16_t *wv, const int8_t **w, const int NV, const int nv)
+{
+    if (nv == NV) {
+        qnt_take_neon(wv, w, NV == 2 ? 4 : NV);
+        return;
+    }
+    QNT_UNROLL
+    for (int v = 0; v < nv; v++)
+        wv[v] = vld1q_s8(*w + 16 * v);
+    *w += 16 * NV;
+}
+
+/* As many steps as four vectors hold of m rows of A, or of a row one vector. */
+QNT_INLINE void steps(int32x4_t *acc, const int8_t **a, const int8_t **w, const int MR, const int NV, const int m,
+                      const int nv, const int KU)
+{
+    const int U = m > 4 ? 2 : 4, two = NV == 2 && nv == 2;
+    int8x16_t av[4], wv[4];
+    if (m == MR) {
+        qnt_take_neon(av, a, m * U / 4);
+    } else {
+        QNT_UNROLL
+        for (int u = 0; u < U; u++)
+            av[u] = vld1q_s8(*a + 4 * MR * u);
+        *a += 4 * MR * U;
+    }
+    QNT_UNROLL
+    for (int u = 0; u < U; u++) {
+        if (!two || u % 2 == 0)
+            take_w(wv, w, NV, nv);
+        QNT_UNROLL
+        for (int i = 0; i < m; i++) {
+            QNT_UNROLL
+            for (int v = 0; v < nv; v++) {
+                int32x4_t *sum = acc + u % KU * m * nv + i * nv + v;
+                *sum = dot_lane(*sum, wv[two ? u % 2 * 2 + v : v], av[(u * m + i) / 4], (u * m + i) % 4);
+            }
+        }
+    }
+}
+
+/* The first m rows and 4 * nv columns of a tile of MR rows and NV vectors: 4 or all, 2 or all. */
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
-                     const int KU, const int BITS, void store(const struct qnt_tile *, int32_t *))
+                     const int KU, const int BITS, const int m, const int nv)
 {
     const int8_t *pa = a, *pw = w;
     int32x4_t acc[24], bias[4];
-    int32_t out[96];
-    qnt_tile_bias_neon(t, bias, NV);
+    qnt_tile_bias_neon(t, bias, nv);
     QNT_UNROLL
-    for (int i = 0; i < MR * NV * KU; i++)
-        acc[i] = i < MR * NV ? bias[i % NV] : vdupq_n_s32(0);
+    for (int i = 0; i < m * nv * KU; i++)
+        acc[i] = i < m * nv ? bias[i % nv] : vdupq_n_s32(0);
     if (BITS == 8) {
-        for (; k >= 8; k -= 8, pa += 8 * MR, pw += 32 * NV) { /* two steps, into one set of sums or two */
-            step(acc, pa, pw, MR, NV, 0, BITS);
-            step(acc + (KU - 1) * MR * NV, pa + 4 * MR, pw + 16 * NV, MR, NV, 0, BITS);
+        for (size_t n = k / 16; n; n--) {
+            steps(acc, &pa, &pw, MR, NV, m, nv, KU);
+            if (m > 4)
+                steps(acc, &pa, &pw, MR, NV, m, nv, KU);
         }
-        if (k)
-            step(acc, pa, pw, MR, NV, 0, BITS);
+        for (k %= 16; k; k -= 4, pa += 4 * MR, pw += 16 * NV)
+            step(acc, pa, pw, m, nv, 0, BITS);
     } else {
         const int group = 8 / BITS;
         for (; k; k -= 4 * (size_t)group, pa += 4 * MR * group, pw += 16 * NV) {
             QNT_UNROLL
             for (int u = 0; u < group; u++)
-                step(acc + u % KU * MR * NV, pa + 4 * MR * u, pw, MR, NV, u, BITS);
+                step(acc + u % KU * m * nv, pa + 4 * MR * u, pw, m, nv, u, BITS);
         }
     }
     QNT_UNROLL
-    for (int i = 0; i < MR * NV; i++)
-        vst1q_s32(out + 4 * i, KU == 2 ? vaddq_s32(acc[i], acc[MR * NV + i]) : acc[i]);
-    store(t, out);
+    for (int i = 0; i < m * nv * (KU - 1); i++)
+        acc[i] = vaddq_s32(acc[i], acc[m * nv + i]);
+    qnt_tile_end_neon(t, acc, m, nv);
+}
+
+/* What is left of a matrix past its last whole tile does not cost a whole one. */
+QNT_INLINE void run(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
+                    const int KU, const int BITS)
+{
+    if (MR == 8 && t->m <= 4)
+        tile(k, a, w, t, MR, NV, KU, BITS, 4, NV);
+    else if (NV == 3 && t->n <= 8)
+        tile(k, a, w, t, MR, NV, KU, BITS, MR, 2);
+    else
+        tile(k, a, w, t, MR, NV, KU, BITS, MR, NV);
 }
 
 /* Four rows, 16 bytes of k: their 4 x 4 dwords transposed. */
-QNT_INLINE void pack_block(const void *const *rows, size_t at, int8x16_t flip, int8_t *out, size_t steps, const int R)
+QNT_INLINE void pack_block(const int8_t *const row[4], size_t at, int8x16_t flip, int8_t *out, size_t steps,
+                           const int R)
 {
     int32x4_t x[4], y[4];
     QNT_UNROLL
     for (int i = 0; i < 4; i++)
-        x[i] = vreinterpretq_s32_s8(veorq_s8(vld1q_s8((const int8_t *)rows[i] + at), flip));
+        x[i] = vreinterpretq_s32_s8(veorq_s8(vld1q_s8(row[i] + at), flip));
     int32x4_t ab0 = vtrn1q_s32(x[0], x[1]), ab1 = vtrn2q_s32(x[0], x[1]);
     int32x4_t cd0 = vtrn1q_s32(x[2], x[3]), cd1 = vtrn2q_s32(x[2], x[3]);
     y[0] = vreinterpretq_s32_s64(vtrn1q_s64(vreinterpretq_s64_s32(ab0), vreinterpretq_s64_s32(cd0)));
@@ -107,22 +163,46 @@ QNT_INLINE void pack_block(const void *const *rows, size_t at, int8x16_t flip, i
             vst1q_s8(out + 4 * g * (size_t)R, vreinterpretq_s8_s32(y[g]));
 }
 
+/* The whole blocks of a span. */
+QNT_INLINE void pack_span(const void *const *rows, size_t at, size_t bytes, uint8_t in_xor, int8_t *out, const int R)
+{
+    for (int s = 0; s < R; s += 4, rows += 4, out += 16) {
+        const int8_t *row[4];
+        int8_t *to = out;
+        QNT_UNROLL
+        for (int i = 0; i < 4; i++)
+            row[i] = (const int8_t *)rows[i] + at;
+        if (in_xor)
+            for (size_t j = 0; j < bytes; j += 16, to += 16 * R)
+                pack_block(row, j, vdupq_n_s8((int8_t)in_xor), to, 4, R);
+        else
+            for (size_t j = 0; j < bytes; j += 16, to += 16 * R)
+                pack_block(row, j, vdupq_n_s8(0), to, 4, R);
+    }
+}
+
 QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                      void *panel, const int R, const size_t kr)
 {
-    const int8x16_t flip = vdupq_n_s8((int8_t)in_xor);
     struct qnt_rows r;
     int8_t *out = panel;
+    if (qnt_rows_plain(tap_k, k0, k, used, R, 16)) {
+        for (rows += k0 / tap_k * used; k; k -= tap_k, rows += R, out += tap_k * (size_t)R)
+            pack_span(rows, 0, tap_k, in_xor, out, R);
+        return;
+    }
     qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
     while (qnt_rows_next(&r, 16)) {
-        size_t j = 0;
-        for (; j + 16 <= r.bytes; j += 16, out += 16 * R)
-            for (int s = 0; s < R; s += 4)
-                pack_block(r.row + s, r.at + j, flip, out + 4 * s, 4, R);
-        if (j < r.bytes)
-            for (int s = 0; s < R; s += 4)
-                pack_block(r.row + s, r.at + j, qnt_flip_neon(in_xor, r.bytes - j), out + 4 * s,
-                           (r.bytes - j + kr - 1) / kr * (kr / 4), R);
+        const size_t whole = r.bytes / 16 * 16, rest = r.bytes - whole;
+        pack_span(r.row, r.at, whole, in_xor, out, R);
+        out += whole * (size_t)R;
+        for (int s = 0; rest && s < R; s += 4) {
+            const int8_t *row[4];
+            QNT_UNROLL
+            for (int i = 0; i < 4; i++)
+                row[i] = (const int8_t *)r.row[s + i] + r.at;
+            pack_block(row, whole, qnt_flip_neon(in_xor, rest), out + 4 * s, (rest + kr - 1) / kr * (kr / 4), R);
+        }
     }
 }
 
@@ -165,10 +245,10 @@ PACK(16)
 PACK_GROUPS(8)
 PACK_GROUPS(16)
 
-#define TILE(op, MR, NR, KU, BITS, packa, packw, store, step, start)                                                   \
+#define TILE(op, MR, NR, KU, BITS, packa, packw, step, start)                                                          \
     static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR / 4, KU, BITS, store);                                                                 \
+        run(k, a, w, t, MR, NR / 4, KU, BITS);                                                                         \
     }                                                                                                                  \
     const struct qnt_gemm qnt_##op##_##MR##x##NR##_neondot = {                                                         \
         .name = #MR "x" #NR,                                                                                           \
@@ -184,9 +264,6 @@ PACK_GROUPS(16)
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
-QNT_TILE_STORE_NEON(store2, 2, 2)
-QNT_TILE_STORE_NEON(store3, 3, 1)
-QNT_TILE_STORE_NEON(store4, 4, 1)
 QNT_PACK_LOW(pack8_s4, pack8, 8, 8, 4)
 QNT_PACK_LOW(pack12_s4, pack12, 12, 8, 4)
 QNT_PACK_LOW(pack16_s4, pack16, 16, 8, 4)
@@ -194,16 +271,16 @@ QNT_PACK_LOW(pack8_s2, pack8, 8, 16, 2)
 QNT_PACK_LOW(pack12_s2, pack12, 12, 16, 2)
 QNT_PACK_LOW(pack16_s2, pack16, 16, 16, 2)
 /* Costs in 1/16 cycle of a core with two SDOT a cycle, with half of the packing of A in the step. */
-TILE(gemm_s8, 1, 16, 2, 8, pack1, pack16, store4, 50, 800)
-TILE(gemm_s8, 4, 16, 1, 8, pack4, pack16, store4, 165, 1500)
-TILE(gemm_s8, 8, 8, 1, 8, pack8, pack8, store2, 160, 1400)
-TILE(gemm_s8, 8, 12, 1, 8, pack8, pack12, store3, 230, 2000)
+TILE(gemm_s8, 1, 16, 2, 8, pack1, pack16, 50, 500)
+TILE(gemm_s8, 4, 16, 1, 8, pack4, pack16, 150, 500)
+TILE(gemm_s8, 8, 8, 1, 8, pack8, pack8, 148, 500)
+TILE(gemm_s8, 8, 12, 1, 8, pack8, pack12, 205, 640)
 /* ... and of groups: shifts share the pipes of SDOT. */
-TILE(gemm_s4s8, 1, 16, 2, 4, pack1_8, pack16_s4, store4, 180, 800)
-TILE(gemm_s4s8, 4, 16, 1, 4, pack4_8, pack16_s4, store4, 410, 1500)
-TILE(gemm_s4s8, 8, 8, 1, 4, pack8_8, pack8_s4, store2, 365, 1400)
-TILE(gemm_s4s8, 8, 12, 1, 4, pack8_8, pack12_s4, store3, 530, 2000)
-TILE(gemm_s2s8, 1, 16, 2, 2, pack1_16, pack16_s2, store4, 390, 800)
-TILE(gemm_s2s8, 4, 16, 1, 2, pack4_16, pack16_s2, store4, 850, 1500)
-TILE(gemm_s2s8, 8, 8, 1, 2, pack8_16, pack8_s2, store2, 745, 1400)
-TILE(gemm_s2s8, 8, 12, 1, 2, pack8_16, pack12_s2, store3, 1080, 2000)
+TILE(gemm_s4s8, 1, 16, 2, 4, pack1_8, pack16_s4, 180, 800)
+TILE(gemm_s4s8, 4, 16, 1, 4, pack4_8, pack16_s4, 410, 1500)
+TILE(gemm_s4s8, 8, 8, 1, 4, pack8_8, pack8_s4, 365, 1400)
+TILE(gemm_s4s8, 8, 12, 1, 4, pack8_8, pack12_s4, 530, 2000)
+TILE(gemm_s2s8, 1, 16, 2, 2, pack1_16, pack16_s2, 390, 800)
+TILE(gemm_s2s8, 4, 16, 1, 2, pack4_16, pack16_s2, 850, 1500)
+TILE(gemm_s2s8, 8, 8, 1, 2, pack8_16, pack8_s2, 745, 1400)
+TILE(gemm_s2s8, 8, 12, 1, 2, pack8_16, pack12_s2, 1080, 2000)

@@ -4,9 +4,9 @@
  * A panel [k/8][MR][8], W panel [k/8][NR][8]. One step of k: MR / 2 vectors of A stay, each of NR / 2 of W is loaded
  * and used by all of them; sums of rows 2i, 2i+1 and columns 2j, 2j+1 are acc[i * NR / 2 + j], row by row. Registers:
  *
- *   8x12  24 sums + 4 of A + 1..4 of W   the general one
- *   8x8   16 + 4 + 1..                   channels by 8 and 16
- *   4x16  16 + 2 + 1..                   few rows
+ *   8x12  24 sums + 4 of A + 3 of W      the general one
+ *   8x8   16 + 4 + 4                     channels by 8 and 16
+ *   4x16  16 + 2 + 4                     few rows
  *
  * At the end the two rows of a block are parted by ZIP1 and ZIP2 of 64-bit halves. One row alone would waste half of
  * each SMMLA: it is left to SDOT.
@@ -32,7 +32,7 @@ QNT_INLINE int8x16_t load_w(const int8_t *w, const int j, const int NR, const in
     return qnt_field_neon(vld1q_s8(w + 16 * j % bytes), 16 * j / bytes, BITS);
 }
 
-/* Step u of a group. */
+/* Step u of a group of W of few bits. */
 QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int u, const int MR, const int NR,
                      const int BITS)
 {
@@ -49,24 +49,54 @@ QNT_INLINE void step(int32x4_t *acc, const int8_t *a, const int8_t *w, const int
     }
 }
 
+/* A step of s8 by whole loads, which are the fewest instructions: m of MR rows, n of NR columns. */
+QNT_INLINE void step_s8(int32x4_t *acc, const int8_t **a, const int8_t **w, const int MR, const int NR, const int m,
+                        const int n)
+{
+    const int part = n == 12 ? 3 : 4;
+    int8x16_t av[4], wv[4];
+    qnt_take_neon(av, a, m / 2);
+    *a += KR * (MR - m);
+    QNT_UNROLL
+    for (int j = 0; j < n / 2; j += part) {
+        qnt_take_neon(wv, w, part);
+        QNT_UNROLL
+        for (int l = 0; l < part; l++) {
+            QNT_UNROLL
+            for (int i = 0; i < m / 2; i++)
+                acc[i * n / 2 + j + l] = vmmlaq_s32(acc[i * n / 2 + j + l], av[i], wv[l]);
+        }
+    }
+    *w += KR * (NR - n);
+}
+
 QNT_INLINE int32x4_t halves(int32x4_t x, int32x4_t y, const int which)
 {
     int64x2_t a = vreinterpretq_s64_s32(x), b = vreinterpretq_s64_s32(y);
     return vreinterpretq_s32_s64(which ? vzip2q_s64(a, b) : vzip1q_s64(a, b));
 }
 
+/* The first m rows and n columns of a tile of MR and NR: with 8 bits 4 or all, 8 or all; else all. */
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
-                     const int BITS, void store(const struct qnt_tile *, int32_t *))
+                     const int BITS, const int m, const int n)
 {
     const int8_t *pa = a, *pw = w;
-    int32x4_t acc[24], bias[4];
-    int32_t out[96];
-    qnt_tile_bias_neon(t, bias, NR / 4);
+    int32x4_t acc[24], sum[24], bias[4];
+    qnt_tile_bias_neon(t, bias, n / 4);
     QNT_UNROLL
-    for (int i = 0; i < MR / 2; i++) {
+    for (int i = 0; i < m / 2; i++) {
         QNT_UNROLL
-        for (int j = 0; j < NR / 2; j++)
-            acc[i * NR / 2 + j] = halves(bias[j / 2], bias[j / 2], j % 2);
+        for (int j = 0; j < n / 2; j++)
+            acc[i * n / 2 + j] = halves(bias[j / 2], bias[j / 2], j % 2);
+    }
+    if (BITS == 8) {
+        for (size_t steps = k / (4 * KR); steps; steps--) {
+            QNT_UNROLL
+            for (int u = 0; u < 4; u++)
+                step_s8(acc, &pa, &pw, MR, NR, m, n);
+        }
+        for (k %= 4 * KR; k; k -= KR)
+            step_s8(acc, &pa, &pw, MR, NR, m, n);
     }
     const int group = KR * steps_of(BITS);
     for (; k; k -= (size_t)group, pa += group * MR, pw += group * NR * BITS / 8) {
@@ -75,24 +105,57 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
             step(acc, pa, pw, u, MR, NR, BITS);
     }
     QNT_UNROLL
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < m; i++) {
         QNT_UNROLL
-        for (int v = 0; v < NR / 4; v++) {
-            const int32x4_t *pair = acc + i / 2 * NR / 2 + 2 * v;
-            vst1q_s32(out + i * NR + 4 * v, halves(pair[0], pair[1], i % 2));
+        for (int v = 0; v < n / 4; v++) {
+            const int32x4_t *pair = acc + i / 2 * n / 2 + 2 * v;
+            sum[i * n / 4 + v] = halves(pair[0], pair[1], i % 2);
         }
     }
-    store(t, out);
+    qnt_tile_end_neon(t, sum, m, n / 4);
+}
+
+/* What is left of a matrix past its last whole tile does not cost a whole one. */
+QNT_INLINE void run(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
+                    const int BITS)
+{
+    if (BITS == 8 && MR == 8 && t->m <= 4)
+        tile(k, a, w, t, MR, NR, BITS, 4, NR);
+    else if (BITS == 8 && NR == 12 && t->n <= 8)
+        tile(k, a, w, t, MR, NR, BITS, MR, 8);
+    else
+        tile(k, a, w, t, MR, NR, BITS, MR, NR);
 }
 
 /* Two rows, 16 bytes of k. */
-QNT_INLINE void pack_pair(const void *const *rows, size_t at, int8x16_t flip, int8_t *out, size_t steps, const int R)
+QNT_INLINE void pack_pair(const int8_t *a, const int8_t *b, int8x16_t flip, int8_t *out, size_t steps, const int R)
 {
-    int64x2_t x = vreinterpretq_s64_s8(veorq_s8(vld1q_s8((const int8_t *)rows[0] + at), flip));
-    int64x2_t y = vreinterpretq_s64_s8(veorq_s8(vld1q_s8((const int8_t *)rows[1] + at), flip));
+    int64x2_t x = vreinterpretq_s64_s8(veorq_s8(vld1q_s8(a), flip));
+    int64x2_t y = vreinterpretq_s64_s8(veorq_s8(vld1q_s8(b), flip));
     vst1q_s8(out, vreinterpretq_s8_s64(vzip1q_s64(x, y)));
     if (steps > 1)
-        vst1q_s8(out + 8 * R, vreinterpretq_s8_s64(vzip2q_s64(x, y)));
+        vst1q_s8(out + KR * R, vreinterpretq_s8_s64(vzip2q_s64(x, y)));
+}
+
+/* The whole blocks of a span. */
+QNT_INLINE void pack_span(const void *const *rows, size_t at, size_t bytes, uint8_t in_xor, int8_t *out, const int R)
+{
+    for (int s = 0; s < R; s += 4, rows += 4, out += 4 * KR) {
+        const int8_t *row[4];
+        int8_t *to = out;
+        QNT_UNROLL
+        for (int i = 0; i < 4; i++)
+            row[i] = (const int8_t *)rows[i] + at;
+        const int8x16_t flip = vdupq_n_s8((int8_t)in_xor), none = vdupq_n_s8(0);
+        for (size_t j = 0; in_xor && j < bytes; j += 16, to += 16 * R) {
+            pack_pair(row[0] + j, row[1] + j, flip, to, 2, R);
+            pack_pair(row[2] + j, row[3] + j, flip, to + 16, 2, R);
+        }
+        for (size_t j = 0; !in_xor && j < bytes; j += 16, to += 16 * R) {
+            pack_pair(row[0] + j, row[1] + j, none, to, 2, R);
+            pack_pair(row[2] + j, row[3] + j, none, to + 16, 2, R);
+        }
+    }
 }
 
 QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
@@ -100,14 +163,20 @@ QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
 {
     struct qnt_rows r;
     int8_t *out = panel;
+    if (qnt_rows_plain(tap_k, k0, k, used, R, 16)) {
+        for (rows += k0 / tap_k * used; k; k -= tap_k, rows += R, out += tap_k * (size_t)R)
+            pack_span(rows, 0, tap_k, in_xor, out, R);
+        return;
+    }
     qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
-    while (qnt_rows_next(&r, 16))
-        for (size_t j = 0; j < r.bytes; j += 16, out += 16 * R) {
-            const size_t bytes = r.bytes - j < 16 ? r.bytes - j : 16;
-            const int8x16_t flip = qnt_flip_neon(in_xor, bytes);
-            for (int s = 0; s < R; s += 2)
-                pack_pair(r.row + s, r.at + j, flip, out + 8 * s, (bytes + kr - 1) / kr * (kr / KR), R);
-        }
+    while (qnt_rows_next(&r, 16)) {
+        const size_t whole = r.bytes / 16 * 16, rest = r.bytes - whole, steps = (rest + kr - 1) / kr * (kr / KR);
+        pack_span(r.row, r.at, whole, in_xor, out, R);
+        out += whole * (size_t)R;
+        for (int s = 0; rest && s < R; s += 2)
+            pack_pair((const int8_t *)r.row[s] + r.at + whole, (const int8_t *)r.row[s + 1] + r.at + whole,
+                      qnt_flip_neon(in_xor, rest), out + KR * s, steps, R);
+    }
 }
 
 #define PACK_AS(name, R, kr)                                                                                           \
@@ -123,10 +192,10 @@ PACK_AS(pack16, 16, KR)
 PACK_AS(pack4_two, 4, 2 * KR)
 PACK_AS(pack8_two, 8, 2 * KR)
 
-#define TILE(op, MR, NR, BITS, packa, packw, store, step, start)                                                       \
+#define TILE(op, MR, NR, BITS, packa, packw, step, start)                                                              \
     static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR, BITS, store);                                                                         \
+        run(k, a, w, t, MR, NR, BITS);                                                                                 \
     }                                                                                                                  \
     const struct qnt_gemm qnt_##op##_##MR##x##NR##_neoni8mm = {                                                        \
         .name = #MR "x" #NR,                                                                                           \
@@ -142,9 +211,6 @@ PACK_AS(pack8_two, 8, 2 * KR)
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
-QNT_TILE_STORE_NEON(store2, 2, 2)
-QNT_TILE_STORE_NEON(store3, 3, 1)
-QNT_TILE_STORE_NEON(store4, 4, 1)
 QNT_PACK_LOW(pack8_s4, pack8, 8, KR, 4)
 QNT_PACK_LOW(pack12_s4, pack12, 12, KR, 4)
 QNT_PACK_LOW(pack16_s4, pack16, 16, KR, 4)
@@ -152,12 +218,12 @@ QNT_PACK_LOW(pack8_s2, pack8, 8, 2 * KR, 2)
 QNT_PACK_LOW(pack12_s2, pack12, 12, 2 * KR, 2)
 QNT_PACK_LOW(pack16_s2, pack16, 16, 2 * KR, 2)
 /* Costs in 1/16 cycle of a core with two SMMLA a cycle, with half of the packing of A in the step. */
-TILE(gemm_s8, 4, 16, 8, pack4, pack16, store4, 165, 1500)
-TILE(gemm_s8, 8, 8, 8, pack8, pack8, store2, 190, 1400)
-TILE(gemm_s8, 8, 12, 8, pack8, pack12, store3, 255, 2000)
-TILE(gemm_s4s8, 4, 16, 4, pack4, pack16_s4, store4, 260, 1500)
-TILE(gemm_s4s8, 8, 8, 4, pack8, pack8_s4, store2, 240, 1400)
-TILE(gemm_s4s8, 8, 12, 4, pack8, pack12_s4, store3, 330, 2000)
-TILE(gemm_s2s8, 4, 16, 2, pack4_two, pack16_s2, store4, 560, 1500)
-TILE(gemm_s2s8, 8, 8, 2, pack8_two, pack8_s2, store2, 500, 1400)
-TILE(gemm_s2s8, 8, 12, 2, pack8_two, pack12_s2, store3, 690, 2000)
+TILE(gemm_s8, 4, 16, 8, pack4, pack16, 160, 520)
+TILE(gemm_s8, 8, 8, 8, pack8, pack8, 148, 520)
+TILE(gemm_s8, 8, 12, 8, pack8, pack12, 207, 640)
+TILE(gemm_s4s8, 4, 16, 4, pack4, pack16_s4, 260, 1500)
+TILE(gemm_s4s8, 8, 8, 4, pack8, pack8_s4, 240, 1400)
+TILE(gemm_s4s8, 8, 12, 4, pack8, pack12_s4, 330, 2000)
+TILE(gemm_s2s8, 4, 16, 2, pack4_two, pack16_s2, 560, 1500)
+TILE(gemm_s2s8, 8, 8, 2, pack8_two, pack8_s2, 500, 1400)
+TILE(gemm_s2s8, 8, 12, 2, pack8_two, pack12_s2, 690, 2000)
