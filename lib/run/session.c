@@ -2,6 +2,7 @@
  * another, the output is copied out; every thread does its share of each. A team has a barrier between phases; the
  * application's parallel_for is called anew for each, since it may run the parts one after another. Shares never change
  * what is computed, so neither does the number of threads. */
+#include "lib/op/binary.h"
 #include "lib/run/session.h"
 #include "simd/fpenv.h"
 
@@ -30,8 +31,7 @@ static qnt_status read_config(const qnt_session_config *config, qnt_session_conf
 
 static size_t image_bytes(const struct qnt_plan *p, int id)
 {
-    const struct qnt_tensor *t = &p->model->tensor[id];
-    return qnt_tensor_count(t) * qnt_dtype_size(t->type);
+    return qnt_image_bytes(&p->model->tensor[id]);
 }
 
 /* Member `part` of the team writes its scratch and its share of every tensor, in the order of a run: where tensors

@@ -17,7 +17,7 @@
 
 enum { LINE = 64, SPINS = 2000, MAX_THREADS = QNT_MAX_CORES, STACK_TOUCHED = 32 << 10 };
 enum { PHASE = 1 << 16 }; /* in `gate`; below it the threads */
-_Static_assert(MAX_THREADS < PHASE, "a barrier counts the threads of a team below PHASE");
+_Static_assert((int)MAX_THREADS < (int)PHASE, "a barrier counts the threads of a team below PHASE");
 
 struct worker {
     struct qnt_team *team;

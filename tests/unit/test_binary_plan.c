@@ -2,6 +2,7 @@
  * handed on as bits, with the same results to the byte. */
 #include "op_util.h"
 #include "lib/op/binary.h"
+#include <qnt/session.h>
 
 struct chain {
     size_t h, w, c[4]; /* channels: input, three layers */
@@ -194,12 +195,64 @@ START_TEST(the_output_is_no_bits)
 }
 END_TEST
 
+enum { AFTER = 8192, CANARY = 0x6b };
+
+struct block {
+    size_t bytes, head; /* what was asked for; where it begins in what libc gave */
+};
+
+/* User: how many blocks were written past their end. */
+static void *take(void *user, size_t bytes, size_t alignment)
+{
+    (void)user;
+    const struct block b = {bytes, alignment < sizeof b ? sizeof b : alignment};
+    uint8_t *start = aligned_alloc(b.head, qnt_round_up(b.head + bytes + AFTER, b.head));
+    if (!start)
+        return NULL;
+    memcpy(start + b.head - sizeof b, &b, sizeof b);
+    memset(start + b.head + bytes, CANARY, AFTER);
+    return start + b.head;
+}
+
+static void give_back(void *user, void *ptr)
+{
+    struct block b;
+    uint8_t *data = ptr;
+    size_t whole = 0;
+    memcpy(&b, data - sizeof b, sizeof b);
+    while (whole < AFTER && data[b.bytes + whole] == CANARY)
+        whole++;
+    *(int *)user += whole < AFTER;
+    free(data - b.head);
+}
+
+/* Members of a team touch a session's memory: bits take an eighth of their values there. */
+START_TEST(a_team_stays_in_its_memory)
+{
+    int damaged = 0;
+    const qnt_config config = {.size = sizeof config, .alloc = take, .free = give_back, .user = &damaged};
+    static const struct chain wide = {1, 1, {8, 512, 512, 8}, {1, 1, 1}, .bits = {true, true}};
+    qnt_ctx *ctx;
+    OK(qnt_ctx_create(&config, &ctx));
+    struct qnt_model *m = build(ctx, &wide);
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        qnt_session *s;
+        OK(qnt_session_create(m, &(qnt_session_config){.size = sizeof(qnt_session_config), .threads = threads}, &s));
+        qnt_session_free(s);
+        ck_assert_int_eq(damaged, 0);
+    }
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("binary_plan");
     TCase *tc = tcase_create("binary_plan");
     tcase_add_loop_test(tc, bits_change_nothing, 0, CHAINS);
     tcase_add_test(tc, the_output_is_no_bits);
+    tcase_add_test(tc, a_team_stays_in_its_memory);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
