@@ -231,7 +231,7 @@ START_TEST(a_team_stays_in_its_memory)
 {
     int damaged = 0;
     const qnt_config config = {.size = sizeof config, .alloc = take, .free = give_back, .user = &damaged};
-    static const struct chain wide = {1, 1, {8, 512, 512, 8}, {1, 1, 1}, .bits = {true, true}};
+    static const struct chain wide = {4, 4, {8, 512, 512, 8}, {1, 1, 1}, .bits = {true, true}};
     qnt_ctx *ctx;
     OK(qnt_ctx_create(&config, &ctx));
     struct qnt_model *m = build(ctx, &wide);
