@@ -219,6 +219,20 @@ typedef void qnt_channel_mix_f32_fn(const float *a, const float *b, float *dst, 
  * 0x7fc00000. */
 typedef void qnt_code_sums_f32_fn(const float *w, size_t n, float inv_scale, float limit, float *sums);
 
+/* ---- peaks: what a core can do at most -------------------------------------------------------------------------
+ * n operations, a multiple of QNT_PEAK, by the instructions that the tiles of the level use, on operands that stay in
+ * registers, with as many sums side by side as hide the latencies: what a product is measured by. The result is a sum
+ * that only comes out when all n were done. Operands are 16 bytes, which repeat. */
+enum { QNT_PEAK = 6144 };
+/* Sum of a[i % 16] * b[i % 16], i < n, mod 2^32. */
+typedef int32_t qnt_peak_s8_fn(const int8_t *a, const int8_t *b, size_t n);
+/* Bits set in a xor b, of n, mod 2^32. */
+typedef int32_t qnt_peak_b1_fn(const uint8_t *a, const uint8_t *b, size_t n);
+/* Sum of a[i % 4] * b[i % 4] by fma: whole numbers with n * max|a| * max|b| <= 2^23, so that the order does not count. */
+typedef int32_t qnt_peak_f32_fn(const float *a, const float *b, size_t n);
+/* Loads: all dwords of n bytes xor'ed. */
+typedef int32_t qnt_peak_read_fn(const void *src, size_t n);
+
 /* ---- tiles of matrix products ----------------------------------------------------------------------------------
  * C[m][n] = A[m][k] * W[n][k] computed by mr x nr tiles over packed panels; one driver (lib/gemm) for every type.
  *

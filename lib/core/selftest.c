@@ -82,6 +82,10 @@ BODY(depthwise_grad_f32, const float *tap[5]; struct qnt_depthwise_f32 d = {tap,
      for (int t = 0; t < 5; t++) tap[t] = x->f + t; fn(&d, x->f, C, x->out[k].f))
 BODY(watch_s32, fn(x->acc, C, ROWS, C, x->lo, x->hi, x->out[k].u, NULL, NULL))
 BODY(code_sums_f32, fn(x->f, N, 20.0f, 7.0f, x->out[k].f))
+BODY(peak_s8, x->out[k].i = fn(x->s, x->s + 16, 3 * QNT_PEAK))
+BODY(peak_b1, x->out[k].i = fn(x->u, x->u + 16, 3 * QNT_PEAK))
+BODY(peak_f32, const float a[] = {3, -2, 5, 7}; x->out[k].i = fn(a, a, 3 * QNT_PEAK))
+BODY(peak_read, x->out[k].i = fn(x->f, 512))
 
 static void (*const bodies[])(qnt_any_fn *, struct io *, int) = {
 #define QNT_OP(op) self_##op,

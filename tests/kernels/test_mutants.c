@@ -152,6 +152,10 @@ MUTANT_SUM(dot_u8s8, (const uint8_t *a, const int8_t *b, size_t n), (a, b, n), a
 MUTANT_SUM(dot_s4s8, (const uint8_t *w, const int8_t *a, size_t n), (w, a, n), w, (n + 1) / 2)
 MUTANT_SUM(dot_s2s8, (const uint8_t *w, const int8_t *a, size_t n), (w, a, n), w, (n + 3) / 4)
 MUTANT_SUM(sum_s8, (const int8_t *a, size_t n), (a, n), a, n)
+MUTANT_SUM(peak_s8, (const int8_t *a, const int8_t *b, size_t n), (a, b, n), b, 16)
+MUTANT_SUM(peak_b1, (const uint8_t *a, const uint8_t *b, size_t n), (a, b, n), b, 16)
+MUTANT_SUM(peak_f32, (const float *a, const float *b, size_t n), (a, b, n), b, 16)
+MUTANT_SUM(peak_read, (const void *src, size_t n), (src, n), src, n)
 
 static size_t reach(const struct qnt_window *w)
 {
@@ -294,7 +298,8 @@ static const struct op *find(const char *name)
 
 static bool applies(const struct op *op, enum kind k)
 {
-    bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3);
+    bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3) ||
+               !strncmp(op->name, "peak", 4);
     bool grad = strstr(op->name, "grad"),
          strided = (strstr(op->name, "pool") || strstr(op->name, "depthwise")) && !grad;
     strided |= strstr(op->name, "requantize") || strstr(op->name, "watch") || strstr(op->name, "copy") ||
