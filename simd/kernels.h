@@ -230,8 +230,8 @@ typedef int32_t qnt_peak_s8_fn(const int8_t *a, const int8_t *b, size_t n);
 typedef int32_t qnt_peak_b1_fn(const uint8_t *a, const uint8_t *b, size_t n);
 /* Sum of a[i % 4] * b[i % 4] by fma: whole numbers with n * max|a| * max|b| <= 2^23, so that the order does not count. */
 typedef int32_t qnt_peak_f32_fn(const float *a, const float *b, size_t n);
-/* Loads: all dwords of n bytes xor'ed. */
-typedef int32_t qnt_peak_read_fn(const void *src, size_t n);
+/* Loads: sum of all dwords of n bytes, a multiple of 512, read `times` over, mod 2^32. */
+typedef int32_t qnt_peak_read_fn(const void *src, size_t n, size_t times);
 
 /* ---- tiles of matrix products ----------------------------------------------------------------------------------
  * C[m][n] = A[m][k] * W[n][k] computed by mr x nr tiles over packed panels; one driver (lib/gemm) for every type.

@@ -85,7 +85,7 @@ BODY(code_sums_f32, fn(x->f, N, 20.0f, 7.0f, x->out[k].f))
 BODY(peak_s8, x->out[k].i = fn(x->s, x->s + 16, 3 * QNT_PEAK))
 BODY(peak_b1, x->out[k].i = fn(x->u, x->u + 16, 3 * QNT_PEAK))
 BODY(peak_f32, const float a[] = {3, -2, 5, 7}; x->out[k].i = fn(a, a, 3 * QNT_PEAK))
-BODY(peak_read, x->out[k].i = fn(x->f, 512))
+BODY(peak_read, x->out[k].i = fn(x->f, 512, 3))
 
 static void (*const bodies[])(qnt_any_fn *, struct io *, int) = {
 #define QNT_OP(op) self_##op,

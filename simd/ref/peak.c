@@ -29,12 +29,13 @@ int32_t qnt_peak_f32_ref(const float *a, const float *b, size_t n)
     return (int32_t)(sum[0] + sum[1] + sum[2] + sum[3]);
 }
 
-int32_t qnt_peak_read_ref(const void *src, size_t n)
+int32_t qnt_peak_read_ref(const void *src, size_t n, size_t times)
 {
     uint32_t all = 0, word;
-    for (size_t i = 0; i < n; i += sizeof word) {
-        memcpy(&word, (const uint8_t *)src + i, sizeof word);
-        all ^= word;
-    }
+    for (; times; times--)
+        for (size_t i = 0; i < n; i += sizeof word) {
+            memcpy(&word, (const uint8_t *)src + i, sizeof word);
+            all += word;
+        }
     return (int32_t)all;
 }

@@ -29,24 +29,27 @@ int32_t V_FN(peak_f32)(const float *a, const float *b, size_t n)
     return (int32_t)all;
 }
 
-int32_t V_FN(peak_read)(const void *src, size_t n)
+int32_t V_FN(peak_read)(const void *src, size_t n, size_t times)
 {
+    typedef uint32_t vu __attribute__((vector_size(4 * VL))); /* wraps */
     enum { CHAINS = 8, STEP = 512 / (4 * VL) };
-    const int8_t *p = src;
-    int32_t x[VL], all = 0;
-    vi sum[CHAINS];
+    uint32_t x[VL], all = 0;
+    vu sum[CHAINS];
     QNT_UNROLL
     for (int i = 0; i < CHAINS; i++)
-        sum[i] = (vi){0};
-    for (; n; n -= 512, p += 512)
-        QNT_UNROLL
-    for (int i = 0; i < STEP; i++)
-        sum[i % CHAINS] ^= (vi)vb_load(p + 4 * VL * i, 4 * VL);
+        sum[i] = (vu){0};
+    for (; times; times--) {
+        const int8_t *p = src;
+        for (size_t left = n; left; left -= 512, p += 512)
+            QNT_UNROLL
+        for (int i = 0; i < STEP; i++)
+            sum[i % CHAINS] += (vu)vb_load(p + 4 * VL * i, 4 * VL);
+    }
     QNT_UNROLL
     for (int i = 1; i < CHAINS; i++)
-        sum[0] ^= sum[i];
+        sum[0] += sum[i];
     memcpy(x, &sum[0], sizeof x);
     for (size_t i = 0; i < VL; i++)
-        all ^= x[i];
-    return all;
+        all += x[i];
+    return (int32_t)all;
 }

@@ -155,7 +155,7 @@ MUTANT_SUM(sum_s8, (const int8_t *a, size_t n), (a, n), a, n)
 MUTANT_SUM(peak_s8, (const int8_t *a, const int8_t *b, size_t n), (a, b, n), b, 16)
 MUTANT_SUM(peak_b1, (const uint8_t *a, const uint8_t *b, size_t n), (a, b, n), b, 16)
 MUTANT_SUM(peak_f32, (const float *a, const float *b, size_t n), (a, b, n), b, 16)
-MUTANT_SUM(peak_read, (const void *src, size_t n), (src, n), src, n)
+MUTANT_SUM(peak_read, (const void *src, size_t n, size_t times), (src, n, times), src, n)
 
 static size_t reach(const struct qnt_window *w)
 {

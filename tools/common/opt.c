@@ -71,8 +71,11 @@ static void print_option(const struct opt *o)
 
 static void print_help(const struct opt_tool *tool)
 {
-    printf("Usage: %s [OPTION...]%s%s\n%s %s.\n\nOptions:\n", tool->name, *tool->operands ? " " : "", tool->operands,
-           tool->name, tool->summary);
+    printf("Usage: %s [OPTION...]%s%s\n%s %s.\n", tool->name, *tool->operands ? " " : "", tool->operands, tool->name,
+           tool->summary);
+    for (const struct opt_word *w = tool->words; w && w->name; w++)
+        printf("%s  %-28s %s\n", w == tool->words ? "\n" : "", w->name, w->help);
+    printf("\nOptions:\n");
     for (const struct opt *o = tool->options; o->name; o++)
         print_option(o);
     for (const struct opt *o = builtin; o->name; o++)
@@ -112,7 +115,13 @@ static void print_man(const struct opt_tool *tool)
 {
     printf(".TH %s 1 \"\" \"libqnt %s\" \"User Commands\"\n.SH NAME\n%s \\- %s\n", tool->name, qnt_version(),
            tool->name, tool->summary);
-    printf(".SH SYNOPSIS\n.B %s\n[\\fIOPTION\\fR...] %s\n.SH OPTIONS\n", tool->name, tool->operands);
+    printf(".SH SYNOPSIS\n.B %s\n[\\fIOPTION\\fR...] %s\n", tool->name, tool->operands);
+    for (const struct opt_word *w = tool->words; w && w->name; w++) {
+        printf("%s.TP\n\\fB%s\\fR\n", w == tool->words ? ".SH COMMANDS\n" : "", w->name);
+        man_text(w->help);
+        printf("\n");
+    }
+    printf(".SH OPTIONS\n");
     for (const struct opt *o = tool->options; o->name; o++)
         print_man_option(o);
     for (const struct opt *o = builtin; o->name; o++)

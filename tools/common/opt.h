@@ -26,10 +26,14 @@ struct opt {
     double min, max;
     const char *(*call)(void *target, const char *value);
 };
+struct opt_word {
+    const char *name, *help;
+};
 struct opt_tool {
     const char *name, *summary;     /* "qinfo", "shows what this machine offers" */
     const char *operands;           /* "MODEL [INPUT...]", or "" when there are none */
     int min_operands, max_operands; /* max < 0: any number */
+    const struct opt_word *words;   /* what the first operand may be; ends with name == NULL; NULL: anything */
     const struct opt *options;      /* ends with name == NULL; --help, --version are added by opt_parse */
 };
 
