@@ -27,11 +27,13 @@ typedef struct qnt_step_work {
     /** A step with MACs as matrix products, `groups` of them: rows per image, columns, and products in a sum; else 0.
      */
     uint64_t rows, columns, depth, groups;
-    uint32_t tile_rows, tile_columns, tile_depth; /**< what the kernel computes at a time: a product takes as long as
-                                                     one whose sides are rounded up to these. 0: not in tiles */
-    uint32_t weight_bits;                         /**< of the step's weights: 1 to 8, or 32 (float); 0: it has none */
-    uint32_t type;                                /**< qnt_dtype of what it writes */
-    uint32_t rank;                                /**< shape of what it writes, without the batch */
+    /** What the kernel computes at a time: a product takes as long as one whose sides are rounded up to these; but
+     * where tile_least is not 0, as long as one of the rows that there are, or of that many. 0: not in tiles. */
+    uint32_t tile_rows, tile_columns, tile_depth, tile_least;
+    uint32_t binary;      /**< 1: products of signs */
+    uint32_t weight_bits; /**< of the step's weights: 1 to 8, or 32 (float); 0: it has none */
+    uint32_t type;        /**< qnt_dtype of what it writes */
+    uint32_t rank;        /**< shape of what it writes, without the batch */
     size_t dim[QNT_MAX_RANK];
 } qnt_step_work;
 /** Fills the first `size` bytes; what is past this library's struct becomes zero. QNT_ERR_ARG past the last step. Reads

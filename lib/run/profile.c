@@ -42,8 +42,10 @@ static void tell_product(const struct qnt_step *s, qnt_step_work *w)
     w->columns = weights->dim[0] / w->groups;
     w->depth = qnt_tensor_count(weights) / weights->dim[0];
     w->weight_bits = weights->bits;
+    w->binary = qnt_is_binary(s->node);
     if (g) {
         w->tile_rows = g->mr;
+        w->tile_least = g->m_least;
         w->tile_columns = g->nr;
         w->tile_depth = g->binary ? g->kr * 8u : g->kr;
     }

@@ -102,6 +102,8 @@ static void check_step(const qnt_session *s, size_t i)
         ck_assert_uint_eq(w.dim[d], d < e->rank ? e->dim[d] : 0);
     ck_assert_str_eq(w.kernel, e->kernel);
     ck_assert(!*w.variant == !*w.kernel && !*w.isa == !*w.kernel && !*w.faster == !*w.reason);
+    ck_assert_uint_eq(w.binary, 0);
+    ck_assert_uint_le(w.tile_least, w.tile_rows);
     ck_assert_msg((strstr(w.variant, w.isa) != NULL), "variant '%s' of level '%s'", w.variant, w.isa);
 }
 
@@ -169,6 +171,7 @@ START_TEST(binary_work_is_told_in_values)
     ck_assert_uint_eq(first.macs, 36 * 16 * 180);
     ck_assert(first.rows == 36 && first.columns == 16 && first.depth == 180 && first.groups == 1);
     ck_assert_uint_eq(first.tile_depth % 8, 0);
+    ck_assert_uint_eq(first.binary, 1);
     ck_assert_uint_eq(first.weight_bytes, up(16, first.tile_columns) * up(9 * 24, first.tile_depth) / 8);
     ck_assert_uint_eq(first.in_bytes, 36 * 20 * 4);
     ck_assert_uint_eq(second.in_bytes, first.out_bytes);
