@@ -20,6 +20,11 @@ struct qnt_conv_src {
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem);
 /* A convolution of one group of bytes, 8-bit codes or eight binary values, whose padding is one byte throughout: rows [r0, r1) of product->c by qnt_gemm_run, whose A operand it chooses
  * (product->a: only in_xor counts). The scratch is one thread's. */
+/* product->packed_w is by qnt_conv_s8_pack_w of w[n][kh][kw][c / groups], or by qnt_gemm_pack_w for tiles that do not
+ * read rows. */
+size_t qnt_conv_s8_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t n);
+void qnt_conv_s8_pack_w(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, const int8_t *w, size_t n,
+                        void *packed);
 size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,
                      size_t r1, void *scratch);

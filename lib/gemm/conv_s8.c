@@ -1,33 +1,85 @@
-/* 8-bit convolutions. Few input channels make taps too short to address one by one: the padding is then written out,
- * image lines go into a plane that stays in the first cache, and the kw taps of a line become one of kw * c bytes. */
+/* 8-bit convolutions. Image lines go into a plane with their padding written out, where the kw taps of a line are one
+ * of kw * c bytes. Tiles that read rows find theirs there, so that nothing is copied for each tap. Others pack it: that
+ * pays where few input channels make taps too short to address one by one. */
 #include <string.h>
 #include "conv.h"
+#include "rows.h"
 
-enum { PLANE_BYTES = 20 << 10, MOST_CHANNELS = 16 /* with more, addresses cost nothing beside the products */ };
+enum {
+    PLANE_BYTES = 20 << 10, /* stays in the first cache */
+    MOST_CHANNELS = 16,     /* with more, addresses cost nothing beside the products */
+    ROWS_BYTES = 256 << 10, /* part of the second level; */
+    MOST_BYTES = 4 << 20,   /* or this much, when the taps of one line need it */
+    SLACK = 64              /* runs are padded */
+};
 
 struct plane {
     const struct qnt_conv_geom *g;
+    const struct qnt_gemm *tile;
+    uint8_t in_xor;     /* of the images */
     size_t ph, pw;      /* padded image */
+    size_t reach, room; /* lines that the taps of a pixel span; bytes of the plane */
     size_t line, image; /* bytes of a padded line and of all lines of an image */
     bool in_place;      /* the image needs no padding */
     const int8_t *data; /* of lines y0.. of image0.. */
     size_t image0, y0;
 };
 
-static struct plane plane_of(const struct qnt_conv_geom *g)
+static struct plane plane_of(const struct qnt_gemm *tile, const struct qnt_conv_geom *g, uint8_t in_xor)
 {
-    struct plane p = {
-        .g = g, .ph = (g->oh - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1, .pw = (g->ow - 1) * g->stride_w + g->kw};
-    p.in_place = !g->pad_top && !g->pad_left && p.ph <= g->h && p.pw <= g->w;
+    struct plane p = {.g = g, .tile = tile, .in_xor = in_xor, .reach = (g->kh - 1) * g->dil_h + 1};
+    p.ph = (g->oh - 1) * g->stride_h + p.reach;
+    p.pw = (g->ow - 1) * g->stride_w + g->kw;
+    p.in_place = !tile->run_rows && !g->pad_top && !g->pad_left && p.ph <= g->h && p.pw <= g->w;
     p.line = (p.in_place ? g->w : p.pw) * g->c;
     p.image = p.in_place ? g->h * p.line : p.ph * p.line;
+    p.room = !tile->run_rows ? PLANE_BYTES : p.reach * p.line > ROWS_BYTES ? p.reach * p.line : ROWS_BYTES;
     return p;
 }
 
-static bool plane_serves(const struct qnt_conv_geom *g, const struct plane *p)
+static bool plane_serves(const struct plane *p)
 {
-    return g->groups == 1 && g->dil_w == 1 && g->kw > 1 && g->c <= MOST_CHANNELS &&
-           (p->in_place || p->line <= PLANE_BYTES / ((g->kh - 1) * g->dil_h + 1));
+    const struct qnt_conv_geom *g = p->g;
+    if (g->groups != 1 || g->dil_w != 1 || g->kw * g->kh == 1)
+        return false;
+    if (p->tile->run_rows)
+        return g->stride_w <= g->kw && g->stride_h <= p->reach && p->pw <= MOST_BYTES / p->reach / g->c;
+    return g->kw > 1 && g->c <= MOST_CHANNELS && (p->in_place || p->line <= PLANE_BYTES / p->reach);
+}
+
+/* Taps of a line are padded to whole steps where they lie side by side in the plane. */
+static size_t packed_k(const struct plane *p)
+{
+    const struct qnt_conv_geom *g = p->g;
+    const size_t line = g->kw * (g->c / g->groups);
+    return p->tile->run_rows && plane_serves(p) ? g->kh * qnt_round_up(line, p->tile->kr) : g->kh * line;
+}
+
+size_t qnt_conv_s8_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t n)
+{
+    const struct plane p = plane_of(g, geom, 0);
+    return qnt_gemm_packed_bytes(g, n, packed_k(&p));
+}
+
+void qnt_conv_s8_pack_w(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, const int8_t *w, size_t n,
+                        void *packed)
+{
+    const struct plane p = plane_of(g, geom, 0);
+    const size_t kp = packed_k(&p), line = geom->kw * (geom->c / geom->groups), k = geom->kh * line;
+    const struct qnt_operand rows = qnt_operand_rows(w, k, k, 1);
+    if (kp == k) {
+        qnt_gemm_pack_w(g, &rows, n, k, packed);
+        return;
+    }
+    const size_t panel = qnt_panel_w_bytes(g, kp), part = panel / geom->kh;
+    for (size_t j = 0; j < n; j += g->nr)
+        for (size_t ky = 0; ky < geom->kh; ky++) {
+            const void *ptr[UINT8_MAX];
+            const size_t used = n - j < g->nr ? n - j : g->nr;
+            for (size_t i = 0; i < used; i++)
+                ptr[i] = w + (j + i) * k + ky * line;
+            g->pack_w(ptr, line, 0, line, used, 0, (char *)packed + j / g->nr * panel + ky * part);
+        }
 }
 
 static void plane_rows(const struct qnt_operand *o, size_t m0, size_t used, const void **ptr)
@@ -46,6 +98,16 @@ static void plane_rows(const struct qnt_operand *o, size_t m0, size_t used, cons
     }
 }
 
+/* `bytes` of one line of an image, as the tiles want them. */
+static void fill_line(const struct plane *p, const int8_t *from, size_t bytes, int8_t *to)
+{
+    const void *row = from;
+    if (p->tile->run_rows)
+        p->tile->pack_a(&row, bytes, 0, bytes, 1, p->in_xor, to); /* may pad: what follows is written next */
+    else
+        memcpy(to, from, bytes);
+}
+
 /* Lines [y0, y1) of one padded image. */
 static void fill(const struct plane *p, const int8_t *image, int zero, size_t y0, size_t y1, int8_t *to)
 {
@@ -58,7 +120,7 @@ static void fill(const struct plane *p, const int8_t *image, int zero, size_t y0
             continue;
         }
         memset(to, zero, left);
-        memcpy(to + left, image + (y - g->pad_top) * whole, part);
+        fill_line(p, image + (y - g->pad_top) * whole, part, to + left);
         memset(to + left + part, zero, room - part);
     }
 }
@@ -67,16 +129,16 @@ static void fill(const struct plane *p, const int8_t *image, int zero, size_t y0
 static size_t stage(struct plane *p, const int8_t *images, int zero, size_t r, size_t r1, int8_t *space)
 {
     const struct qnt_conv_geom *g = p->g;
-    const size_t reach = (g->kh - 1) * g->dil_h + 1, pixels = g->oh * g->ow, source = g->h * g->w * g->c;
+    const size_t pixels = g->oh * g->ow, source = g->h * g->w * g->c;
     const size_t image = r / pixels, oy = r % pixels / g->ow;
     size_t end, last;
     p->data = space;
     p->image0 = image;
     p->y0 = 0;
-    if (p->image <= PLANE_BYTES) {
-        end = (image + PLANE_BYTES / p->image) * pixels;
+    if (p->image <= p->room) {
+        end = (image + p->room / p->image) * pixels;
     } else {
-        size_t lines = (PLANE_BYTES / p->line - reach) / g->stride_h + 1;
+        size_t lines = (p->room / p->line - p->reach) / g->stride_h + 1;
         p->y0 = oy * g->stride_h;
         end = image * pixels + (oy + lines < g->oh ? oy + lines : g->oh) * g->ow;
     }
@@ -84,18 +146,74 @@ static size_t stage(struct plane *p, const int8_t *images, int zero, size_t r, s
     last = (end - 1) / pixels;
     for (size_t i = image; i <= last; i++) { /* only the lines that rows [r, end) see */
         size_t y = i == image ? oy * g->stride_h : 0;
-        size_t y1 = i == last ? (end - 1) % pixels / g->ow * g->stride_h + reach : p->ph;
+        size_t y1 = i == last ? (end - 1) % pixels / g->ow * g->stride_h + p->reach : p->ph;
         fill(p, images + i * source, zero, y, y1, space + (i - image) * p->image + (y - p->y0) * p->line);
     }
     return end;
 }
 
+/* Taps of line y of the output that lie in the image: adding the others would change nothing when their code is stored
+ * as 0. */
+static void taps_inside(const struct qnt_conv_geom *g, size_t y, size_t *ky0, size_t *ky1)
+{
+    const size_t top = y * g->stride_h, end = g->pad_top + g->h;
+    while (*ky0 < *ky1 && top + *ky0 * g->dil_h < g->pad_top)
+        ++*ky0;
+    while (*ky0 < *ky1 && top + (*ky1 - 1) * g->dil_h >= end)
+        --*ky1;
+}
+
+/* Rows [r0, r1) and the columns of one panel from the plane. */
+static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t, const char *panel,
+                 size_t r0, size_t r1, bool skip)
+{
+    const struct qnt_conv_geom *g = p->g;
+    const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = qnt_panel_w_bytes(call->g, run);
+    struct qnt_s8_operands o = {
+        .a_row = (ptrdiff_t)(g->stride_w * g->c), .a_jump = (ptrdiff_t)(g->dil_h * p->line), .run = run};
+    size_t image = r0 / (g->oh * g->ow), y = r0 / g->ow % g->oh, x = r0 % g->ow;
+    for (size_t r = r0, n; r < r1; r += n, x = 0) {
+        size_t ky0 = 0, ky1 = g->kh, above = (image - p->image0) * p->image + (y * g->stride_h - p->y0) * p->line;
+        if (skip)
+            taps_inside(g, y, &ky0, &ky1);
+        n = g->ow - x < r1 - r ? g->ow - x : r1 - r;
+        o.a = (const uint8_t *)p->data + above + ky0 * g->dil_h * p->line + x * g->stride_w * g->c;
+        o.w = panel + ky0 * part;
+        o.runs = ky1 - ky0;
+        qnt_rows_line(call, &o, t, r, n);
+        if (++y == g->oh) {
+            y = 0;
+            image++;
+        }
+    }
+}
+
+/* Panels outside, as for matrices. */
+static void rows_run(struct plane *p, const struct qnt_gemm_call *call, const int8_t *images, uint8_t zero, size_t r0,
+                     size_t r1, int8_t *space)
+{
+    const struct qnt_gemm *g = call->g;
+    const uint8_t stored = zero ^ p->in_xor ^ g->w_bias;
+    const size_t panel = qnt_panel_w_bytes(g, packed_k(p));
+    struct qnt_tile t = {.ldc = call->ldc, .first = 1, .last = 1, .e = call->e};
+    for (size_t r = r0, end; r < r1; r = end) {
+        end = stage(p, images, stored, r, r1, space);
+        for (size_t col = 0; col < call->n; col += g->nr) {
+            t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
+            t.col = (uint32_t)col;
+            walk(p, call, &t, (const char *)call->packed_w + col / g->nr * panel, r, end, stored == 0);
+        }
+    }
+}
+
 size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom)
 {
-    struct plane p = plane_of(geom);
-    size_t k = geom->kh * geom->kw * (geom->c / geom->groups);
-    size_t bytes = qnt_round_up(qnt_gemm_scratch_bytes(g, k, geom->kh * geom->kw), 64);
-    return bytes + (plane_serves(geom, &p) && !p.in_place ? PLANE_BYTES : 0);
+    const struct plane p = plane_of(g, geom, 0);
+    const size_t k = geom->kh * geom->kw * (geom->c / geom->groups);
+    if (g->run_rows && plane_serves(&p))
+        return p.room + SLACK;
+    const size_t bytes = qnt_round_up(qnt_gemm_scratch_bytes(g, k, geom->kh * geom->kw), 64);
+    return bytes + (plane_serves(&p) && !p.in_place ? p.room : 0);
 }
 
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,
@@ -103,10 +221,16 @@ void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, co
 {
     const struct qnt_conv_geom *g = src->geom;
     struct qnt_gemm_call call = *product;
-    struct plane p = plane_of(g);
-    if (!plane_serves(g, &p)) {
+    struct plane p = plane_of(call.g, g, product->a.in_xor);
+    if (!plane_serves(&p)) {
         call.a = qnt_operand_im2col(images, src, 1);
+        call.a.in_xor = product->a.in_xor;
         qnt_gemm_run(&call, r0, r1, scratch);
+        return;
+    }
+    const uint8_t zero = *(const uint8_t *)src->zero_row;
+    if (call.g->run_rows) {
+        rows_run(&p, &call, images, zero, r0, r1, scratch);
         return;
     }
     call.a = (struct qnt_operand){
@@ -118,7 +242,7 @@ void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, co
     }
     int8_t *space = (int8_t *)scratch + qnt_round_up(qnt_gemm_scratch_bytes(call.g, call.k, g->kh * g->kw), 64);
     for (size_t r = r0, end; r < r1; r = end) {
-        end = stage(&p, images, *(const int8_t *)src->zero_row, r, r1, space);
+        end = stage(&p, images, zero, r, r1, space);
         qnt_gemm_run(&call, r, end, scratch);
     }
 }

@@ -14,35 +14,17 @@ static size_t ceil_div(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
-/* A line's rows [i, i + n) in even shares, so that no tile is left with a row or two. */
-static void line(const struct qnt_rows_walk *w, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row, size_t n)
+/* Even, so that no tile is left with a row or two. */
+void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,
+                   size_t n)
 {
-    const struct qnt_gemm *g = w->call->g;
-    const size_t per = ceil_div(n, ceil_div(n, g->mr));
+    const struct qnt_gemm *g = call->g;
+    const size_t per = n <= g->mr ? n : ceil_div(n, ceil_div(n, g->mr));
     for (size_t i = 0; i < n; i += per, o->a += (ptrdiff_t)per * o->a_row) {
         t->m = (uint32_t)(n - i < per ? n - i : per);
         t->row = (uint32_t)(row + i);
-        t->c = qnt_gemm_place(w->call, row + i, t->col);
+        t->c = qnt_gemm_place(call, row + i, t->col);
         g->run_rows(o, t);
-    }
-}
-
-void qnt_rows_walk(const struct qnt_rows_walk *w)
-{
-    const struct qnt_gemm_call *call = w->call;
-    const size_t nr = call->g->nr;
-    struct qnt_s8_operands o = w->o;
-    struct qnt_tile t = {.ldc = call->ldc, .first = w->first, .last = w->last, .e = call->e};
-    for (size_t col = 0; col < call->n; col += nr, o.w = (const char *)o.w + w->panel) {
-        const uint8_t *from = w->o.a;
-        t.n = (uint32_t)(call->n - col < nr ? call->n - col : nr);
-        t.col = (uint32_t)col;
-        for (size_t r = w->r0, x = w->x0, n; r < w->r1; r += n, x = 0) {
-            n = w->width - x < w->r1 - r ? w->width - x : w->r1 - r;
-            o.a = from;
-            line(w, &o, &t, r, n);
-            from += w->a_line - (ptrdiff_t)x * o.a_row;
-        }
     }
 }
 
@@ -94,32 +76,44 @@ static bool in_place(const struct qnt_gemm_call *call)
     return call->a.stride && call->a.in_xor == call->g->w_bias && call->k % call->g->kr == 0;
 }
 
+/* Rows [row, row + rows) of a block at o.a, for the stretch of k that begins in the first panel at o.w. */
+static void block(const struct qnt_gemm_call *call, struct qnt_s8_operands o, struct qnt_tile t, size_t row,
+                  size_t rows)
+{
+    const size_t nr = call->g->nr, panel = qnt_panel_w_bytes(call->g, qnt_round_up(call->k, call->g->kr));
+    const uint8_t *a = o.a;
+    for (size_t col = 0; col < call->n; col += nr, o.w = (const char *)o.w + panel) {
+        t.n = (uint32_t)(call->n - col < nr ? call->n - col : nr);
+        t.col = (uint32_t)col;
+        o.a = a;
+        qnt_rows_line(call, &o, &t, row, rows);
+    }
+}
+
 void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
 {
     const struct qnt_gemm *g = call->g;
-    const size_t kp = qnt_round_up(call->k, g->kr);
     const bool bare = in_place(call);
     struct blocks size = choose_blocks(g, call->k, call->e->kind != QNT_EPI_S32);
-    uint8_t *block = (uint8_t *)scratch + pointer_bytes(g, call->a.taps);
-    struct qnt_rows_walk w = {.call = call, .o = {.runs = 1}, .panel = qnt_panel_w_bytes(g, kp), .width = SIZE_MAX};
-    if (m1 > m0) /* even blocks, too */
+    uint8_t *copied = (uint8_t *)scratch + pointer_bytes(g, call->a.taps);
+    struct qnt_s8_operands o = {.runs = 1};
+    struct qnt_tile t = {.ldc = call->ldc, .e = call->e};
+    if (m1 - m0 > size.mc) /* even blocks, too */
         size.mc = qnt_round_up(ceil_div(m1 - m0, ceil_div(m1 - m0, size.mc)), g->mr);
     for (size_t row = m0, rows; row < m1; row += rows) {
         size_t k0 = 0, k;
         rows = m1 - row < size.mc ? m1 - row : size.mc;
-        w.r0 = row;
-        w.r1 = row + rows;
         do {
             k = call->k - k0 < size.kc ? call->k - k0 : size.kc;
-            w.o.run = qnt_round_up(k, g->kr);
-            w.o.w = (const char *)call->packed_w + qnt_panel_w_bytes(g, k0);
-            w.o.a_row = (ptrdiff_t)(bare ? call->a.stride : qnt_rows_pitch(k));
-            w.o.a = bare ? (const uint8_t *)call->a.base + row * call->a.stride + k0 : block;
+            o.run = qnt_round_up(k, g->kr);
+            o.w = (const char *)call->packed_w + qnt_panel_w_bytes(g, k0);
+            o.a_row = (ptrdiff_t)(bare ? call->a.stride : qnt_rows_pitch(k));
+            o.a = bare ? (const uint8_t *)call->a.base + row * call->a.stride + k0 : copied;
             if (!bare)
-                copy(call, row, rows, k0, k, scratch, block);
-            w.first = k0 == 0;
-            w.last = k0 + k >= call->k;
-            qnt_rows_walk(&w);
+                copy(call, row, rows, k0, k, scratch, copied);
+            t.first = k0 == 0;
+            t.last = k0 + k >= call->k;
+            block(call, o, t, row, rows);
             k0 += k;
         } while (k0 < call->k);
     }

@@ -3,17 +3,10 @@
 /* 8-bit products by tiles that read the rows of A where they lie (run_rows). */
 #include "gemm.h"
 
-/* Rows [r0, r1) of a product and all of its columns, for one stretch of k. `width` rows make a line; row r0, at o.a, is
- * the x0th of its line, and lines begin a_line bytes apart. */
-struct qnt_rows_walk {
-    const struct qnt_gemm_call *call; /* a and k do not count */
-    struct qnt_s8_operands o;         /* w: where this stretch begins in the first panel */
-    size_t panel;                     /* bytes from there to the same place in the next panel */
-    size_t r0, r1, x0, width;
-    ptrdiff_t a_line;
-    bool first, last; /* stretch of k */
-};
-void qnt_rows_walk(const struct qnt_rows_walk *w);
+/* The tiles of rows [row, row + n) that lie at o->a, o->a + o->a_row ..., in even shares, and of the columns from
+ * t->col on. t's other fields and o's are set; o->a comes back past the rows. */
+void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,
+                   size_t n);
 
 /* qnt_gemm_run and its scratch for these tiles: rows are copied to a block, or used where they are if they can be. */
 size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps);

@@ -62,10 +62,10 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     }
     st->g = qnt_gemm_choose(tiles_for(ctx, s->in[1]->bits), max_batch * g->oh * g->ow, st->og, st->k);
     st->requantize = ctx->dsp.requantize_s32_s8;
-    st->packed_group = qnt_round_up(qnt_gemm_packed_bytes(st->g, st->og, st->k), 64);
+    st->packed_group = qnt_round_up(qnt_conv_s8_packed_bytes(st->g, g, st->og), 64);
     st->pixels = g->oh * g->ow;
     st->panels = (st->og + st->g->nr - 1) / st->g->nr;
-    st->panel = qnt_gemm_packed_bytes(st->g, 1, st->k);
+    st->panel = qnt_conv_s8_packed_bytes(st->g, g, 1);
     s->scratch_bytes = qnt_conv_s8_scratch_bytes(st->g, g);
     s->variant = qnt_variant_of_tile(st->g);
     return st->packed_group;
@@ -145,10 +145,8 @@ static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
         qnt_depthwise_pack(&st->geom, w, s->in[0]->zero, bias, (int8_t *)st->packed, st->bias);
         return;
     }
-    for (size_t i = 0; i < st->geom.groups; i++) {
-        struct qnt_operand rows = qnt_operand_rows(w + i * st->og * st->k, st->k, st->k, 1);
-        qnt_gemm_pack_w(st->g, &rows, st->og, st->k, st->packed + i * st->packed_group);
-    }
+    for (size_t i = 0; i < st->geom.groups; i++)
+        qnt_conv_s8_pack_w(st->g, &st->geom, w + i * st->og * st->k, st->og, st->packed + i * st->packed_group);
     qnt_gemm_fold_bias(ctx, st->g, w, st->geom.oc, st->k, s->in[0]->zero, bias, st->bias);
 }
 
