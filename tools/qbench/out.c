@@ -32,8 +32,7 @@ const char *qb_unit(const struct qb_row *r)
     return r->macs > 0 ? "GMAC/s" : "GB/s";
 }
 
-/* Half the distance of the quartiles, of the median. */
-static double spread(const struct qb_stat *s)
+double qb_spread(const struct qb_stat *s)
 {
     return s->median > 0 ? (s->q3 - s->q1) / 2 / s->median : 0;
 }
@@ -66,7 +65,7 @@ static void cells_of(const struct qb_row *r, line c)
     figure(r->seconds.median * 1e6, c[3], CELL);
     figure(r->rate.median * 1e-9, c[4], CELL);
     snprintf(c[5], CELL, "%s", qb_unit(r));
-    snprintf(c[6], CELL, "%.1f %%", 100 * spread(&r->rate));
+    snprintf(c[6], CELL, "%.1f %%", 100 * qb_spread(&r->rate));
     percent(r->share, share, sizeof share);
     snprintf(c[7], CELL, "%s%s%s", share, r->peak == QB_NONE ? "" : " of ", qb_peak_name(r->peak));
     if (r->limit != r->peak)
@@ -140,7 +139,7 @@ static json_t *stat_json(const struct qb_stat *s, double unit)
     return json_pack("{sf,sf,sf}", "median", s->median * unit, "q1", s->q1 * unit, "q3", s->q3 * unit);
 }
 
-static json_t *machine_json(const struct qbench *q)
+json_t *qb_machine_json(const struct qbench *q)
 {
     const qnt_machine *m = &q->machine;
     json_t *cpus = json_array();
@@ -166,19 +165,25 @@ static json_t *row_json(const struct qb_row *r)
     return row;
 }
 
-static int print_json(const struct qbench *q, const char *command)
+json_t *qb_peaks_json(const struct qbench *q)
 {
-    json_t *rows = json_array(), *peaks = json_array();
-    for (size_t i = 0; i < q->rows; i++)
-        json_array_append_new(rows, row_json(&q->row[i]));
+    json_t *peaks = json_array();
     for (int p = 0; p < QB_PEAKS; p++)
         if (q->peak_rate[p].median > 0)
             json_array_append_new(peaks, json_pack("{ss,ss,so}", "peak", qb_peak_name((enum qb_peak)p), "unit",
                                                    p < QB_READ ? "GMAC/s" : "GB/s", "rate",
                                                    stat_json(&q->peak_rate[p], 1e-9)));
-    json_t *all = json_pack("{ss,so,ss,si,sf,so,so}", "command", command, "machine", machine_json(q), "caches",
+    return peaks;
+}
+
+static int print_json(const struct qbench *q, const char *command)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < q->rows; i++)
+        json_array_append_new(rows, row_json(&q->row[i]));
+    json_t *all = json_pack("{ss,so,ss,si,sf,so,so}", "command", command, "machine", qb_machine_json(q), "caches",
                             q->cold ? "cold" : "warm", "rounds", (int)q->rounds, "seconds", (double)q->seconds, "rows",
-                            rows, "peaks", peaks);
+                            rows, "peaks", qb_peaks_json(q));
     int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) || putchar('\n') == EOF;
     json_decref(all);
     return bad ? EXIT_FAILED : EXIT_OK;

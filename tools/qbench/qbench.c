@@ -86,7 +86,7 @@ static int run(struct qbench *q, size_t command)
     int code = set_up(q, &old);
     if (code == EXIT_OK)
         code = commands[command].run(q);
-    if (code == EXIT_OK)
+    if (code == EXIT_OK && !q->reported)
         code = qb_report(q, commands[command].name);
     if (code == EXIT_OK && q->plot)
         code = qb_chart(q, commands[command].name);
@@ -96,7 +96,7 @@ static int run(struct qbench *q, size_t command)
 
 int main(int argc, char **argv)
 {
-    static struct qbench q = {.threads = 1, .rounds = 21, .seconds = 0.05f};
+    static struct qbench q = {.threads = 1, .batch = 1, .rounds = 21, .seconds = 0.05f};
     const struct opt options[] = {
         {.name = "threads",
          .letter = 't',
@@ -126,6 +126,18 @@ int main(int argc, char **argv)
                  "kernels",
          .kind = OPT_STRING,
          .target = &q.sizes},
+        {.name = "batch",
+         .letter = 'b',
+         .arg = "N",
+         .help = "model: images a call (default 1)",
+         .kind = OPT_U32,
+         .target = &q.batch,
+         .min = 1,
+         .max = 65536},
+        {.name = "compare-fp32",
+         .help = "model: name the layers that are not faster than in floats",
+         .kind = OPT_FLAG,
+         .target = &q.compare},
         {.name = "rounds",
          .arg = "N",
          .help = "rounds: in each, everything to be compared is timed in turn (default 21)",

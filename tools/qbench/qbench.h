@@ -71,11 +71,12 @@ struct qbench {
     struct qnt_team *team; /* NULL: one thread */
     /* options */
     struct env_cpus cpus;
-    uint32_t threads, rounds;
+    uint32_t threads, rounds, batch;
     float seconds; /* for each figure */
-    int cold, json;
+    int cold, json, compare; /* compare: name the layers that are not faster than in floats */
     enum qb_format format;
     const char *isa, *plot, *sizes, *file;
+    bool reported; /* the command has a table of its own */
     /* the machine */
     qnt_machine machine;
     char levels[128];
@@ -126,6 +127,9 @@ float *qb_noise_f32(struct qbench *q, size_t n);
 
 /* ---- out.c, chart.c ---- */
 int qb_report(const struct qbench *q, const char *command);
+double qb_spread(const struct qb_stat *s); /* half the distance of the quartiles, of the median */
+struct json_t *qb_machine_json(const struct qbench *q);
+struct json_t *qb_peaks_json(const struct qbench *q); /* those that were measured */
 void qb_machine_text(const struct qbench *q, char *text, size_t size);
 const char *qb_unit(const struct qb_row *r); /* of its rate: "GMAC/s" */
 int qb_chart(const struct qbench *q, const char *command);
