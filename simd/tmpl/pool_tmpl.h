@@ -115,19 +115,25 @@ void V_FN(avgpool_s8)(const int8_t *src, int8_t *dst, size_t ldd, const struct q
         avg_run_s8(src + c, dst + c, ldd, w, channels - c, in_zero, scale, &q);
 }
 
-/* Division by a power of two is the multiplication by its inverse, bit for bit, and does not wait for the divider. */
+/* Division by a power of two is the multiplication by its inverse, bit for bit, and does not wait for the divider. The
+ * sums of some vectors go side by side: one addition alone waits for the one before. */
 QNT_INLINE void avg_run_f32(const float *src, float *dst, size_t ldd, const struct qnt_window *w, size_t kh, size_t kw,
-                            size_t n, const int multiply)
+                            const int vectors, size_t n, const int multiply)
 {
     const size_t row = w->row, col = w->col, step = w->step;
     const vf taps = vf_set((float)(kh * kw)), inverse = vf_set(1.0f / (float)(kh * kw));
     for (size_t p = w->pixels; p > 0; p--, src += step, dst += ldd) {
-        vf sum = vf_set(0.0f);
+        vf sum[4] = {vf_set(0.0f), vf_set(0.0f), vf_set(0.0f), vf_set(0.0f)};
         for (size_t i = 0; i < kh; i++)
             for (size_t j = 0; j < kw; j++)
-                sum += vf_load(src + i * row + j * col, n);
-        vf y = multiply ? sum * inverse : sum / taps;
-        vf_store(dst, vf_or_nan(y, y), n);
+                QNT_UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[v] += vf_load(src + i * row + j * col + v * VL, n);
+        QNT_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vf y = multiply ? sum[v] * inverse : sum[v] / taps;
+            vf_store(dst + v * VL, vf_or_nan(y, y), n);
+        }
     }
 }
 
@@ -136,10 +142,12 @@ QNT_INLINE void avg_f32(const float *src, float *dst, size_t ldd, const struct q
 {
     const size_t channels = w->channels;
     size_t c = 0;
+    for (; channels - c >= 4 * VL; c += 4 * VL)
+        avg_run_f32(src + c, dst + c, ldd, w, kh, kw, 4, VL, multiply);
     for (; channels - c >= VL; c += VL)
-        avg_run_f32(src + c, dst + c, ldd, w, kh, kw, VL, multiply);
+        avg_run_f32(src + c, dst + c, ldd, w, kh, kw, 1, VL, multiply);
     if (c < channels)
-        avg_run_f32(src + c, dst + c, ldd, w, kh, kw, channels - c, multiply);
+        avg_run_f32(src + c, dst + c, ldd, w, kh, kw, 1, channels - c, multiply);
 }
 
 void V_FN(avgpool_f32)(const float *src, float *dst, size_t ldd, const struct qnt_window *w)

@@ -72,7 +72,7 @@ struct qbench {
     /* options */
     struct env_cpus cpus;
     uint32_t threads, rounds, batch;
-    float seconds; /* for each figure */
+    float seconds;           /* for each figure */
     int cold, json, compare; /* compare: name the layers that are not faster than in floats */
     enum qb_format format;
     const char *isa, *plot, *sizes, *file;
