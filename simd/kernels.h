@@ -18,6 +18,9 @@ struct qnt_quant {
     float recip;       /* 1 / scale, used only when recip_exact */
     int32_t zero;      /* in s8 terms for s8 kernels, in u8 terms for u8 kernels */
     int32_t recip_exact; /* 1: x * recip rounds to the same code as x / scale for every float x (proved at init) */
+    /* 1 / scale as a sum, high below it and low > 0. high > 0: fma(x, high, x * low) rounds to the same code as x / scale
+     * for every float x (proved at init), is +-Inf for x = +-Inf and NaN for NaN. Else both are 0. */
+    float high, low;
 };
 
 /* s32 -> 8 bits: y = clamp(rne(float(acc) * scale[c]) + zero, lo, hi), half to even, float32 product, where the clamp is

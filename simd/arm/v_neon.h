@@ -102,11 +102,6 @@ QNT_INLINE vi vi_round(vf v)
     return vcvtnq_s32_f32(v);
 }
 
-QNT_INLINE vi vi_quant(vf v)
-{
-    return vcvtnq_s32_f32(v);
-}
-
 QNT_INLINE void vi_widen(vi v[2], vh h)
 {
     v[0] = vmovl_s16(vget_low_s16(h));
@@ -212,12 +207,27 @@ QNT_INLINE vb vb_min(vb a, vb b)
     return vminq_s8(a, b);
 }
 
+QNT_INLINE vh vh_pack(vi a, vi b)
+{
+    return vqmovn_high_s32(vqmovn_s32(a), b);
+}
+
+QNT_INLINE vb vb_narrow(vh ab, vh cd, vh zab, vh zcd)
+{
+    return vqmovn_high_s16(vqmovn_s16(vqaddq_s16(ab, zab)), vqaddq_s16(cd, zcd));
+}
+
 QNT_INLINE vb vb_pack(const vi v[4], int32_t zero)
 {
     const vh z = vdupq_n_s16((int16_t)zero);
-    vh ab = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(v[0]), v[1]), z);
-    vh cd = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(v[2]), v[3]), z);
-    return vqmovn_high_s16(vqmovn_s16(ab), cd);
+    return vb_narrow(vh_pack(v[0], v[1]), vh_pack(v[2], v[3]), z, z);
+}
+
+/* The conversion saturates and makes NaN 0. */
+QNT_INLINE vb vb_quant(const vf v[4], const vh zero[2])
+{
+    vh ab = vh_pack(vi_near(v[0]), vi_near(v[1])), cd = vh_pack(vi_near(v[2]), vi_near(v[3]));
+    return vb_narrow(ab, cd, zero[0], zero[1]);
 }
 
 QNT_INLINE vb vb_within(const vi *v, const vi *lo, const vi *hi, const int W)

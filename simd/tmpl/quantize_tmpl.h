@@ -5,77 +5,114 @@
  * this equals the reference's clamp in float. u8 codes are s8 codes with zero - 128, stored xor'ed with 0x80. */
 enum { BLOCK = 4 * VL };
 
-QNT_INLINE void quantize_step(const float *src, int8_t *dst, size_t n, vf factor, const int exact, int32_t zero,
-                              int8_t flip)
+/* x / scale, or a form that struct qnt_quant says is as good: with a = scale, a = recip, or a = high and b = low. */
+enum form { DIVISION, PRODUCT, SUM };
+
+QNT_INLINE vf quotient(vf x, vf a, vf b, const enum form form)
 {
-    vi c[4];
-    QNT_UNROLL
-    for (int k = 0; k < 4; k++) {
-        vf x = vf_load(src + k * VL, v_left(n, (size_t)k * VL));
-        c[k] = vi_quant(exact ? x * factor : x / factor);
-    }
-    vb_store(dst, vb_pack(c, zero) ^ flip, n);
+    if (form == DIVISION)
+        return x / a;
+    return form == PRODUCT ? (vf)(x * a) : vf_fma(x, a, x * b);
 }
 
-QNT_INLINE void quantize(const float *src, int8_t *dst, size_t n, float factor, const int exact, int32_t zero,
+QNT_INLINE void quantize_step(const float *src, int8_t *dst, size_t n, vf a, vf b, const enum form form, vh zero,
+                              int8_t flip)
+{
+    const vh zeros[2] = {zero, zero};
+    vf v[4];
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        v[k] = quotient(vf_load(src + k * VL, v_left(n, (size_t)k * VL)), a, b, form);
+    vb_store(dst, vb_quant(v, zeros) ^ flip, n);
+}
+
+QNT_INLINE void quantize_all(const float *src, int8_t *dst, size_t n, float a, float b, const enum form form,
+                             int32_t zero, const int8_t flip)
+{
+    vf va = vf_set(a), vb = vf_set(b);
+    vh z = (vh){0} + (int16_t)zero;
+    for (; n >= BLOCK; n -= BLOCK, src += BLOCK, dst += BLOCK)
+        quantize_step(src, dst, BLOCK, va, vb, form, z, flip);
+    if (n)
+        quantize_step(src, dst, n, va, vb, form, z, flip);
+}
+
+QNT_INLINE void quantize(const float *src, int8_t *dst, size_t n, const struct qnt_quant *q, int32_t zero,
                          const int8_t flip)
 {
-    vf f = vf_set(factor);
-    for (; n >= BLOCK; n -= BLOCK, src += BLOCK, dst += BLOCK)
-        quantize_step(src, dst, BLOCK, f, exact, zero, flip);
-    if (n)
-        quantize_step(src, dst, n, f, exact, zero, flip);
+    if (q->recip_exact)
+        quantize_all(src, dst, n, q->recip, 0.0f, PRODUCT, zero, flip);
+    else if (q->high > 0.0f)
+        quantize_all(src, dst, n, q->high, q->low, SUM, zero, flip);
+    else
+        quantize_all(src, dst, n, q->scale, 0.0f, DIVISION, zero, flip);
 }
 
 void V_FN(quantize_f32_s8)(const float *src, int8_t *dst, size_t n, const struct qnt_quant *q)
 {
-    if (q->recip_exact)
-        quantize(src, dst, n, q->recip, 1, q->zero, 0);
-    else
-        quantize(src, dst, n, q->scale, 0, q->zero, 0);
+    quantize(src, dst, n, q, q->zero, 0);
 }
 
 void V_FN(quantize_f32_u8)(const float *src, uint8_t *dst, size_t n, const struct qnt_quant *q)
 {
-    if (q->recip_exact)
-        quantize(src, (int8_t *)dst, n, q->recip, 1, q->zero - 128, -128);
-    else
-        quantize(src, (int8_t *)dst, n, q->scale, 0, q->zero - 128, -128);
+    quantize(src, (int8_t *)dst, n, q, q->zero - 128, -128);
 }
 
 /* Scales and zero points of one block of channels, as vectors; channels past the end divide by 1. */
 struct lanes {
-    vf scale[4];
+    vf scale[4], high[4], low[4];
     vi zero[4];
+    vh zeros[2];
+    enum form form; /* SUM where it serves all channels */
 };
 
 QNT_INLINE struct lanes channel_lanes(const struct qnt_quant *q, size_t n)
 {
-    float scale[BLOCK];
+    const struct qnt_quant one = {.scale = 1.0f, .high = 1.0f};
+    float scale[BLOCK], high[BLOCK], low[BLOCK];
     int32_t zero[BLOCK];
+    struct lanes l = {.form = SUM};
     for (size_t c = 0; c < BLOCK; c++) {
-        scale[c] = c < n ? q[c].scale : 1.0f;
-        zero[c] = c < n ? q[c].zero : 0;
+        const struct qnt_quant *x = c < n ? q + c : &one;
+        scale[c] = x->scale;
+        high[c] = x->high;
+        low[c] = x->low;
+        zero[c] = x->zero;
+        if (!(x->high > 0.0f))
+            l.form = DIVISION;
     }
-    struct lanes l;
     QNT_UNROLL
     for (int k = 0; k < 4; k++) {
         l.scale[k] = vf_load(scale + k * VL, VL);
+        l.high[k] = vf_load(high + k * VL, VL);
+        l.low[k] = vf_load(low + k * VL, VL);
         memcpy(&l.zero[k], zero + k * VL, sizeof(vi));
     }
+    l.zeros[0] = vh_pack(l.zero[0], l.zero[1]);
+    l.zeros[1] = vh_pack(l.zero[2], l.zero[3]);
     return l;
 }
 
-/* A lane's own zero is added in 32 bits, so the value is first limited, far outside of any code; NaN passes both. */
-QNT_INLINE void quantize_lanes(const float *src, int8_t *dst, size_t n, const struct lanes *l)
+QNT_INLINE void quantize_lanes(const float *src, int8_t *dst, size_t n, const struct lanes *l, const enum form form)
 {
-    vi c[4];
+    vf v[4];
     QNT_UNROLL
     for (int k = 0; k < 4; k++) {
-        vf v = vf_load(src + k * VL, v_left(n, (size_t)k * VL)) / l->scale[k];
-        c[k] = vi_quant(vf_max(vf_set(-1024.0f), vf_min(vf_set(1024.0f), v))) + l->zero[k];
+        vf x = vf_load(src + k * VL, v_left(n, (size_t)k * VL));
+        v[k] = form == SUM ? quotient(x, l->high[k], l->low[k], SUM) : quotient(x, l->scale[k], x, DIVISION);
     }
-    vb_store(dst, vb_pack(c, 0), n);
+    vb_store(dst, vb_quant(v, l->zeros), n);
+}
+
+QNT_INLINE void quantize_block(const float *src, int8_t *dst, size_t rows, size_t channels, size_t n,
+                               const struct lanes *l)
+{
+    if (l->form == SUM)
+        for (size_t r = 0; r < rows; r++)
+            quantize_lanes(src + r * channels, dst + r * channels, n, l, SUM);
+    else
+        for (size_t r = 0; r < rows; r++)
+            quantize_lanes(src + r * channels, dst + r * channels, n, l, DIVISION);
 }
 
 void V_FN(quantize_pc_f32_s8)(const float *src, int8_t *dst, size_t rows, size_t channels, const struct qnt_quant *q)
@@ -84,11 +121,9 @@ void V_FN(quantize_pc_f32_s8)(const float *src, int8_t *dst, size_t rows, size_t
         size_t n = channels - c;
         struct lanes l = channel_lanes(q + c, n);
         if (n >= BLOCK)
-            for (size_t r = 0; r < rows; r++)
-                quantize_lanes(src + r * channels + c, dst + r * channels + c, BLOCK, &l);
+            quantize_block(src + c, dst + c, rows, channels, BLOCK, &l);
         else
-            for (size_t r = 0; r < rows; r++)
-                quantize_lanes(src + r * channels + c, dst + r * channels + c, n, &l);
+            quantize_block(src + c, dst + c, rows, channels, n, &l);
     }
 }
 

@@ -13,10 +13,12 @@
  *   vf_if_eq(a, b, x, y) = a == b ? x : y
  *   vf_first(n, a, b): lanes below n from a, others from b    vf_or_nan(x, y): y, but 0x7fc00000 where x is NaN
  *   vf_ldexp(x, e) = x * 2^e, rounded once: x within [0.5, 2), e within [-152, 150]
- *   vi_near(v): rne, |v| < 2^31     vi_round(v): rne, saturating, no NaN     vi_quant(v): the same, NaN gives 0
+ *   vi_near(v): rne, |v| < 2^31     vi_round(v): rne, saturating, no NaN
  *   vi_min  vi_max   vi_load_u8(p, n): VL bytes
  *   vi_load4(v, p, is_u8): 4 VL bytes to v[0..3]       vi_widen(v, h): 2 VL s16 to v[0..1]
  *   vb_load(p, n)  vb_store(p, v, n)  vb_max  vb_min    vb_pack(v, zero): v[0..3] + zero to s8, saturating
+ *   vh_pack(a, b): 2 VL s32 to s16, saturating, in the order that zero of vb_quant has
+ *   vb_quant(v, zero): rne(v[0..3]) + zero[0..1] to s8, saturating; NaN gives zero
  *   vb_within(v, lo, hi, W): 1 where lo[k] <= v[k] <= hi[k], else 0, k < W (1, 2 or 4)
  *   vf_below(x, t), vb_below(x, t): bit i set where lane i of x[0..3] (of x) is < that of t, 4 VL bits
  *   vh_add_s8(h, p, n): h + p[0..n), n <= 2 VL       vi_load_s8(p, n): VL bytes

@@ -224,13 +224,35 @@ QNT_INLINE vb vb_min(vb a, vb b)
     return (vb)_mm256_min_epi8((__m256i)a, (__m256i)b);
 }
 
+QNT_INLINE vh vh_pack(vi a, vi b)
+{
+    return (vh)_mm256_packs_epi32((__m256i)a, (__m256i)b);
+}
+
 /* The packs work within 128-bit halves: the dwords come out as a0 b0 c0 d0 a1 b1 c1 d1. */
+QNT_INLINE vb vb_narrow(vh ab, vh cd, vh zab, vh zcd)
+{
+    __m256i x = _mm256_adds_epi16((__m256i)ab, (__m256i)zab), y = _mm256_adds_epi16((__m256i)cd, (__m256i)zcd);
+    return (vb)_mm256_permutevar8x32_epi32(_mm256_packs_epi16(x, y), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
 QNT_INLINE vb vb_pack(const vi v[4], int32_t zero)
 {
-    const __m256i z = _mm256_set1_epi16((short)zero);
-    __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)v[0], (__m256i)v[1]), z);
-    __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)v[2], (__m256i)v[3]), z);
-    return (vb)_mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    const vh z = (vh)_mm256_set1_epi16((short)zero);
+    return vb_narrow(vh_pack(v[0], v[1]), vh_pack(v[2], v[3]), z, z);
+}
+
+/* What the conversion cannot represent (NaN, 2^31 and more) becomes -2^31, which packs to the smallest 16-bit number.
+ * That is rare, so one test for it over the block replaces two steps in each vector. */
+QNT_INLINE vb vb_quant(const vf v[4], const vh zero[2])
+{
+    vh ab = vh_pack(vi_near(v[0]), vi_near(v[1])), cd = vh_pack(vi_near(v[2]), vi_near(v[3]));
+    __m256i least = _mm256_min_epi16((__m256i)ab, (__m256i)cd);
+    if (__builtin_expect(_mm256_movemask_epi8(_mm256_cmpeq_epi16(least, _mm256_set1_epi16(INT16_MIN))) != 0, 0)) {
+        ab = vh_pack(vi_quant(v[0]), vi_quant(v[1]));
+        cd = vh_pack(vi_quant(v[2]), vi_quant(v[3]));
+    }
+    return vb_narrow(ab, cd, zero[0], zero[1]);
 }
 
 QNT_INLINE vb vb_within(const vi *v, const vi *lo, const vi *hi, const int W)

@@ -198,14 +198,36 @@ QNT_INLINE vb vb_min(vb a, vb b)
     return (vb)_mm512_min_epi8((__m512i)a, (__m512i)b);
 }
 
+QNT_INLINE vh vh_pack(vi a, vi b)
+{
+    return (vh)_mm512_packs_epi32((__m512i)a, (__m512i)b);
+}
+
 /* The packs work within 128-bit quarters: the dwords come out as a0 b0 c0 d0 a1 b1 c1 d1 ... */
+QNT_INLINE vb vb_narrow(vh ab, vh cd, vh zab, vh zcd)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i x = _mm512_adds_epi16((__m512i)ab, (__m512i)zab), y = _mm512_adds_epi16((__m512i)cd, (__m512i)zcd);
+    return (vb)_mm512_permutexvar_epi32(order, _mm512_packs_epi16(x, y));
+}
+
 QNT_INLINE vb vb_pack(const vi v[4], int32_t zero)
 {
-    const __m512i z = _mm512_set1_epi16((short)zero);
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]), z);
-    __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32((__m512i)v[2], (__m512i)v[3]), z);
-    return (vb)_mm512_permutexvar_epi32(order, _mm512_packs_epi16(ab, cd));
+    const vh z = (vh)_mm512_set1_epi16((short)zero);
+    return vb_narrow(vh_pack(v[0], v[1]), vh_pack(v[2], v[3]), z, z);
+}
+
+/* What the conversion cannot represent (NaN, 2^31 and more) becomes -2^31, which packs to the smallest 16-bit number.
+ * That is rare, so one test for it over the block replaces two steps in each vector. */
+QNT_INLINE vb vb_quant(const vf v[4], const vh zero[2])
+{
+    vh ab = vh_pack(vi_near(v[0]), vi_near(v[1])), cd = vh_pack(vi_near(v[2]), vi_near(v[3]));
+    __m512i least = _mm512_min_epi16((__m512i)ab, (__m512i)cd);
+    if (__builtin_expect(_mm512_cmpeq_epi16_mask(least, _mm512_set1_epi16(INT16_MIN)) != 0, 0)) {
+        ab = vh_pack(vi_quant(v[0]), vi_quant(v[1]));
+        cd = vh_pack(vi_quant(v[2]), vi_quant(v[3]));
+    }
+    return vb_narrow(ab, cd, zero[0], zero[1]);
 }
 
 QNT_INLINE __mmask16 v_within(vi v, vi lo, vi hi)

@@ -36,9 +36,35 @@ static const struct qnt_quant *quants(struct ck *c, unsigned slot, size_t channe
     return (const struct qnt_quant *)to;
 }
 
+enum { SCALES = 48, THRESHOLDS = 512, ULPS = 2, AROUND = 2 * ULPS + 1, NEAR = THRESHOLDS * AROUND + 8 };
+
+/* A scale, and NEAR floats in slot 0: those where a code begins, each with its neighbours, then what no code is for. */
+static const float *around_thresholds(struct ck *c, struct qnt_quant *q, int32_t lowest_zero)
+{
+    qnt_quant_init(q, scale(c), lowest_zero + (int32_t)ck_below(c, 256));
+    ck_case(c, "around all thresholds, scale=%a zero=%d", (double)q->scale, q->zero);
+    const float far = q->scale * 40000.0f, rest[8] = {NAN, -NAN, INFINITY, -INFINITY, 3.4e38f, -3.4e38f, far, -far};
+    float *x = ck_in(c, 0, CK_F32, NEAR, CK_ZERO, CK_INSIDE), *to = x;
+    for (int k = -THRESHOLDS / 2; k < THRESHOLDS / 2; k++) {
+        float v = (float)((k + 0.5) * (double)q->scale);
+        for (int i = 0; i < ULPS; i++)
+            v = nextafterf(v, -INFINITY);
+        for (int i = 0; i < AROUND; i++, v = nextafterf(v, INFINITY))
+            *to++ = v;
+    }
+    memcpy(to, rest, sizeof rest);
+    return x;
+}
+
 void check_quantize_f32_s8(struct ck *c);
 void check_quantize_f32_s8(struct ck *c)
 {
+    for (int i = 0; i < SCALES; i++) {
+        struct qnt_quant q;
+        const float *src = around_thresholds(c, &q, -128);
+        int8_t *dst = ck_out(c, 1, CK_S8, NEAR, CK_INSIDE);
+        CK_BOTH(c, quantize_f32_s8, src, dst, NEAR, &q);
+    }
     CK_GRID(c, CK_F32, g)
     {
         const struct qnt_quant *q = quants(c, 2, 1, -128, 127, g.place);
@@ -54,12 +80,20 @@ void check_quantize_f32_s8(struct ck *c)
     qnt_quant_init(&q, 0.0625f, 3);
     CK_BENCH(c, "reciprocal", CK_ELEMS, BENCH, ((qnt_quantize_f32_s8_fn *)c->fn)(src, dst, BENCH, &q));
     q.recip_exact = 0;
+    CK_BENCH(c, "sum of products", CK_ELEMS, BENCH, ((qnt_quantize_f32_s8_fn *)c->fn)(src, dst, BENCH, &q));
+    q.high = q.low = 0.0f;
     CK_BENCH(c, "division", CK_ELEMS, BENCH, ((qnt_quantize_f32_s8_fn *)c->fn)(src, dst, BENCH, &q));
 }
 
 void check_quantize_f32_u8(struct ck *c);
 void check_quantize_f32_u8(struct ck *c)
 {
+    for (int i = 0; i < SCALES; i++) {
+        struct qnt_quant q;
+        const float *src = around_thresholds(c, &q, 0);
+        uint8_t *dst = ck_out(c, 1, CK_U8, NEAR, CK_INSIDE);
+        CK_BOTH(c, quantize_f32_u8, src, dst, NEAR, &q);
+    }
     CK_GRID(c, CK_F32, g)
     {
         const struct qnt_quant *q = quants(c, 2, 1, 0, 255, g.place);
@@ -85,6 +119,13 @@ static size_t some_rows(struct ck *c, const struct ck_point *g)
 void check_quantize_pc_f32_s8(struct ck *c);
 void check_quantize_pc_f32_s8(struct ck *c)
 {
+    for (int i = 0; i < SCALES; i++) {
+        struct qnt_quant q[2];
+        const float *src = around_thresholds(c, q, -128);
+        q[1] = q[0];
+        int8_t *dst = ck_out(c, 1, CK_S8, NEAR, CK_INSIDE);
+        CK_BOTH(c, quantize_pc_f32_s8, src, dst, NEAR / 2, 2, q);
+    }
     CK_GRID(c, CK_F32, g)
     {
         size_t rows = some_rows(c, &g);

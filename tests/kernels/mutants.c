@@ -25,6 +25,13 @@ static void quantize_reciprocal(const float *src, int8_t *dst, size_t n, const s
         dst[i] = (int8_t)clamped(isfinite(q->recip) ? src[i] * q->recip : src[i] / q->scale, q, -128, 127, rintf);
 }
 
+/* The sum without its low product, which is less than a unit in the last place. */
+static void quantize_high(const float *src, int8_t *dst, size_t n, const struct qnt_quant *q)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = (int8_t)clamped(q->high > 0.0f ? src[i] * q->high : src[i] / q->scale, q, -128, 127, rintf);
+}
+
 static void quantize_nan_low(const float *src, uint8_t *dst, size_t n, const struct qnt_quant *q)
 {
     for (size_t i = 0; i < n; i++)
@@ -344,6 +351,7 @@ static void softmax_reciprocal(const float *src, float *dst, size_t rows, size_t
 const struct mutant mutants[] = {
     M(quantize_f32_s8, "half away from zero", quantize_half_away),
     M(quantize_f32_s8, "reciprocal without proof", quantize_reciprocal),
+    M(quantize_f32_s8, "reciprocal's low part left out", quantize_high),
     M(quantize_f32_s8, "zero point added before rounding", quantize_zero_before_rounding),
     M(quantize_f32_u8, "NaN gives the lowest code", quantize_nan_low),
     M(quantize_f32_u8, "overflow of the conversion", quantize_large_wraps),

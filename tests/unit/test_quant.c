@@ -1,6 +1,7 @@
-/* qnt_quant_init's proof: when it says that the reciprocal form is exact, it is, for every float near a threshold and
- * for many others; when it says no, a float shows the difference. */
+/* qnt_quant_init's proofs: when it says that a reciprocal form is exact, it is, for every float near a threshold and
+ * for many others; when it says no of the product, a float shows the difference. */
 #include <check.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +30,15 @@ static float code(float v)
     return v < -255.0f ? -255.0f : v > 255.0f ? 255.0f : rintf(v);
 }
 
-static int differ(const struct qnt_quant *q, float x)
+enum form { PRODUCT, SUM };
+
+static int differ(const struct qnt_quant *q, float x, enum form form)
 {
-    return code(x / q->scale) != code(x * q->recip);
+    return code(x / q->scale) != code(form == PRODUCT ? x * q->recip : fmaf(x, q->high, x * q->low));
 }
 
 /* Floats around (k + 1/2) * scale for all codes of any type and zero point. */
-static unsigned near_thresholds(const struct qnt_quant *q, float *witness)
+static unsigned near_thresholds(const struct qnt_quant *q, enum form form, float *witness)
 {
     unsigned found = 0;
     for (int k = -256; k < 256; k++) {
@@ -43,12 +46,27 @@ static unsigned near_thresholds(const struct qnt_quant *q, float *witness)
         for (int i = 0; i < ULPS; i++)
             x = nextafterf(x, -INFINITY);
         for (int i = -ULPS; i <= ULPS; i++, x = nextafterf(x, INFINITY))
-            if (fabsf(x) < INFINITY && differ(q, x)) {
+            if (fabsf(x) < INFINITY && differ(q, x, form)) {
                 *witness = x;
                 found++;
             }
     }
     return found;
+}
+
+/* The form is proved for q: no float may show a difference. */
+static void check_proved(const struct qnt_quant *q, enum form form)
+{
+    float x = INFINITY;
+    unsigned found = near_thresholds(q, form, &x) + (unsigned)differ(q, INFINITY, form) +
+                     (unsigned)differ(q, FLT_MAX, form) + (unsigned)differ(q, FLT_TRUE_MIN, form);
+    for (int k = 0; k < OTHERS && !found; k++) {
+        x = k % 2 ? from_bits(next()) : ((float)(int32_t)next() * 0x1p-22f) * q->scale;
+        found = !isnan(x) && differ(q, x, form);
+    }
+    if (found)
+        ck_abort_msg("scale %a: x = %a gives another code by %s", (double)q->scale, (double)x,
+                     form == PRODUCT ? "product" : "sum");
 }
 
 static float some_scale(int i)
@@ -63,27 +81,28 @@ static float some_scale(int i)
 
 START_TEST(proof_holds)
 {
-    unsigned exact = 0, shown = 0;
+    unsigned exact = 0, shown = 0, summed = 0, ordinary = 0;
     for (int i = 0; i < SCALES; i++) {
         struct qnt_quant q;
         float x = 0.0f;
         qnt_quant_init(&q, some_scale(i), i % 2 ? -128 : 255);
-        unsigned found = near_thresholds(&q, &x);
-        if (q.recip_exact && found)
-            ck_abort_msg("scale %a: x = %a gives another code by reciprocal", (double)q.scale, (double)x);
-        for (int k = 0; q.recip_exact && k < OTHERS; k++) {
-            x = k % 2 ? from_bits(next()) : ((float)(int32_t)next() * 0x1p-22f) * q.scale;
-            if (!isnan(x) && differ(&q, x))
-                ck_abort_msg("scale %a: x = %a gives another code by reciprocal", (double)q.scale, (double)x);
-        }
+        if (q.recip_exact)
+            check_proved(&q, PRODUCT);
+        if (q.high > 0.0f)
+            check_proved(&q, SUM);
         exact += q.recip_exact != 0;
-        shown += !q.recip_exact && found;
+        shown += !q.recip_exact && near_thresholds(&q, PRODUCT, &x);
+        if (q.scale > 0x1p-90f && q.scale < 0x1p90f) {
+            ordinary++;
+            summed += q.high > 0.0f;
+        }
         if (i < 254 && !q.recip_exact)
             ck_abort_msg("scale %a is a power of two", (double)q.scale);
     }
-    printf("%u of %d scales exact; of the others %u shown inexact (seed %llu)\n", exact, SCALES, shown,
-           (unsigned long long)seed);
+    printf("%u of %d scales exact; of the others %u shown inexact; sums exact for %u of %u (seed %llu)\n", exact,
+           SCALES, shown, summed, ordinary, (unsigned long long)seed);
     ck_assert_uint_ge(shown * 100, (SCALES - exact) * 95); /* those without a finite reciprocal have no witness here */
+    ck_assert_uint_eq(summed, ordinary);
 }
 END_TEST
 
@@ -93,8 +112,11 @@ START_TEST(fields)
     qnt_quant_init(&q, 0.25f, -7);
     ck_assert_int_eq(q.zero, -7);
     ck_assert(q.scale == 0.25f && q.recip == 4.0f && q.recip_exact == 1);
+    ck_assert(q.high < 4.0f && q.high + q.low == 4.0f);
     qnt_quant_init(&q, 0x1p-149f, 0); /* the reciprocal is infinite */
-    ck_assert_int_eq(q.recip_exact, 0);
+    ck_assert(q.recip_exact == 0 && q.high == 0.0f && q.low == 0.0f);
+    qnt_quant_init(&q, 0x1.8p126f, 0); /* the reciprocal is subnormal, without a low part */
+    ck_assert(q.high == 0.0f && q.low == 0.0f);
 }
 END_TEST
 
