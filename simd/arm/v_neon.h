@@ -6,7 +6,7 @@
 #include "tmpl/v_common.h"
 
 #define V_FN(op) qnt_##op##_neon
-enum { VL = 4, V_LANES = 1, V_REGS = 32 };
+enum { VL = 4, V_LANES = 1, V_REGS = 32, V_STREAMS = 0 };
 typedef float32x4_t vf;
 typedef int32x4_t vi;
 typedef int16x8_t vh;
@@ -174,6 +174,20 @@ QNT_INLINE void vb_store(int8_t *p, vb v, size_t n)
     }
     if (n & 7)
         v_store_bytes(p, vget_lane_u64(vreinterpret_u64_s8(x), 0), n & 7);
+}
+
+QNT_INLINE void vf_stream(float *p, vf v)
+{
+    vst1q_f32(p, v);
+}
+
+QNT_INLINE void vb_stream(int8_t *p, vb v)
+{
+    vst1q_s8(p, v);
+}
+
+QNT_INLINE void v_stream_end(void)
+{
 }
 
 QNT_INLINE vb vb_lanes(const int8_t *p, const size_t at[V_LANES])

@@ -15,37 +15,64 @@ QNT_INLINE vf quotient(vf x, vf a, vf b, const enum form form)
     return form == PRODUCT ? (vf)(x * a) : vf_fma(x, a, x * b);
 }
 
-QNT_INLINE void quantize_step(const float *src, int8_t *dst, size_t n, vf a, vf b, const enum form form, vh zero,
-                              int8_t flip)
+struct quantizer {
+    vf a, b;
+    vh zero;
+    int8_t flip;
+};
+
+QNT_INLINE vb quantize_codes(const float *src, size_t n, const struct quantizer *z, const enum form form)
 {
-    const vh zeros[2] = {zero, zero};
+    const vh zeros[2] = {z->zero, z->zero};
     vf v[4];
     QNT_UNROLL
     for (int k = 0; k < 4; k++)
-        v[k] = quotient(vf_load(src + k * VL, v_left(n, (size_t)k * VL)), a, b, form);
-    vb_store(dst, vb_quant(v, zeros) ^ flip, n);
+        v[k] = quotient(vf_load(src + k * VL, v_left(n, (size_t)k * VL)), z->a, z->b, form);
+    return vb_quant(v, zeros) ^ z->flip;
 }
 
-QNT_INLINE void quantize_all(const float *src, int8_t *dst, size_t n, float a, float b, const enum form form,
-                             int32_t zero, const int8_t flip)
+/* Elements from which on no cache is expected to hold both arrays until they are used again: stores go past the caches,
+ * where a line would first be read. */
+enum { STREAM = 4 << 20, PAGE = 4096 / sizeof(float), PAGES = 4, LINE = 64 / sizeof(float) };
+
+/* The processor's own prefetching stops where a page does: so several pages are read in turn, while the same places of
+ * the pages after them are asked for. Returns the number of elements done: all but a rest. */
+QNT_INLINE size_t quantize_stream(const float *src, int8_t *dst, size_t n, const struct quantizer *z,
+                                  const enum form form)
 {
-    vf va = vf_set(a), vb = vf_set(b);
-    vh z = (vh){0} + (int16_t)zero;
-    for (; n >= BLOCK; n -= BLOCK, src += BLOCK, dst += BLOCK)
-        quantize_step(src, dst, BLOCK, va, vb, form, z, flip);
-    if (n)
-        quantize_step(src, dst, n, va, vb, form, z, flip);
+    size_t done = -(uintptr_t)dst % BLOCK;
+    if (done)
+        vb_store(dst, quantize_codes(src, done, z, form), done);
+    for (; n - done >= PAGES * PAGE; done += PAGES * PAGE)
+        for (size_t i = done; i < done + PAGE; i += BLOCK)
+            for (size_t at = i; at < i + PAGES * PAGE; at += PAGE) {
+                for (size_t k = 0; k < BLOCK; k += LINE)
+                    v_prefetch(src + at + PAGES * PAGE + k);
+                vb_stream(dst + at, quantize_codes(src + at, BLOCK, z, form));
+            }
+    v_stream_end();
+    return done;
+}
+
+QNT_INLINE void quantize_all(const float *src, int8_t *dst, size_t n, const struct quantizer z, const enum form form)
+{
+    size_t i = V_STREAMS && n >= STREAM ? quantize_stream(src, dst, n, &z, form) : 0;
+    for (; n - i >= BLOCK; i += BLOCK)
+        vb_store(dst + i, quantize_codes(src + i, BLOCK, &z, form), BLOCK);
+    if (n > i)
+        vb_store(dst + i, quantize_codes(src + i, n - i, &z, form), n - i);
 }
 
 QNT_INLINE void quantize(const float *src, int8_t *dst, size_t n, const struct qnt_quant *q, int32_t zero,
                          const int8_t flip)
 {
+    const vh z = (vh){0} + (int16_t)zero;
     if (q->recip_exact)
-        quantize_all(src, dst, n, q->recip, 0.0f, PRODUCT, zero, flip);
+        quantize_all(src, dst, n, (struct quantizer){vf_set(q->recip), vf_set(0.0f), z, flip}, PRODUCT);
     else if (q->high > 0.0f)
-        quantize_all(src, dst, n, q->high, q->low, SUM, zero, flip);
+        quantize_all(src, dst, n, (struct quantizer){vf_set(q->high), vf_set(q->low), z, flip}, SUM);
     else
-        quantize_all(src, dst, n, q->scale, 0.0f, DIVISION, zero, flip);
+        quantize_all(src, dst, n, (struct quantizer){vf_set(q->scale), vf_set(0.0f), z, flip}, DIVISION);
 }
 
 void V_FN(quantize_f32_s8)(const float *src, int8_t *dst, size_t n, const struct qnt_quant *q)
@@ -138,23 +165,46 @@ QNT_INLINE void load_codes(vi v[4], const void *src, size_t n, const int is_u8)
     vi_load4(v, src, is_u8);
 }
 
-QNT_INLINE void dequantize_step(const int8_t *src, float *dst, size_t n, vi zero, vf scale, const int is_u8)
+QNT_INLINE void dequantize_step(const int8_t *src, float *dst, size_t n, vi zero, vf scale, const int is_u8,
+                                const int stream)
 {
     vi v[4];
     load_codes(v, src, n, is_u8);
     QNT_UNROLL
-    for (int k = 0; k < 4; k++)
-        vf_store(dst + k * VL, vf_of(v[k] - zero) * scale, v_left(n, (size_t)k * VL));
+    for (int k = 0; k < 4; k++) {
+        vf x = vf_of(v[k] - zero) * scale;
+        if (stream)
+            vf_stream(dst + k * VL, x);
+        else
+            vf_store(dst + k * VL, x, v_left(n, (size_t)k * VL));
+    }
+}
+
+enum { AHEAD = 2048 };
+
+/* As quantize_stream. */
+QNT_INLINE size_t dequantize_stream(const int8_t *src, float *dst, size_t n, vi zero, vf scale, const int is_u8)
+{
+    size_t i = -(uintptr_t)dst % sizeof(vf) / sizeof(float);
+    if (i)
+        dequantize_step(src, dst, i, zero, scale, is_u8, 0);
+    for (; n - i >= BLOCK; i += BLOCK) {
+        v_prefetch(src + i + AHEAD);
+        dequantize_step(src + i, dst + i, BLOCK, zero, scale, is_u8, 1);
+    }
+    v_stream_end();
+    return i;
 }
 
 QNT_INLINE void dequantize(const int8_t *src, float *dst, size_t n, const struct qnt_quant *q, const int is_u8)
 {
     vi zero = (vi){0} + q->zero;
     vf scale = vf_set(q->scale);
-    for (; n >= BLOCK; n -= BLOCK, src += BLOCK, dst += BLOCK)
-        dequantize_step(src, dst, BLOCK, zero, scale, is_u8);
-    if (n)
-        dequantize_step(src, dst, n, zero, scale, is_u8);
+    size_t i = V_STREAMS && n >= STREAM ? dequantize_stream(src, dst, n, zero, scale, is_u8) : 0;
+    for (; n - i >= BLOCK; i += BLOCK)
+        dequantize_step(src + i, dst + i, BLOCK, zero, scale, is_u8, 0);
+    if (n > i)
+        dequantize_step(src + i, dst + i, n - i, zero, scale, is_u8, 0);
 }
 
 void V_FN(dequantize_s8_f32)(const int8_t *src, float *dst, size_t n, const struct qnt_quant *q)

@@ -24,6 +24,8 @@
  *   vh_add_s8(h, p, n): h + p[0..n), n <= 2 VL       vi_load_s8(p, n): VL bytes
  *   vi_mix(a, b, w): a * the low half of w + b * the high half, all three of 16 bits
  *   V_REGS: vector registers of the machine
+ *   vf_stream(p, v)  vb_stream(p, v): past the caches to a p aligned to a vector, done after v_stream_end(); where the
+ *   machine has no such stores, V_STREAMS is 0
  *   Within the V_LANES parts of 16 bytes that a vector has:
  *   vb_lanes(p, at): part k from p + at[k]       vb_put(p, at, v): back
  *   vb_zip8(a, b, high), vb_zip32: the bytes or dwords of a and b in turn, of the lower or the upper half of each part */
@@ -34,6 +36,12 @@
 QNT_INLINE size_t v_left(size_t n, size_t done)
 {
     return n > done ? n - done : 0;
+}
+
+/* Into the caches beyond the first; p may lie past the end of what is read. */
+QNT_INLINE void v_prefetch(const void *p)
+{
+    __builtin_prefetch(p, 0, 2);
 }
 
 /* n < 8 bytes, zero above. */

@@ -6,7 +6,7 @@
 #include "x86/part_avx2.h"
 
 #define V_FN(op) qnt_##op##_avx2
-enum { VL = 8, V_LANES = 2, V_REGS = 16 };
+enum { VL = 8, V_LANES = 2, V_REGS = 16, V_STREAMS = 1 };
 typedef __m256 vf;
 typedef int32_t vi __attribute__((vector_size(32)));
 typedef int16_t vh __attribute__((vector_size(32)));
@@ -190,6 +190,21 @@ QNT_INLINE void vb_store(int8_t *p, vb v, size_t n)
     }
     if (n & 7)
         v_store_bytes(p, (uint64_t)_mm_cvtsi128_si64(x), n & 7);
+}
+
+QNT_INLINE void vf_stream(float *p, vf v)
+{
+    _mm256_stream_ps(p, v);
+}
+
+QNT_INLINE void vb_stream(int8_t *p, vb v)
+{
+    _mm256_stream_si256((void *)p, (__m256i)v);
+}
+
+QNT_INLINE void v_stream_end(void)
+{
+    _mm_sfence();
 }
 
 QNT_INLINE vb vb_lanes(const int8_t *p, const size_t at[V_LANES])

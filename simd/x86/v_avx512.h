@@ -5,7 +5,7 @@
 #include "tmpl/v_common.h"
 
 #define V_FN(op) qnt_##op##_avx512
-enum { VL = 16, V_LANES = 4, V_REGS = 32 };
+enum { VL = 16, V_LANES = 4, V_REGS = 32, V_STREAMS = 1 };
 typedef __m512 vf;
 typedef int32_t vi __attribute__((vector_size(64)));
 typedef int16_t vh __attribute__((vector_size(64)));
@@ -160,6 +160,21 @@ QNT_INLINE void vb_store(int8_t *p, vb v, size_t n)
         _mm_storeu_si128((__m128i *)p, _mm512_castsi512_si128((__m512i)v));
     else
         _mm512_mask_storeu_epi8(p, _bzhi_u64(~0ULL, (unsigned)n), (__m512i)v);
+}
+
+QNT_INLINE void vf_stream(float *p, vf v)
+{
+    _mm512_stream_ps(p, v);
+}
+
+QNT_INLINE void vb_stream(int8_t *p, vb v)
+{
+    _mm512_stream_si512((void *)p, (__m512i)v);
+}
+
+QNT_INLINE void v_stream_end(void)
+{
+    _mm_sfence();
 }
 
 QNT_INLINE vb vb_lanes(const int8_t *p, const size_t at[V_LANES])

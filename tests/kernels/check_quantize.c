@@ -56,6 +56,13 @@ static const float *around_thresholds(struct ck *c, struct qnt_quant *q, int32_t
     return x;
 }
 
+/* Elements of arrays past all caches. */
+static size_t past_caches(struct ck *c)
+{
+    ck_case(c, "past the caches");
+    return (4u << 20) + ck_below(c, 30000);
+}
+
 void check_quantize_f32_s8(struct ck *c);
 void check_quantize_f32_s8(struct ck *c)
 {
@@ -71,6 +78,14 @@ void check_quantize_f32_s8(struct ck *c)
         const float *src = ck_in(c, 0, CK_F32, g.n, g.fill, g.place);
         int8_t *dst = ck_out(c, 1, CK_S8, g.n, g.place);
         CK_BOTH(c, quantize_f32_s8, src, dst, g.n, q);
+    }
+    for (int i = 0; i < 2 && !c->quick; i++) {
+        size_t n = past_caches(c);
+        struct qnt_quant q;
+        qnt_quant_init(&q, i ? 0.03125f : 0.03f, -5);
+        const float *src = ck_in(c, 0, CK_F32, n, CK_NOISE, CK_INSIDE);
+        int8_t *dst = ck_out(c, 1, CK_S8, n, CK_INSIDE);
+        CK_BOTH(c, quantize_f32_s8, src, dst, n, &q);
     }
     ck_case(c, "bench");
     c->range = 10.0f;
@@ -100,6 +115,14 @@ void check_quantize_f32_u8(struct ck *c)
         const float *src = ck_in(c, 0, CK_F32, g.n, g.fill, g.place);
         uint8_t *dst = ck_out(c, 1, CK_U8, g.n, g.place);
         CK_BOTH(c, quantize_f32_u8, src, dst, g.n, q);
+    }
+    for (int i = 0; i < 2 && !c->quick; i++) {
+        size_t n = past_caches(c);
+        struct qnt_quant q;
+        qnt_quant_init(&q, i ? 0.03125f : 0.03f, 100);
+        const float *src = ck_in(c, 0, CK_F32, n, CK_NOISE, CK_INSIDE);
+        uint8_t *dst = ck_out(c, 1, CK_U8, n, CK_INSIDE);
+        CK_BOTH(c, quantize_f32_u8, src, dst, n, &q);
     }
     ck_case(c, "bench");
     c->range = 10.0f;
@@ -154,6 +177,13 @@ void check_dequantize_s8_f32(struct ck *c)
         float *dst = ck_out(c, 1, CK_F32, g.n, g.place);
         CK_BOTH(c, dequantize_s8_f32, src, dst, g.n, q);
     }
+    if (!c->quick) {
+        size_t n = past_caches(c);
+        const struct qnt_quant q = {.scale = 0.03f, .zero = -5};
+        const int8_t *src = ck_in(c, 0, CK_S8, n, CK_NOISE, CK_INSIDE);
+        float *dst = ck_out(c, 1, CK_F32, n, CK_INSIDE);
+        CK_BOTH(c, dequantize_s8_f32, src, dst, n, &q);
+    }
     ck_case(c, "bench");
     const struct qnt_quant q = {.scale = 0.1f, .zero = 3};
     const int8_t *src = ck_in(c, 0, CK_S8, BENCH, CK_NOISE, CK_INSIDE);
@@ -170,6 +200,13 @@ void check_dequantize_u8_f32(struct ck *c)
         const uint8_t *src = ck_in(c, 0, CK_U8, g.n, g.fill, g.place);
         float *dst = ck_out(c, 1, CK_F32, g.n, g.place);
         CK_BOTH(c, dequantize_u8_f32, src, dst, g.n, q);
+    }
+    if (!c->quick) {
+        size_t n = past_caches(c);
+        const struct qnt_quant q = {.scale = 0.03f, .zero = 100};
+        const uint8_t *src = ck_in(c, 0, CK_U8, n, CK_NOISE, CK_INSIDE);
+        float *dst = ck_out(c, 1, CK_F32, n, CK_INSIDE);
+        CK_BOTH(c, dequantize_u8_f32, src, dst, n, &q);
     }
     ck_case(c, "bench");
     const struct qnt_quant q = {.scale = 0.1f, .zero = 128};
