@@ -253,6 +253,8 @@ typedef int32_t qnt_peak_read_fn(const void *src, size_t n, size_t times);
  * same sums as gemm_s8 on the same codes; k <= 2^16 in one call. Of the nr * kr codes of a step in the order of an s8
  * panel, code i is in byte i % S of S = nr * kr * w_bits / 8, its field i / S from the top bits down: all codes of a
  * vector then need the same shift. */
+/* Where they have unpack, run_rows takes s8 panels, which the driver makes once for all rows of a block: in registers that
+ * would cost each tile as much. */
 /* Binary tiles (gemm_b1): panels hold bytes of eight binary values, k counts bytes. The sum is -2 * popcount(a xor w), so
  * the bias holds the row's number of values; a threshold is subtracted from it. Their in_xor and has_row_term are 0; they
  * add row_bias, with which a convolution takes back what its padding (bits of 0, that is +1) gave. They know every kind:
@@ -291,6 +293,8 @@ struct qnt_s8_operands {
     size_t run, runs;
 };
 typedef void qnt_gemm_rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t);
+/* k (a multiple of kr) of a packed panel of few bits as the s8 panel [k/kr][nr][kr]; out must not overlap it. */
+typedef void qnt_unpack_w_fn(const void *panel, size_t k, int8_t *out);
 /* Whole cache lines and an odd number of them, so that the rows of a tile do not share few sets of the cache. */
 static inline size_t qnt_rows_pitch(size_t k)
 {
@@ -323,6 +327,7 @@ struct qnt_gemm {
     qnt_pack_rows_fn *pack_a;   /* 8-bit; NULL for f32 */
     qnt_pack_rows_fn *pack_w;   /* in_xor: 0x80 when the 8-bit source holds u8 codes, else 0 */
     qnt_pack_cols_fn *pack_w_cols; /* f32 only; NULL for 8-bit */
+    qnt_unpack_w_fn *unpack;       /* run_rows with W of few bits; else NULL */
     uint8_t mr, nr, kr, a_size, w_bits;
     uint8_t w_bias;     /* 0 or 128, see above */
     uint8_t binary;     /* 1: a binary tile */

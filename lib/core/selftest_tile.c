@@ -17,6 +17,7 @@ struct tile {
     } src;
     _Alignas(64) uint8_t a[SIDE * KP * WIDEST];
     _Alignas(64) uint8_t w[SIDE * KP * sizeof(float)];
+    _Alignas(64) int8_t unpacked[SIDE * KP];
     union {
         int8_t s8[SIDE * SIDE];
         float f32[SIDE * SIDE];
@@ -45,8 +46,13 @@ static bool run_s8(const struct qnt_gemm *g, struct tile *x)
     g->pack_w(x->w_rows, K, 0, K, g->nr, 0, x->w);
     const struct qnt_tile t = {x->out.s8, g->nr, g->mr, g->nr, 0, 0, 1, 1, &x->e};
     const size_t kp = qnt_round_up(K, g->kr);
-    const struct qnt_s8_operands o = {
-        .a = x->a, .w = x->w, .a_row = (ptrdiff_t)qnt_rows_pitch(K), .run = kp, .runs = 1};
+    const struct qnt_s8_operands o = {.a = x->a,
+                                      .w = g->unpack ? (const void *)x->unpacked : x->w,
+                                      .a_row = (ptrdiff_t)qnt_rows_pitch(K),
+                                      .run = kp,
+                                      .runs = 1};
+    if (g->unpack)
+        g->unpack(x->w, kp, x->unpacked);
     if (g->run_rows)
         g->run_rows(&o, &t);
     else

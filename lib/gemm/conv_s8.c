@@ -168,7 +168,7 @@ static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct
                  size_t r0, size_t r1, bool skip)
 {
     const struct qnt_conv_geom *g = p->g;
-    const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = qnt_panel_w_bytes(call->g, run);
+    const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = run * call->g->nr;
     struct qnt_s8_operands o = {
         .a_row = (ptrdiff_t)(g->stride_w * g->c), .a_jump = (ptrdiff_t)(g->dil_h * p->line), .run = run};
     size_t image = r0 / (g->oh * g->ow), y = r0 / g->ow % g->oh, x = r0 % g->ow;
@@ -188,20 +188,26 @@ static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct
     }
 }
 
+static size_t plane_bytes(const struct plane *p)
+{
+    return qnt_round_up(p->room + SLACK, 64);
+}
+
 /* Panels outside, as for matrices. */
 static void rows_run(struct plane *p, const struct qnt_gemm_call *call, const int8_t *images, uint8_t zero, size_t r0,
                      size_t r1, int8_t *space)
 {
     const struct qnt_gemm *g = call->g;
     const uint8_t stored = zero ^ p->in_xor ^ g->w_bias;
-    const size_t panel = qnt_panel_w_bytes(g, packed_k(p));
+    const size_t k = packed_k(p), panel = qnt_panel_w_bytes(g, k);
     struct qnt_tile t = {.ldc = call->ldc, .first = 1, .last = 1, .e = call->e};
     for (size_t r = r0, end; r < r1; r = end) {
         end = stage(p, images, stored, r, r1, space);
         for (size_t col = 0; col < call->n; col += g->nr) {
             t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
             t.col = (uint32_t)col;
-            walk(p, call, &t, (const char *)call->packed_w + col / g->nr * panel, r, end, stored == 0);
+            const char *w = (const char *)call->packed_w + col / g->nr * panel;
+            walk(p, call, &t, qnt_rows_panel(g, w, k, space + plane_bytes(p)), r, end, stored == 0);
         }
     }
 }
@@ -211,7 +217,7 @@ size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv
     const struct plane p = plane_of(g, geom, 0);
     const size_t k = geom->kh * geom->kw * (geom->c / geom->groups);
     if (g->run_rows && plane_serves(&p))
-        return p.room + SLACK;
+        return plane_bytes(&p) + qnt_rows_room(g, packed_k(&p));
     const size_t bytes = qnt_round_up(qnt_gemm_scratch_bytes(g, k, geom->kh * geom->kw), 64);
     return bytes + (plane_serves(&p) && !p.in_place ? p.room : 0);
 }

@@ -28,6 +28,19 @@ void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, 
     }
 }
 
+size_t qnt_rows_room(const struct qnt_gemm *g, size_t k)
+{
+    return g->unpack ? qnt_round_up(g->nr * k, 64) : 0;
+}
+
+const void *qnt_rows_panel(const struct qnt_gemm *g, const void *packed, size_t k, void *room)
+{
+    if (!g->unpack)
+        return packed;
+    g->unpack(packed, k, room);
+    return room;
+}
+
 struct blocks {
     size_t kc, mc;
 };
@@ -53,7 +66,8 @@ static size_t pointer_bytes(const struct qnt_gemm *g, size_t taps)
 size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
 {
     const struct blocks part = choose_blocks(g, k, false), whole = choose_blocks(g, k, true);
-    const size_t a = part.mc * qnt_rows_pitch(part.kc), b = whole.mc * qnt_rows_pitch(whole.kc);
+    const size_t a = part.mc * qnt_rows_pitch(part.kc) + qnt_rows_room(g, part.kc),
+                 b = whole.mc * qnt_rows_pitch(whole.kc) + qnt_rows_room(g, whole.kc);
     return pointer_bytes(g, taps) + (a > b ? a : b);
 }
 
@@ -78,14 +92,16 @@ static bool in_place(const struct qnt_gemm_call *call)
 
 /* Rows [row, row + rows) of a block at o.a, for the stretch of k that begins in the first panel at o.w. */
 static void block(const struct qnt_gemm_call *call, struct qnt_s8_operands o, struct qnt_tile t, size_t row,
-                  size_t rows)
+                  size_t rows, void *room)
 {
     const size_t nr = call->g->nr, panel = qnt_panel_w_bytes(call->g, qnt_round_up(call->k, call->g->kr));
     const uint8_t *a = o.a;
-    for (size_t col = 0; col < call->n; col += nr, o.w = (const char *)o.w + panel) {
+    const char *w = o.w;
+    for (size_t col = 0; col < call->n; col += nr, w += panel) {
         t.n = (uint32_t)(call->n - col < nr ? call->n - col : nr);
         t.col = (uint32_t)col;
         o.a = a;
+        o.w = qnt_rows_panel(call->g, w, o.run, room);
         qnt_rows_line(call, &o, &t, row, rows);
     }
 }
@@ -95,7 +111,7 @@ void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *
     const struct qnt_gemm *g = call->g;
     const bool bare = in_place(call);
     struct blocks size = choose_blocks(g, call->k, call->e->kind != QNT_EPI_S32);
-    uint8_t *copied = (uint8_t *)scratch + pointer_bytes(g, call->a.taps);
+    uint8_t *room = (uint8_t *)scratch + pointer_bytes(g, call->a.taps), *copied = room + qnt_rows_room(g, size.kc);
     struct qnt_s8_operands o = {.runs = 1};
     struct qnt_tile t = {.ldc = call->ldc, .e = call->e};
     if (m1 - m0 > size.mc) /* even blocks, too */
@@ -113,7 +129,7 @@ void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *
                 copy(call, row, rows, k0, k, scratch, copied);
             t.first = k0 == 0;
             t.last = k0 + k >= call->k;
-            block(call, o, t, row, rows);
+            block(call, o, t, row, rows, room);
             k0 += k;
         } while (k0 < call->k);
     }

@@ -8,6 +8,11 @@
 void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,
                    size_t n);
 
+/* The panel of k (a multiple of kr) that the tiles read: the packed one, or where they have unpack the s8 panel that is
+ * made of it in `room`, which is that many bytes. */
+size_t qnt_rows_room(const struct qnt_gemm *g, size_t k);
+const void *qnt_rows_panel(const struct qnt_gemm *g, const void *packed, size_t k, void *room);
+
 /* qnt_gemm_run and its scratch for these tiles: rows are copied to a block, or used where they are if they can be. */
 size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps);
 void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch);

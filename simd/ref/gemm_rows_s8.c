@@ -1,7 +1,8 @@
 /* The specification of 8-bit tiles that read the rows of A where they lie: as s8, so no representation term. */
+#include "pack_low.h"
 #include "ref/gemm_tile.h"
 
-enum { MR = 5, NR = 8, KR = 4 };
+enum { MR = 5, NR = 8, KR = 4, STEP = NR * KR };
 
 static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
@@ -36,17 +37,43 @@ static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, s
                 *p++ = i < used && s + l < k ? qnt_row_byte(rows, tap_k, used, i, k0 + s + l) ^ in_xor : 0;
 }
 
-const struct qnt_gemm qnt_gemm_s8_5x8_ref = {
-    .name = "5x8",
-    .run_rows = run,
-    .pack_a = copy_rows,
-    .pack_w = pack_w,
-    .mr = MR,
-    .nr = NR,
-    .kr = KR,
-    .a_size = 1,
-    .w_bits = 8,
-    .cost_step = 10000,
-    .cost_tile = 5000,
-    .m_least = 1,
-};
+QNT_PACK_LOW(pack_w_s4, pack_w, NR, KR, 4)
+QNT_PACK_LOW(pack_w_s2, pack_w, NR, KR, 2)
+
+static inline void unpack(const uint8_t *panel, size_t k, int8_t *out, size_t bits)
+{
+    const size_t bytes = STEP * bits / 8;
+    for (size_t s = 0; s < k; s += KR, panel += bytes)
+        for (size_t i = 0; i < STEP; i++)
+            *out++ = (int8_t)((int8_t)(panel[i % bytes] << bits * (i / bytes)) >> (8 - bits));
+}
+
+static void unpack_s4(const void *panel, size_t k, int8_t *out)
+{
+    unpack(panel, k, out, 4);
+}
+
+static void unpack_s2(const void *panel, size_t k, int8_t *out)
+{
+    unpack(panel, k, out, 2);
+}
+
+#define DESCRIPTOR(op, packw, unpackw, bits)                                                                           \
+    const struct qnt_gemm qnt_##op##_5x8_ref = {                                                                       \
+        .name = "5x8",                                                                                                 \
+        .run_rows = run,                                                                                               \
+        .pack_a = copy_rows,                                                                                           \
+        .pack_w = packw,                                                                                               \
+        .unpack = unpackw,                                                                                             \
+        .mr = MR,                                                                                                      \
+        .nr = NR,                                                                                                      \
+        .kr = KR,                                                                                                      \
+        .a_size = 1,                                                                                                   \
+        .w_bits = bits,                                                                                                \
+        .cost_step = 10000,                                                                                            \
+        .cost_tile = 5000,                                                                                             \
+        .m_least = 1,                                                                                                  \
+    };
+DESCRIPTOR(gemm_s8, pack_w, NULL, 8)
+DESCRIPTOR(gemm_s4s8, pack_w_s4, unpack_s4, 4)
+DESCRIPTOR(gemm_s2s8, pack_w_s2, unpack_s2, 2)

@@ -8,8 +8,10 @@
  * of 32 columns takes the functions of one vector where that does. Everything that is added to the sums is where they
  * start: 32 bits wrap, so the order does not count. */
 #include <string.h>
+#include "pack_low.h"
 #include "x86/pack_avx512.h"
 #include "x86/tile_avx512.h"
+#include "x86/unpack_avx512.h"
 
 enum { MR = 14, GROUP = 4, GROUPS = 4 };
 
@@ -256,21 +258,28 @@ static void copy_rows(const void *const *rows, size_t tap_k, size_t k0, size_t k
 PACK_W(16)
 PACK_W(32)
 
-#define DESCRIPTOR(NR, step, start)                                                                                    \
-    const struct qnt_gemm qnt_gemm_s8_14x##NR##_avx512vnni = {                                                         \
+QNT_PACK_LOW(pack_w32_s4, pack_w32, 32, 4, 4)
+QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
+
+#define DESCRIPTOR(op, NR, BITS, packw, unpackw, step, start, least)                                                   \
+    const struct qnt_gemm qnt_##op##_14x##NR##_avx512vnni = {                                                          \
         .name = "14x" #NR,                                                                                             \
         .run_rows = run_14x##NR,                                                                                       \
         .pack_a = copy_rows,                                                                                           \
-        .pack_w = pack_w##NR,                                                                                          \
+        .pack_w = packw,                                                                                               \
+        .unpack = unpackw,                                                                                             \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \
         .a_size = 1,                                                                                                   \
-        .w_bits = 8,                                                                                                   \
+        .w_bits = BITS,                                                                                                \
         .w_bias = 128,                                                                                                 \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
-        .m_least = 5,                                                                                                  \
+        .m_least = least,                                                                                              \
     };
-DESCRIPTOR(16, 240, 900)
-DESCRIPTOR(32, 450, 1800)
+DESCRIPTOR(gemm_s8, 16, 8, pack_w16, NULL, 240, 900, 5)
+DESCRIPTOR(gemm_s8, 32, 8, pack_w32, NULL, 450, 1800, 5)
+/* Unpacking takes the time of a row or two. */
+DESCRIPTOR(gemm_s4s8, 32, 4, pack_w32_s4, qnt_unpack32_s4_avx512, 450, 1800, 7)
+DESCRIPTOR(gemm_s2s8, 32, 2, pack_w32_s2, qnt_unpack32_s2_avx512, 450, 1800, 7)

@@ -5,7 +5,7 @@
 #include "ck.h"
 #include "simd/ref/scalar.h"
 
-enum { A, W, PACKED_A, PACKED_W, C, BIAS, SCALE, W_ZERO, ROW_TERM, MOST = 256, TAPS = 160 };
+enum { A, W, PACKED_A, PACKED_W, UNPACKED, C, BIAS, SCALE, W_ZERO, ROW_TERM, MOST = 256, TAPS = 160 };
 
 /* One product. A is [taps][m][tap_k], so that the taps of a row lie apart; W is [n][k]. */
 struct product {
@@ -140,6 +140,24 @@ static void multiply(const struct qnt_gemm *d, size_t k, size_t kp, const void *
         d->run(kp, a, w, t);
 }
 
+/* Bytes of W that a tile reads. */
+static size_t w_bytes(const struct qnt_gemm *d, size_t kp)
+{
+    return d->unpack ? kp * d->nr : qnt_panel_w_bytes(d, kp);
+}
+
+/* The panel that a tile reads, of the packed one. */
+static const void *unpacked(struct ck *c, const void *packed, size_t kp, enum ck_place place)
+{
+    const struct qnt_gemm *d = c->gemm;
+    if (!d->unpack)
+        return packed;
+    int8_t *out = ck_out(c, UNPACKED, CK_S8, w_bytes(d, kp), place);
+    CK_CALL(c, d->unpack(packed, kp, out));
+    ck_seal(c, UNPACKED);
+    return out;
+}
+
 /* Packs block by block as the driver does: W once, A for each block of k. */
 static void run(struct ck *c, const struct product *p)
 {
@@ -178,7 +196,8 @@ static void run(struct ck *c, const struct product *p)
         CK_CALL(c, d->pack_a(a_rows, p->tap_k, k0, part, p->m, p->a_xor, packed_a));
         ck_seal(c, PACKED_A);
         t.last = k0 + part >= k;
-        CK_CALL(c, multiply(d, part, pp, packed_a, w_part, &t));
+        const void *w_read = unpacked(c, w_part, pp, p->place);
+        CK_CALL(c, multiply(d, part, pp, packed_a, w_read, &t));
     }
     compare(c, p, &e, a, w, bias, t.c, ldc);
 }
@@ -313,7 +332,7 @@ static void bench_run(struct ck *c, const char *label, size_t k)
     const size_t kp = padded(c, k);
     ck_case(c, "bench");
     const void *a = ck_in(c, A, CK_S8, packed_a_bytes(c, k, d->mr), CK_NOISE, CK_START);
-    const void *w = ck_in(c, W, CK_S8, qnt_panel_w_bytes(d, kp), CK_NOISE, CK_START);
+    const void *w = ck_in(c, W, CK_S8, w_bytes(d, kp), CK_NOISE, CK_START);
     const int32_t *bias = ck_in(c, BIAS, CK_S32, d->nr, CK_ZERO, CK_START);
     float *scale = ck_in(c, SCALE, CK_F32, d->nr, CK_ZERO, CK_START);
     void *out = ck_out(c, C, CK_S8, d->mr * d->nr, CK_START);
@@ -323,6 +342,15 @@ static void bench_run(struct ck *c, const char *label, size_t k)
         .kind = QNT_EPI_S8, .bias = bias, .rq = {.lo = -128, .hi = 127, .per_channel = 1, .scale = scale}};
     const struct qnt_tile t = {out, d->nr, d->mr, d->nr, 0, 0, 1, 1, &e};
     CK_BENCH(c, label, CK_MACS, (double)(d->mr * d->nr * k), multiply(d, k, kp, a, w, &t));
+}
+
+static void bench_unpack(struct ck *c, size_t k)
+{
+    const struct qnt_gemm *d = c->gemm;
+    ck_case(c, "bench");
+    const void *panel = ck_in(c, PACKED_W, CK_U8, qnt_panel_w_bytes(d, k), CK_NOISE, CK_START);
+    int8_t *out = ck_out(c, UNPACKED, CK_S8, w_bytes(d, k), CK_START);
+    CK_BENCH(c, "unpack W", CK_BYTES, (double)w_bytes(d, k), d->unpack(panel, k, out));
 }
 
 void check_gemm_s8(struct ck *c);
@@ -341,6 +369,8 @@ void check_gemm_s8(struct ck *c)
     bench_pack(c, "pack A, taps 9x16", 9, 16);
     bench_pack(c, "pack A, taps 3x9", 3, 9);
     bench_pack(c, "pack A, taps 9x3", 9, 3);
+    if (c->gemm->unpack)
+        bench_unpack(c, 2304);
 }
 
 void check_gemm_s4s8(struct ck *c);

@@ -89,7 +89,7 @@ static void run_s8(size_t k, const void *a, const void *w, const struct qnt_tile
 static void run_rows(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
     uint8_t kept[4];
-    before(o->a, o->w, qnt_panel_w_bytes(real, o->runs * o->run), t, kept);
+    before(o->a, o->w, o->runs * o->run * real->nr, t, kept); /* s8, whatever it was packed from */
     real->run_rows(o, t);
     after(o->w, t, kept);
 }
@@ -298,6 +298,30 @@ static void pack_w_cols(const void *const *lines, size_t k, size_t used, void *p
     *(uint8_t *)panel ^= k > 0;
 }
 
+/* ---- unpacking ---- */
+enum unpacking { UNSIGNED_CODES, UNPACKS_LESS, UNPACKS_MORE, READS_PAST_PANEL, UNPACKINGS };
+static const char *const unpackings[UNPACKINGS][2] = {
+    [UNSIGNED_CODES] = {"codes without sign", ""},
+    [UNPACKS_LESS] = {"does not unpack the last code", ""},
+    [UNPACKS_MORE] = {"unpacks a code too many", "SIGSEGV|outside"},
+    [READS_PAST_PANEL] = {"unpacks from past the panel", "SIGSEGV"},
+};
+static enum unpacking unpacking;
+
+static void unpack(const void *panel, size_t k, int8_t *out)
+{
+    const size_t n = k * real->nr;
+    real->unpack(panel, k, out);
+    for (size_t i = 0; unpacking == UNSIGNED_CODES && i < n; i++)
+        out[i] &= (int8_t)((1 << real->w_bits) - 1);
+    if (unpacking == UNPACKS_LESS && n)
+        out[n - 1] = 0;
+    if (unpacking == UNPACKS_MORE)
+        out[n] ^= 1;
+    if (unpacking == READS_PAST_PANEL)
+        (void)((const volatile uint8_t *)panel)[qnt_panel_w_bytes(real, k)];
+}
+
 static void check_op(const char *op, ck_checker *check, bool upper)
 {
     struct qnt_gemm g = *real;
@@ -341,6 +365,12 @@ static void check_op(const char *op, ck_checker *check, bool upper)
     g.pack_w_cols = pack_w_cols;
     if (real->pack_w_cols)
         expect(&c, check, "packs columns wrongly", "");
+    g = *real;
+    g.unpack = unpack;
+    for (int u = 0; real->unpack && u < UNPACKINGS; u++) {
+        unpacking = (enum unpacking)u;
+        expect(&c, check, unpackings[u][0], unpackings[u][1]);
+    }
 }
 
 int main(void)
