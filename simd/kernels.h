@@ -333,6 +333,7 @@ struct qnt_gemm {
     uint8_t binary;     /* 1: a binary tile */
     uint16_t cost_step; /* relative cost of one kr step of one tile ... */
     uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
+    uint16_t k_run; /* f32: a loop nest cuts longer runs of k, so that a W panel stays near; 0 for 8-bit */
     uint8_t m_least; /* a tile of m rows costs max(m, m_least) / mr of a full one; 0: tiles always cost a full one */
 };
 /* Bytes of k (a multiple of kr) of one W panel. */

@@ -3,9 +3,11 @@
 #include "depthwise_lines.h"
 
 enum {
-    ROWS = 32,     /* small images are taken together until they make this many rows */
-    SLACK = 256,   /* floats behind a plane: panels of W are read in full width */
-    TURN_COST = 4, /* of one element of dw, in the unit of the descriptors */
+    ROWS = 32,               /* small images are taken together until they make this many rows, */
+    PIXELS = 112,            /* single pixels until they make this many */
+    PIXELS_FLOATS = 1 << 17, /* or this many floats */
+    SLACK = 256,             /* floats behind a plane: panels of W are read in full width */
+    TURN_COST = 4,           /* of one element of dw, in the unit of the descriptors */
     TYPICAL_BATCH = 16
 };
 
@@ -31,6 +33,17 @@ static qnt_status make_plane(struct qnt_conv_f32_work *w)
     return qnt_plane_init(&w->x);
 }
 
+const struct qnt_gemm *qnt_conv_f32_choose_bias(const struct qnt_gemm_list *list, const struct qnt_conv_geom *g)
+{
+    const size_t pixels = g->oh * g->ow * TYPICAL_BATCH;
+    const struct qnt_gemm *best = NULL;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (g->oc % list->v[i]->nr == 0 &&
+            (!best || qnt_gemm_cost(list->v[i], 1, g->oc, pixels) <= qnt_gemm_cost(best, 1, g->oc, pixels)))
+            best = list->v[i];
+    return best;
+}
+
 static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list)
 {
     const struct qnt_conv_geom *g = &w->geom;
@@ -44,7 +57,7 @@ static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list
     double turn = (double)w->run * (double)w->og * TURN_COST;
     w->lanes_oc = qnt_gemm_cost(by_oc, w->run, w->og, pixels) + turn < qnt_gemm_cost(by_tap, w->og, w->run, pixels);
     w->weights = w->lanes_oc ? by_oc : by_tap;
-    w->bias = qnt_gemm_choose(list, 1, g->oc, pixels);
+    w->bias = qnt_conv_f32_choose_bias(list, g);
 }
 
 /* 1 x 1 filters lie as grad_input reads them: [oc][c]. */
@@ -61,9 +74,11 @@ static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
         weights > (size_t)1 << 40)
         return qnt_fail(QNT_ERR_RANGE, "convolution: %zu filters of %zu x %zu x %zu are too large", g->oc, g->kh, g->kw,
                         w->cg);
-    w->chunk = (ROWS + fewest - 1) / fewest;
     bool backward = uses & QNT_CONV_GRADIENTS, copy_dy = backward && w->lanes_oc && w->og % w->weights->nr;
     size_t plane = backward && w->dy.image > w->x.image ? w->dy.image : w->x.image;
+    w->chunk = (ROWS + fewest - 1) / fewest;
+    if (fewest == 1 && plane < PIXELS_FLOATS / ROWS)
+        w->chunk = plane > PIXELS_FLOATS / PIXELS ? PIXELS_FLOATS / plane : PIXELS;
     w->plane_floats = qnt_round_up(w->chunk * plane + SLACK, 16);
     w->dy_floats = copy_dy ? qnt_round_up(w->chunk * pixels * qnt_round_up(w->og, w->weights->nr), 16) : 0;
     w->dw_floats = backward && w->lanes_oc ? w->k * w->og : 0;
@@ -213,7 +228,7 @@ void qnt_conv_f32_forward_lines(const struct qnt_conv_f32_work *w, const float *
     }
     for (size_t line = line0, count; line < line1; line += count) {
         size_t image = line / g->oh, y0 = line % g->oh, images = y0 ? 0 : (line1 - line) / g->oh;
-        images = images > w->chunk ? w->chunk : images;
+        images = images > w->chunk && !w->x.in_place ? w->chunk : images;
         count = images ? images * g->oh : line1 - line < g->oh - y0 ? line1 - line : g->oh - y0;
         forward_lines(w, x + image * g->h * g->w * g->c, bias, &e, y + image * g->oh * g->ow * g->oc,
                       images ? images : 1, y0, images ? g->oh : y0 + count, scratch);

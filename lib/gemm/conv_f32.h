@@ -48,6 +48,9 @@ struct qnt_walk {
 /* nest: g, a, w, c, n, e are set. */
 void qnt_conv_f32_walk(struct qnt_nest *nest, const struct qnt_walk *walk);
 
+/* The tile for sums of dy over the pixels, which it reads as full panels; NULL: none has them. */
+const struct qnt_gemm *qnt_conv_f32_choose_bias(const struct qnt_gemm_list *list, const struct qnt_conv_geom *geom);
+
 /* The parts of create and set_weights that serve the gradient of the input. */
 qnt_status qnt_conv_f32_make_phases(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_turned_floats(const struct qnt_conv_f32_work *w); /* of one group */

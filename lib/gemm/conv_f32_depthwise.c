@@ -32,7 +32,7 @@ qnt_status qnt_conv_f32_depthwise_create(const qnt_ctx *ctx, struct qnt_conv_f32
     const size_t plane = qnt_round_up(w->dy.ph * w->dy.pw * g->oc, FLOATS_A_LINE);
     w->dy_floats = pointer_floats(w) + (w->dy.in_place ? 0 : plane) + (w->og > 1 ? plane : 0);
     w->dw_floats = qnt_round_up(taps * g->oc, FLOATS_A_LINE);
-    w->bias = qnt_gemm_choose(&ctx->dsp.gemm_f32, 1, g->oc, g->oh * g->ow);
+    w->bias = qnt_conv_f32_choose_bias(&ctx->dsp.gemm_f32, g);
     w->turned = qnt_alloc_array(ctx, taps * g->oc, sizeof(float), "turned convolution weights");
     return w->turned ? QNT_OK : QNT_ERR_NOMEM;
 }

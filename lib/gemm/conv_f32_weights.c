@@ -115,8 +115,8 @@ static void grad_bias(const struct qnt_conv_f32_work *w, const float *dy, float 
 {
     static const float one = 1.0f;
     ptrdiff_t oc = (ptrdiff_t)w->geom.oc;
-    struct qnt_nest nest = {.g = w->bias, .a = &one, .w = dy, .c = db, .n = w->geom.oc, .w_panel = w->bias->nr};
-    if (pixels && w->geom.oc % w->bias->nr == 0) {
+    if (pixels && w->bias) {
+        struct qnt_nest nest = {.g = w->bias, .a = &one, .w = dy, .c = db, .n = w->geom.oc, .w_panel = w->bias->nr};
         nest.row[0] = nest.row[1] = nest.k[0] = nest.k[1] = (struct qnt_level){1, 0, 0};
         nest.row[2] = (struct qnt_level){1, 1, oc};
         nest.k[2] = (struct qnt_level){pixels, 0, oc};

@@ -2,7 +2,7 @@
 #include "plane.h"
 
 enum {
-    SET_FLOATS = 256, /* 1 KiB: images this far apart share few cache sets when each gives one row of a tile */
+    SET_FLOATS = 1024, /* 4 KiB: images this far apart share a cache set when each gives one row of a tile */
     SPREAD = 16
 };
 

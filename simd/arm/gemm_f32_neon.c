@@ -215,5 +215,6 @@ const struct qnt_gemm qnt_gemm_f32_8x8_neon = {
     .w_bits = 32,
     .cost_step = 34,
     .cost_tile = 160,
+    .k_run = 1024,
     .m_least = 4,
 };

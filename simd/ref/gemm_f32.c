@@ -56,5 +56,6 @@ const struct qnt_gemm qnt_gemm_f32_4x8_ref = {
     .w_bits = 32,
     .cost_step = 2000,
     .cost_tile = 100,
+    .k_run = 1024,
     .m_least = 1,
 };

@@ -6,7 +6,7 @@
 #include "gemm_f32_edge.h"
 
 typedef __m256 vec;
-enum { LANES = 8, MR = 6, NR = 16 };
+enum { LANES = 8, MR = 6, NR = 16, AHEAD = 0 }; /* W panels are cut to fit the first-level cache */
 
 QNT_INLINE vec vec_load(const float *p)
 {
@@ -175,7 +175,8 @@ const struct qnt_gemm qnt_gemm_f32_6x16_avx2 = {
     .kr = 1,
     .a_size = 4,
     .w_bits = 32,
-    .cost_step = 26,
-    .cost_tile = 140,
+    .cost_step = 50,
+    .cost_tile = 280,
+    .k_run = 512,
     .m_least = 4,
 };

@@ -7,7 +7,7 @@
 #include "x86/pack_avx512.h"
 
 typedef __m512 vec;
-enum { LANES = 16 };
+enum { LANES = 16, AHEAD = 24 }; /* steps of k from a row of W to the one asked for meanwhile */
 
 QNT_INLINE vec vec_load(const float *p)
 {
@@ -31,67 +31,95 @@ QNT_INLINE __mmask16 lanes(uint32_t n, int v)
     return left >= LANES ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
 }
 
-/* One vector column: where its sums start. Stores at the end find their lines on the way. */
-QNT_INLINE void start(const int M, const struct qnt_tile *t, int v, __m512 *x)
+/* What a column of sums starts from in the first k block. */
+QNT_INLINE __m512 origin(const struct qnt_tile *t, int v, __mmask16 k)
 {
-    const __mmask16 k = lanes(t->n, v);
-    const float *bias = t->e->bias_f32, *c = (const float *)t->c + v * LANES;
+    const float *bias = t->e->bias_f32;
+    return bias ? _mm512_maskz_loadu_ps(k, bias + t->col + v * LANES) : _mm512_setzero_ps();
+}
+
+/* Where the sums start. Stores at the end find their lines on the way. Rows are reached one from the other: products
+ * of row and stride would be most of the work around short sums. */
+QNT_INLINE void start(const int M, const int V, const struct qnt_tile *t, __m512 *x, __m512 *y)
+{
+    const __mmask16 k0 = lanes(t->n, 0), k1 = lanes(t->n, 1);
+    const size_t ldc = t->ldc;
+    const float *c = t->c;
     if (t->first) {
-        const __m512 from = bias ? _mm512_maskz_loadu_ps(k, bias + t->col + v * LANES) : _mm512_setzero_ps();
+        const __m512 x0 = origin(t, 0, k0), y0 = V == 2 ? origin(t, 1, k1) : x0;
         QNT_UNROLL
-        for (int i = 0; i < M; i++) {
-            x[i] = from;
-            _mm_prefetch((const char *)(c + (size_t)i * t->ldc), _MM_HINT_T0);
+        for (int i = 0; i < M; i++, c += ldc) {
+            x[i] = x0;
+            _mm_prefetch((const char *)c, _MM_HINT_T0);
+            if (V == 2) {
+                y[i] = y0;
+                _mm_prefetch((const char *)(c + LANES), _MM_HINT_T0);
+            }
         }
-    } else {
-        QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            x[i] = _mm512_maskz_loadu_ps(k, c + (size_t)i * t->ldc);
+        return;
+    }
+    QNT_UNROLL
+    for (int i = 0; i < M; i++, c += ldc) {
+        x[i] = _mm512_maskz_loadu_ps(k0, c);
+        if (V == 2)
+            y[i] = _mm512_maskz_loadu_ps(k1, c + LANES);
     }
 }
 
-/* Masked stores are several times slower than plain ones on some machines, bounds that are infinite need no
- * instruction. */
-QNT_INLINE void finish(const int M, const struct qnt_tile *t, int v, __m512 *x)
+QNT_INLINE void bound(const int M, const struct qnt_tile *t, __m512 *x)
 {
-    const __mmask16 k = lanes(t->n, v);
-    float *c = (float *)t->c + v * LANES;
-    if (t->last && t->e->lo > -__builtin_inff()) {
+    if (t->e->lo > -__builtin_inff()) {
         const __m512 lo = _mm512_set1_ps(t->e->lo);
         QNT_UNROLL
         for (int i = 0; i < M; i++)
             x[i] = _mm512_max_ps(lo, x[i]); /* NaN passes: the second operand is taken */
     }
-    if (t->last && t->e->hi < __builtin_inff()) {
+    if (t->e->hi < __builtin_inff()) {
         const __m512 hi = _mm512_set1_ps(t->e->hi);
         QNT_UNROLL
         for (int i = 0; i < M; i++)
             x[i] = _mm512_min_ps(hi, x[i]);
     }
-    if (k == 0xffff) {
+}
+
+/* Masked stores are several times slower than plain ones on some machines, bounds that are infinite need no
+ * instruction. */
+QNT_INLINE void finish(const int M, const int V, const struct qnt_tile *t, __m512 *x, __m512 *y)
+{
+    const size_t ldc = t->ldc;
+    float *c = t->c;
+    if (t->last) {
+        bound(M, t, x);
+        if (V == 2)
+            bound(M, t, y);
+    }
+    if (t->n == (uint32_t)V * LANES) {
         QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            _mm512_storeu_ps(c + (size_t)i * t->ldc, x[i]);
-    } else {
-        QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            _mm512_mask_storeu_ps(c + (size_t)i * t->ldc, k, x[i]);
+        for (int i = 0; i < M; i++, c += ldc) {
+            _mm512_storeu_ps(c, x[i]);
+            if (V == 2)
+                _mm512_storeu_ps(c + LANES, y[i]);
+        }
+        return;
+    }
+    const __mmask16 k0 = lanes(t->n, 0), k1 = lanes(t->n, 1);
+    QNT_UNROLL
+    for (int i = 0; i < M; i++, c += ldc) {
+        _mm512_mask_storeu_ps(c, k0, x[i]);
+        if (V == 2)
+            _mm512_mask_storeu_ps(c + LANES, k1, y[i]);
     }
 }
 
 QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     __m512 x[28], y[14];
-    start(M, t, 0, x);
-    if (V == 2)
-        start(M, t, 1, y);
+    start(M, V, t, x, y);
     if (o->a_k == 1)
         by_rows(M, V, o, x, y);
     else
         by_columns(M, V, o, x, y);
-    finish(M, t, 0, x);
-    if (V == 2)
-        finish(M, t, 1, y);
+    finish(M, V, t, x, y);
 }
 
 #define TILE(m, v)                                                                                                     \
@@ -107,9 +135,19 @@ QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o,
     TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v) TILE(13, v) TILE(14, v)
 TILES_14(1)
 TILES_14(2)
+TILE(15, 1)
 TILE(16, 1)
+TILE(17, 1)
+TILE(18, 1)
+TILE(19, 1)
 TILE(20, 1)
+TILE(21, 1)
+TILE(22, 1)
+TILE(23, 1)
 TILE(24, 1)
+TILE(25, 1)
+TILE(26, 1)
+TILE(27, 1)
 TILE(28, 1)
 #define NAMES_14(v)                                                                                                    \
     tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v, tile_7x##v, tile_8x##v, tile_9x##v,        \
@@ -121,24 +159,13 @@ static void run_14x32(const struct qnt_f32_operands *o, const struct qnt_tile *t
     by_m[t->m - 1](o, t);
 }
 
-/* From 15 rows on, a multiple of four and the rest. */
 static void run_28x16(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    static qnt_gemm_f32_fn *const by_m[] = {NAMES_14(1)};
-    static qnt_gemm_f32_fn *const by_four[] = {tile_12x1, tile_16x1, tile_20x1, tile_24x1, tile_28x1};
-    if (t->m <= 14) {
-        by_m[t->m - 1](o, t);
-        return;
-    }
-    const uint32_t rest = t->m % 4, most = t->m - rest;
-    by_four[most / 4 - 3](o, t);
-    if (rest) {
-        struct qnt_f32_operands last = *o;
-        struct qnt_tile to = *t;
-        last.a += (ptrdiff_t)most * o->a_row;
-        to.c = (float *)t->c + most * t->ldc;
-        by_m[rest - 1](&last, &to);
-    }
+    static qnt_gemm_f32_fn *const by_m[] = {
+        NAMES_14(1), tile_15x1, tile_16x1, tile_17x1, tile_18x1, tile_19x1, tile_20x1, tile_21x1,
+        tile_22x1,   tile_23x1, tile_24x1, tile_25x1, tile_26x1, tile_27x1, tile_28x1,
+    };
+    by_m[t->m - 1](o, t);
 }
 
 /* 16 rows of 16 floats to 16 columns, one every `step` floats: a whole cache line of each row at a time. */
@@ -226,7 +253,8 @@ const struct qnt_gemm qnt_gemm_f32_14x32_avx512 = {
     .a_size = 4,
     .w_bits = 32,
     .cost_step = 112,
-    .cost_tile = 200,
+    .cost_tile = 320,
+    .k_run = 8192,
     .m_least = 4,
 };
 const struct qnt_gemm qnt_gemm_f32_28x16_avx512 = {
@@ -239,7 +267,8 @@ const struct qnt_gemm qnt_gemm_f32_28x16_avx512 = {
     .kr = 1,
     .a_size = 4,
     .w_bits = 32,
-    .cost_step = 112,
-    .cost_tile = 200,
-    .m_least = 6,
+    .cost_step = 115,
+    .cost_tile = 640,
+    .k_run = 8192,
+    .m_least = 9,
 };
