@@ -46,7 +46,7 @@ qnt_status qb_runner_round(struct qb_runner *r);                 /* measures som
 struct qb_stat qb_runner_part(struct qb_runner *r, size_t part); /* sorts its times */
 
 /* model_why.c: from the work alone, what a layer can be told of; with the peaks and times, roofs and reasons. */
-void qb_layer_work(const struct qb_model *m, struct qb_layer *l);
+void qb_layer_work(const struct qb_model *m, struct qb_layer *l, double all_weights); /* bytes of the network */
 void qb_layer_why(const struct qb_model *m, struct qb_layer *l);
 
 /* model_out.c: an exit code. */

@@ -31,7 +31,7 @@ static double padded_rows(const struct qb_model *m, const struct qb_layer *l)
                                 : m->q->threads * ceil_to(rows / m->q->threads, l->work.tile_rows);
 }
 
-void qb_layer_work(const struct qb_model *m, struct qb_layer *l)
+void qb_layer_work(const struct qb_model *m, struct qb_layer *l, double all_weights)
 {
     const qnt_step_work *w = &l->work;
     const double columns = ceil_to((double)w->columns, w->tile_columns),
@@ -39,7 +39,10 @@ void qb_layer_work(const struct qb_model *m, struct qb_layer *l)
     l->macs = (double)w->macs * m->q->batch;
     l->padded = w->tile_rows ? (double)w->groups * padded_rows(m, l) * columns * depth : l->macs;
     l->bytes = (double)(w->in_bytes + w->out_bytes) * m->q->batch + (double)w->weight_bytes;
-    l->held = l->bytes / m->q->threads;
+    l->held = l->bytes;
+    if (2 * (double)w->weight_bytes > l->bytes && all_weights > l->bytes)
+        l->held = all_weights;
+    l->held /= m->q->threads;
     l->peak = !w->macs ? QB_NONE : w->binary ? QB_B1 : w->weight_bits > 8 ? QB_F32 : QB_S8;
     l->roof = w->macs ? QB_READ : QB_COPY;
     l->roof = (enum qb_peak)(l->roof + qb_level_of(m->q, l->held));
@@ -123,14 +126,14 @@ void qb_layer_why(const struct qb_model *m, struct qb_layer *l)
     if (l->seconds.median <= 0 || l->by_roof >= good * l->seconds.median)
         return;
     say_kernel(l);
-    if (l->seconds.median < l->by_roof + starting)
+    if (l->work.macs && memory > l->by_tile && memory > 2 * counts * l->seconds.median)
+        say(l, "memory: %.0f KB at the %s rate take %.2f us", l->bytes / 1e3, qb_peak_name(level), 1e6 * memory);
+    else if (l->seconds.median < l->by_roof + starting)
         say(l, "small: %.2g us at its roof, the rest is starting", 1e6 * l->by_roof);
     else if (l->work.macs)
         say_shape(m, l);
     else if (l->by_roof < 2 * counts * l->seconds.median)
         say_arithmetic(m, l);
-    if (l->work.macs && memory > l->by_tile && memory > 2 * counts * l->seconds.median)
-        say(l, "memory: %.0f KB at the %s rate take %.2f us", l->bytes / 1e3, qb_peak_name(level), 1e6 * memory);
     if (!*l->why)
         say(l, "not explained by its shape");
 }
