@@ -8,6 +8,7 @@ import cases
 from cases import has, run
 
 QUICK = ("--rounds", 3, "--seconds", 0.003)
+NEAR = ("--sizes", "products,popcount,fma,L1,L2")  # what takes no large buffer
 # Under emulation, and with the reference alone, what one instruction costs beside another means nothing.
 TRUE_SHARES = not cases.WRAPPER and os.environ.get("QNT_ISA") != "ref"
 
@@ -22,13 +23,19 @@ def check_rows(report):
         assert row["unit"] == ("GMAC/s" if row["macs"] else "GB/s"), row
         if "share" in row:
             assert row["share"] > 0 and row["limit_share"] > 0, row
-            assert not TRUE_SHARES or (row["share"] <= 1.5 and row["limit_share"] <= 1.5), row
             assert row["limit"] in [peak["peak"] for peak in report["peaks"]], row
     return report["rows"]
 
 
 def bench(*args, env=None):
-    return check_rows(json.loads(run("qbench", *args, *QUICK, "--json", env=env).stdout))
+    """The rows. Neighbours on the machine may spoil some: what is more than can be must not be so each time."""
+    beyond = []
+    for _ in range(4):
+        rows = check_rows(json.loads(run("qbench", *args, *QUICK, "--json", env=env).stdout))
+        beyond = [row for row in rows if max(row.get("share", 0), row.get("limit_share", 0)) > 1.5]
+        if not beyond or not TRUE_SHARES:
+            return rows
+    raise AssertionError(f"shares beyond 1.5: {beyond}")
 
 
 def test_common():
@@ -36,9 +43,9 @@ def test_common():
 
 
 def test_peak():
-    rows = bench("peak")
+    rows = bench("peak", *NEAR)
     kinds = {row["case"] for row in rows}
-    assert {"8-bit products", "xor, popcount, add", "float fma", "read L1", "copy L1", "read memory"} <= kinds, kinds
+    assert kinds == {"8-bit products", "xor, popcount, add", "float fma", "read L1", "copy L1", "read L2", "copy L2"}
     levels = json.loads(run("qinfo", "--json").stdout)["kernels"]
     usable = [row["variant"] for row in levels if row["op"] == "peak_s8" and row["usable"]]
     assert [row["kernel"] for row in rows if row["case"] == "8-bit products"] == usable
@@ -46,42 +53,75 @@ def test_peak():
 
 def test_isa():
     for args, env in [(("--isa", "ref"), {}), ((), {"QNT_ISA": "ref"})]:
-        done = run("qbench", "peak", *QUICK, "--json", *args, env=env)
+        done = run("qbench", "peak", *QUICK, *NEAR, "--json", *args, env=env)
         assert json.loads(done.stdout)["machine"]["levels"] == "ref"
     has(run("qbench", "peak", "--isa", "mmx", code=1).stderr, "^qbench: .*'mmx'")
 
 
 def test_formats():
-    text = run("qbench", "peak", *QUICK).stdout
+    text = run("qbench", "peak", *QUICK, *NEAR).stdout
     has(text, r"^qbench peak: libqnt \d+\.\d+\.\d+; .*; levels ref.*; 1 thread, warm caches$")
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) > 5 and {len(line) for line in lines} == {len(lines[0])}, text
     assert re.fullmatch(r"\|[-:|]+\|", lines[1]), lines[1]
-    assert json.loads(run("qbench", "peak", *QUICK, "--format", "json").stdout)["command"] == "peak"
-    text = run("qbench", "peak", *QUICK, "--format", "csv").stdout.splitlines()
+    assert json.loads(run("qbench", "peak", *QUICK, *NEAR, "--format", "json").stdout)["command"] == "peak"
+    text = run("qbench", "peak", *QUICK, *NEAR, "--format", "csv").stdout.splitlines()
     assert text[0].startswith("# qbench peak: libqnt"), text[0]
     rows = list(csv.DictReader(text[1:]))
     assert len(rows) == len(lines) - 2 and all(float(row["rate"]) > 0 for row in rows)
 
 
 def test_plot():
-    run("qbench", "peak", *QUICK, "--plot", "chart.svg")
+    run("qbench", "peak", *QUICK, *NEAR, "--plot", "chart.svg")
     chart = xml.parse("chart.svg").getroot()
     bars = chart.findall("{http://www.w3.org/2000/svg}rect")
     assert len(bars) > 5, len(bars)
-    has(run("qbench", "peak", *QUICK, "--plot", "no/chart.svg", code=1).stderr, "^qbench: no/chart.svg: ")
+    has(run("qbench", "peak", *QUICK, *NEAR, "--plot", "no/chart.svg", code=1).stderr, "^qbench: no/chart.svg: ")
 
 
 def test_conditions():
-    report = json.loads(run("qbench", "peak", *QUICK, "--cold", "--json").stdout)
+    cpus = json.loads(run("qinfo", "--json").stdout)["usable_cpus"]
+    report = json.loads(run("qbench", "peak", *QUICK, "--sizes", "products,L", "--cold", "--json").stdout)
     assert report["caches"] == "cold" and not any("L1" in row["case"] for row in check_rows(report))
-    report = json.loads(run("qbench", "peak", *QUICK, "--threads", 2, "--json").stdout)
-    assert report["machine"]["threads"] == 2
-    has(run("qbench", "peak", *QUICK, "--cpus", 0).stdout, "1 thread, warm")
+    for command, size in [("peak", "L1"), ("gemm", "3,40,20"), ("gemm", "1,40,20"), ("conv", "dw3x3 1024"),
+                          ("quantize", "1001"), ("binary", "@14")]:
+        report = json.loads(run("qbench", command, *QUICK, "--sizes", size, "--threads", 2, "--json").stdout)
+        assert report["machine"]["threads"] == 2
+        check_rows(report)
+    has(run("qbench", "peak", *QUICK, *NEAR, "--cpus", cpus[0]).stdout, "1 thread, warm")
+
+
+def test_gemm():
+    rows = bench("gemm", "--sizes", "17,33,40;1,64,64")
+    assert {row["case"] for row in rows} == {"17x33x40", "1x64x64"}
+    types = [row["type"] for row in rows if row["case"] == "1x64x64"]
+    assert types == ["u8 s8 -> s32", "s8 s8 -> s32", "u8 s8 -> u8", "s8 s8 -> s8", "s8 s4 -> s8", "s8 s2 -> s8", "f32"]
+    assert all(row["macs"] == 64 * 64 for row in rows if row["case"] == "1x64x64")
+
+
+def test_conv():
+    rows = bench("conv", "--sizes", "3->16,dw3x3s2")
+    assert [row["type"] for row in rows] == ["s8", "f32", "s8", "s8, 4-bit weights", "s8, 2-bit weights", "f32"], rows
+    assert rows[-1]["macs"] == 32 * 32 * 16 * 27 and rows[0]["kernel"] and rows[-1]["kernel"]
+
+
+def test_quantize():
+    rows = bench("quantize", "--sizes", "1000,4096")
+    assert [row["bytes"] for row in rows] == 7 * [5000] + 7 * [20480]
+    assert rows[6]["kernel"] == "memcpy"
+
+
+def test_binary():
+    rows = bench("binary", "--sizes", "256x256x256,@14")
+    assert [row["type"] for row in rows] == ["binary -> s32", "s8 s8 -> s32", "binary", "s8"]
+    assert [row["peak"] for row in rows] == 2 * ["binary peak", "8-bit peak"]
 
 
 def test_usage():
-    for args, text in [((), "missing operand"), (("speed",), "unknown command 'speed'"),
+    for args, text in [(("gemm", "--sizes", "1,2"), "expected M,N,K"), (("gemm", "--sizes", "0,2,3"), "expected M,N,K"),
+                       (("conv", "--sizes", "vgg"), "no layer has 'vgg'"), (("quantize", "--sizes", "x"), "expected numbers"),
+                       (("binary", "--sizes", "x9"), "no case has 'x9'"), (("peak", "--sizes", "q"), "no peak has 'q'"),
+                       ((), "missing operand"), (("speed",), "unknown command 'speed'"),
                        (("peak", "x"), "unexpected operand 'x'"), (("peak", "--format", "xml"), "expected md, csv or json"),
                        (("peak", "--rounds", 0), "outside 1 to"), (("peak", "--seconds", "nan"), "not a number"),
                        (("peak", "--cpus", "a"), "expected CPU numbers")]:

@@ -3,13 +3,22 @@
 #include <string.h>
 #include "tools/qbench/qbench.h"
 
+qnt_status qb_at_end(struct qbench *q, void (*fn)(void *arg), void *arg)
+{
+    qnt_status status =
+        qnt_grow(q->ctx, (void **)&q->owned, &q->owned_room, q->n_owned + 1, sizeof *q->owned, "a list of buffers");
+    if (!status)
+        q->owned[q->n_owned++] = (struct qb_owned){fn, arg};
+    return status;
+}
+
 void *qb_alloc(struct qbench *q, size_t bytes)
 {
-    if (qnt_grow(q->ctx, (void **)&q->owned, &q->owned_room, q->n_owned + 1, sizeof *q->owned, "a list of buffers"))
-        return NULL;
     void *p = qnt_alloc(q->ctx, bytes, "a case");
-    if (p)
-        q->owned[q->n_owned++] = p;
+    if (p && qb_at_end(q, NULL, p)) {
+        qnt_release(q->ctx, p);
+        return NULL;
+    }
     return p;
 }
 
@@ -35,10 +44,30 @@ float *qb_noise_f32(struct qbench *q, size_t n)
     return p;
 }
 
-static void free_all(struct qbench *q)
+/* The last first: what was made of memory before that. */
+int qb_drop(struct qbench *q, int code)
 {
-    while (q->n_owned)
-        qnt_release(q->ctx, q->owned[--q->n_owned]);
+    while (q->n_owned) {
+        const struct qb_owned *o = &q->owned[--q->n_owned];
+        if (o->fn)
+            o->fn(o->arg);
+        else
+            qnt_release(q->ctx, o->arg);
+    }
+    return code;
+}
+
+bool qb_wanted(const struct qbench *q, const char *name)
+{
+    const char *text = q->sizes;
+    for (size_t len; text && *text; text += len + (text[len] == ',')) {
+        char part[QB_NAME];
+        len = strcspn(text, ",");
+        snprintf(part, sizeof part, "%.*s", (int)(len < QB_NAME ? len : QB_NAME - 1), text);
+        if (len && strstr(name, part))
+            return true;
+    }
+    return !text;
 }
 
 /* The level of the memory that a case moves. */
@@ -142,7 +171,5 @@ static int measure(struct qbench *q, struct qb_case *cases, size_t n)
 
 int qb_group(struct qbench *q, struct qb_case *cases, size_t n)
 {
-    int code = measure(q, cases, n);
-    free_all(q);
-    return code;
+    return qb_drop(q, measure(q, cases, n));
 }

@@ -153,9 +153,9 @@ json_t *qb_machine_json(const struct qbench *q)
 
 static json_t *row_json(const struct qb_row *r)
 {
-    json_t *row = json_pack("{ss,ss,ss,so,ss,so,sf,sf}", "case", r->name, "type", r->type, "kernel", r->kernel, "us",
+    json_t *row = json_pack("{ss,ss,ss,so,ss,so,sI,sI}", "case", r->name, "type", r->type, "kernel", r->kernel, "us",
                             stat_json(&r->seconds, 1e6), "unit", qb_unit(r), "rate", stat_json(&r->rate, 1e-9), "macs",
-                            r->macs, "bytes", r->bytes);
+                            (json_int_t)r->macs, "bytes", (json_int_t)r->bytes);
     if (row && r->peak != QB_NONE) {
         json_object_set_new(row, "peak", json_string(qb_peak_name(r->peak)));
         json_object_set_new(row, "share", json_real(r->share));

@@ -42,23 +42,29 @@ static int run_memory(struct qbench *q)
     size_t n = 0;
     const int top = q->cold ? QB_L3 : QB_L1;
     for (int l = top; l < QB_LEVELS; l++)
-        for (int copy = 0; copy < 2 && q->bytes[l]; copy++, n++) {
+        for (int copy = 0; copy < 2 && q->bytes[l]; copy++) {
             struct qb_case *c = &cases[n];
             const enum qb_peak p = (enum qb_peak)((copy ? QB_COPY : QB_READ) + l);
             *c = (struct qb_case){.bytes = qb_peak_work(q, p) / q->threads, .exact = true};
             c->peak = (enum qb_peak)((copy ? QB_COPY : QB_READ) + top);
-            c->work = *qb_peak_prepare(q, p);
             snprintf(c->name, sizeof c->name, "%s %s", copy ? "copy" : "read", level[l]);
+            if (!qb_wanted(q, c->name))
+                continue;
+            c->work = *qb_peak_prepare(q, p);
             snprintf(c->type, sizeof c->type, "%zu KiB", q->bytes[l] >> 10);
             snprintf(c->kernel, sizeof c->kernel, "%s", copy ? "memcpy" : "peak_read");
+            n++;
         }
-    return qb_group(q, cases, n);
+    return n ? qb_group(q, cases, n) : EXIT_OK;
 }
 
 int qb_peak(struct qbench *q)
 {
-    for (size_t kind = 0; kind < KINDS; kind++)
-        if (run_kind(q, kind))
-            return EXIT_RESOURCE;
-    return run_memory(q);
+    int code = EXIT_OK;
+    for (size_t kind = 0; kind < KINDS && !code; kind++)
+        if (qb_wanted(q, products[kind].type))
+            code = run_kind(q, kind);
+    if (!code)
+        code = run_memory(q);
+    return code || q->rows ? code : opt_usage(q->tool, "--sizes: no peak has '%s' in its name", q->sizes);
 }

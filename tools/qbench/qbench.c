@@ -66,7 +66,7 @@ static void tear_down(struct qbench *q, const cpu_set_t *old)
     qb_peaks_free(q);
     qnt_team_free(q->team);
     qnt_release(q->ctx, q->row);
-    qnt_release(q->ctx, (void *)q->owned);
+    qnt_release(q->ctx, q->owned);
     qnt_ctx_free(q->ctx);
 }
 

@@ -64,6 +64,12 @@ struct qb_row {
     double share, limit_share;    /* median of the rounds' quotients */
 };
 
+/* To be released at the end of a group: by fn, or where there is none, as memory. */
+struct qb_owned {
+    void (*fn)(void *arg);
+    void *arg;
+};
+
 enum qb_format { QB_MD, QB_CSV, QB_JSON };
 struct qbench {
     const struct opt_tool *tool;
@@ -94,7 +100,7 @@ struct qbench {
     struct qb_row *row;
     size_t rows, room;
     /* memory of the cases at hand */
-    void **owned;
+    struct qb_owned *owned;
     size_t n_owned, owned_room;
 };
 
@@ -124,6 +130,12 @@ void *qb_alloc(struct qbench *q, size_t bytes);
 /* The same with noise in it. */
 void *qb_noise(struct qbench *q, size_t bytes);
 float *qb_noise_f32(struct qbench *q, size_t n);
+/* Has fn(arg) called at the end of the group, before memory is freed. */
+qnt_status qb_at_end(struct qbench *q, void (*fn)(void *arg), void *arg);
+/* Ends a group that is not to be measured; returns `code`. */
+int qb_drop(struct qbench *q, int code);
+/* --sizes is not given, or has a part of the name between its commas. */
+bool qb_wanted(const struct qbench *q, const char *name);
 
 /* ---- out.c, chart.c ---- */
 int qb_report(const struct qbench *q, const char *command);
