@@ -4,7 +4,8 @@
  *
  * The includer gives: dw_w, dw_weights(p, n, taps): four taps of n channels, of which `taps` count;
  * dw_quad(acc[DW_V], x[4], n, w, taps): acc += x * w; dw_start(bias, n): what a sum starts with, and
- * dw_settle(start, w): takes off what the representation of w's taps will add; dw_store(dst, ldd, v, pixels, n). */
+ * dw_settle(start, w): takes off what the representation of w's taps will add; dw_store(dst, ldd, v, pixels, n). It may
+ * give DW_WHOLE(d, dst, ldd, r), which does runs without sums in a way of its own or returns false. */
 #include <stdbool.h>
 #include "tmpl/requant_step.h"
 
@@ -116,6 +117,10 @@ void V_FN(depthwise_s8)(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc
                         const struct qnt_requant *r)
 {
     struct dw_run g = {.d = d, .dst = dst, .acc = acc, .ldd = ldd, .step = d->step, .rq = requant_load(r)};
+#ifdef DW_WHOLE
+    if (!acc && DW_WHOLE(d, dst, ldd, r))
+        return;
+#endif
     if (d->taps == 9)
         dw_all(&g, r, true);
     else

@@ -1,3 +1,5 @@
+#ifndef TMPL_REQUANT_STEP_H
+#define TMPL_REQUANT_STEP_H
 /* The last step of requantize and avgpool: s32 sums to the bytes of struct qnt_requant. The clamp to [lo, hi] is done
  * on the packed bytes: it commutes with rne, and the saturating steps 32 -> 16 bits, + zero, 16 -> 8 bits before it
  * change nothing inside [-128, 127]. */
@@ -30,3 +32,4 @@ QNT_INLINE vb requant_step(const vi acc[4], const vf scale[4], const struct requ
         v[k] = vf_of(acc[k]) * scale[k];
     return requant_codes(v, p);
 }
+#endif

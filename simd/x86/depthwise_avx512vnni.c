@@ -1,6 +1,8 @@
-/* Four taps of 16 channels are one VPDPBUSD. Codes become u8 by a xor; the 128 it adds to each is taken off the start.
- * 4 sums, 3 vectors of weights (3 x 3), 4 for the taps in flight. */
+/* Windows of 3 x 3 whose sums nobody wants go by columns. Of others four taps of 16 channels are one VPDPBUSD. Codes
+ * become u8 by a xor; the 128 it adds to each is taken off the start. 4 sums, 3 vectors of weights (3 x 3), 4 for the
+ * taps in flight. */
 #include "x86/depthwise_avx512.h"
+#include "x86/depthwise_columns_avx512vnni.h"
 
 #undef V_FN
 #define V_FN(op) qnt_##op##_avx512vnni
@@ -24,4 +26,5 @@ QNT_INLINE void dw_quad(vi acc[DW_V], const int8_t *const x[4], size_t n, dw_w w
     v = _mm512_xor_si512(v, _mm512_set1_epi8(-128));
     acc[0] = (vi)_mm512_dpbusd_epi32((__m512i)acc[0], v, (__m512i)w);
 }
+#define DW_WHOLE col_serves
 #include "tmpl/depthwise_tmpl.h"

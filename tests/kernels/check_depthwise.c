@@ -5,11 +5,53 @@
 
 enum { MOST_TAPS = 49 };
 
+/* Windows as layers have them: lines of an image, columns of the window side by side or dilated, strides; channels and
+ * outputs around the widths that vectors take. */
+static void check_windows(struct ck *c)
+{
+    static const size_t channels_of[] = {3, 4, 8, 16, 24, 32, 48, 64, 65, 80, 128, 200}, side_of[] = {3, 3, 3, 5, 2};
+    const int8_t *tap[MOST_TAPS];
+    for (size_t i = 0; i < (c->quick ? 300 : 2000); i++) {
+        const size_t n = channels_of[ck_below(c, 12)], side = side_of[ck_below(c, 5)], taps = side * side;
+        const size_t stride = 1 + ck_below(c, 3), dilation = 1 + ck_below(c, 4) / 3, pixels = ck_below(c, 20);
+        const enum ck_fill fill = (enum ck_fill)ck_below(c, CK_INT_FILLS);
+        const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
+        const size_t ldd = n + ck_below(c, 3) / 2 * 5,
+                     width = (pixels ? pixels - 1 : 0) * stride + (side - 1) * dilation + 1;
+        struct qnt_requant r = {.zero = (int32_t)ck_below(c, 256) - 128, .lo = -128, .hi = 127};
+        const bool far = ck_below(c, 8) == 0; /* past what 32 bits hold */
+        r.per_channel = (uint8_t)ck_below(c, 2);
+        r.out_xor = ck_below(c, 2) ? 0x80 : 0;
+        r.lo = ck_below(c, 2) ? r.zero : -128;
+        ck_case(c, "channels=%zu side=%zu stride=%zu dilation=%zu pixels=%zu ldd=%zu fill=%s place=%s", n, side, stride,
+                dilation, pixels, ldd, ck_fill_name(fill), ck_place_name(place));
+        const int8_t *src = ck_in(c, 0, CK_S8, side * width * n, fill, place);
+        for (size_t t = 0; t < taps; t++)
+            tap[t] = src + (t / side * width + t % side * dilation) * n;
+        int8_t *w = ck_in(c, 1, CK_S8, (taps + 3) / 4 * n * 4, CK_NOISE, place);
+        for (size_t t = taps; t % 4; t++)
+            for (size_t k = 0; k < n; k++)
+                w[(t / 4 * n + k) * 4 + t % 4] = 0;
+        int32_t *bias = ck_in(c, 2, CK_S32, n, CK_ZERO, place);
+        for (size_t k = 0; k < n; k++)
+            bias[k] = far ? (k % 2 ? 1 : -1) * (1 << 30) : (int32_t)ck_below(c, 1 << 16) - (1 << 15);
+        float *scale = ck_in(c, 3, CK_F32, r.per_channel ? n : 1, CK_ZERO, place);
+        for (size_t k = 0; k < (r.per_channel ? n : 1); k++)
+            scale[k] = far ? ck_uniform(c, 0.9f, 3.0f) : expf(ck_uniform(c, -9.0f, -4.0f));
+        r.scale = scale;
+        const struct qnt_depthwise d = {
+            .tap = tap, .w = w, .bias = bias, .taps = taps, .step = stride * n, .pixels = pixels, .channels = n};
+        int8_t *dst = ck_out_2d(c, 4, CK_S8, pixels, n, ldd, place);
+        CK_BOTH(c, depthwise_s8, &d, dst, NULL, ldd, &r);
+    }
+}
+
 void check_depthwise_s8(struct ck *c);
 void check_depthwise_s8(struct ck *c)
 {
     static const size_t taps_of[] = {9, 9, 25, 1, 2, 3, 4, 5, 8, 15, MOST_TAPS, 9};
     const int8_t *tap[MOST_TAPS];
+    check_windows(c);
     CK_GRID(c, CK_S8, g)
     {
         struct qnt_depthwise d = {.tap = tap, .channels = g.n, .taps = taps_of[ck_below(c, g.n < 300 ? 12 : 5)]};
