@@ -5,8 +5,10 @@
 
 enum {
     PANEL_BYTES = 128 << 10,
-    BLOCK_BYTES = 256 << 10,
-    POINTERS = 256 /* rows addressed at a time, or as many as a tile has */
+    BLOCK_BYTES = 256 << 10,   /* of rows: part of the second level */
+    WEIGHTS_BYTES = 512 << 10, /* likewise, */
+    NEAR_BYTES = 32 << 10,     /* when the copied rows and the results of a block stay in the first */
+    POINTERS = 256             /* rows addressed at a time, or as many as a tile has */
 };
 
 static size_t ceil_div(size_t n, size_t by)
@@ -114,6 +116,14 @@ void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *
     uint8_t *room = (uint8_t *)scratch + pointer_bytes(g, call->a.taps), *copied = room + qnt_rows_room(g, size.kc);
     struct qnt_s8_operands o = {.runs = 1};
     struct qnt_tile t = {.ldc = call->ldc, .e = call->e};
+    /* All panels are near: what they meet should be nearer. Not when each block unpacks them again. */
+    if (call->n * size.kc <= WEIGHTS_BYTES && !g->unpack) {
+        const size_t row = (bare ? 0 : qnt_rows_pitch(size.kc)) + call->n * (call->e->kind == QNT_EPI_S8 ? 1 : 4);
+        size_t few = NEAR_BYTES / row / g->mr * g->mr;
+        few = few < 2u * g->mr ? 2u * g->mr : few;
+        if (few < size.mc)
+            size.mc = few;
+    }
     if (m1 - m0 > size.mc) /* even blocks, too */
         size.mc = qnt_round_up(ceil_div(m1 - m0, ceil_div(m1 - m0, size.mc)), g->mr);
     for (size_t row = m0, rows; row < m1; row += rows) {

@@ -7,10 +7,10 @@
  * reached from one pointer for each four of them (+0, +1, +2, +3 strides). W panel [k/4][NR][4] of s8; the last panel
  * of 32 columns takes the functions of one vector where that does. Everything that is added to the sums is where they
  * start: 32 bits wrap, so the order does not count. */
+#include <stdbool.h>
 #include <string.h>
 #include "pack_low.h"
 #include "x86/pack_avx512.h"
-#include "x86/tile_avx512.h"
 #include "x86/unpack_avx512.h"
 
 enum { MR = 14, GROUP = 4, GROUPS = 4 };
@@ -49,31 +49,37 @@ QNT_INLINE void sums(const int M, const int V, const struct qnt_s8_operands *o, 
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             q[g] = a + g * GROUP * r1;
-        size_t p = o->run / 4;
-        for (; p >= 2; p -= 2, w += 2 * ws) {
+        for (size_t pairs = o->run / 8; pairs > 0; pairs--) {
             step(M, V, q, r1, r3, 0, w, x, y);
             step(M, V, q, r1, r3, 4, w + ws, x, y);
+            w += 2 * ws;
             QNT_UNROLL
             for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
                 q[g] += 8;
         }
-        if (p) {
+        if (o->run % 8) {
             step(M, V, q, r1, r3, 0, w, x, y);
             w += ws;
         }
     }
 }
 
-/* Where the sums of vector column v start. Stores at the end find their lines on the way. */
+/* Columns of vector v that t has. */
+QNT_INLINE __mmask16 columns(const struct qnt_tile *t, const int v)
+{
+    return (__mmask16)(_bzhi_u64(~UINT64_C(0), t->n) >> 16 * v);
+}
+
+/* Where the sums of vector column v start. */
 QNT_INLINE void start(const int M, const struct qnt_tile *t, const int v, __m512i *x)
 {
     const struct qnt_epilogue *e = t->e;
-    const __mmask16 mask = qnt_tail16_avx512(t->n, v);
-    const __m512i bias = qnt_tile_bias_avx512(t, v);
+    const __mmask16 mask = columns(t, v);
+    const __m512i bias = t->last ? _mm512_maskz_loadu_epi32(mask, e->bias + t->col + 16 * v) : _mm512_setzero_si512();
     QNT_UNROLL
     for (int i = 0; i < M; i++)
         x[i] = bias;
-    if (!t->first) {
+    if (__builtin_expect(!t->first, 0)) {
         const int32_t *c = (const int32_t *)t->c + 16 * v;
         QNT_UNROLL
         for (int i = 0; i < M; i++)
@@ -88,18 +94,24 @@ QNT_INLINE void start(const int M, const struct qnt_tile *t, const int v, __m512
     }
 }
 
-QNT_INLINE void store_s32(const int M, const struct qnt_tile *t, const int v, const __m512i *x)
+QNT_INLINE void store_s32(const int M, const int V, const struct qnt_tile *t, const __m512i *x, const __m512i *y)
 {
-    const __mmask16 mask = qnt_tail16_avx512(t->n, v);
-    int32_t *c = (int32_t *)t->c + 16 * v;
-    if (mask == 0xffff) {
+    const __mmask16 left = columns(t, 0), right = columns(t, 1);
+    int32_t *c = t->c;
+    if (t->n == 16u * (unsigned)V) {
         QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            _mm512_storeu_si512(c + (size_t)i * t->ldc, x[i]);
-    } else {
-        QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            _mm512_mask_storeu_epi32(c + (size_t)i * t->ldc, mask, x[i]);
+        for (int i = 0; i < M; i++, c += t->ldc) {
+            _mm512_storeu_si512(c, x[i]);
+            if (V == 2)
+                _mm512_storeu_si512(c + 16, y[i]);
+        }
+        return;
+    }
+    QNT_UNROLL
+    for (int i = 0; i < M; i++, c += t->ldc) {
+        _mm512_mask_storeu_epi32(c, left, x[i]);
+        if (V == 2)
+            _mm512_mask_storeu_epi32(c + 16, right, y[i]);
     }
 }
 
@@ -131,6 +143,40 @@ QNT_INLINE __m512i codes_pack(const struct codes *p, __m512i a, __m512i b, __m51
     return _mm512_xor_si512(_mm512_max_epi8(x, p->lo), p->flip);
 }
 
+/* Masked stores are several times slower than plain ones on some machines. */
+QNT_INLINE void store_row(const int V, const bool whole, int8_t *c, __mmask32 mask, __m256i b)
+{
+    if (!whole)
+        _mm256_mask_storeu_epi8(c, mask, b);
+    else if (V == 2)
+        _mm256_storeu_si256((__m256i *)(void *)c, b);
+    else
+        _mm_storeu_si128((__m128i *)(void *)c, _mm256_castsi256_si128(b));
+}
+
+QNT_INLINE void store_rows(const int M, const int V, const bool whole, const struct qnt_tile *t, const struct codes *p,
+                           const __m512i *x, const __m512i *y)
+{
+    const __mmask32 mask = (__mmask32)_bzhi_u64(~UINT64_C(0), t->n);
+    const int rows = 4 / V; /* to a vector of codes */
+    int8_t *c = t->c;
+    QNT_UNROLL
+    for (int i = 0; i < M; i += rows) {
+        const int j = i + 1 < M ? i + 1 : i, k = i + 2 < M ? i + 2 : i, l = i + 3 < M ? i + 3 : i;
+        const __m512i b = V == 2 ? codes_pack(p, x[i], y[i], x[j], y[j]) : codes_pack(p, x[i], x[j], x[k], x[l]);
+        store_row(V, whole, c, mask, _mm512_castsi512_si256(b));
+        if (V == 2 && j > i)
+            store_row(V, whole, c + t->ldc, mask, _mm512_extracti64x4_epi64(b, 1));
+        if (V == 1 && j > i)
+            store_row(V, whole, c + t->ldc, mask, _mm256_castsi128_si256(_mm512_extracti32x4_epi32(b, 1)));
+        if (V == 1 && k > i)
+            store_row(V, whole, c + 2 * t->ldc, mask, _mm256_castsi128_si256(_mm512_extracti32x4_epi32(b, 2)));
+        if (V == 1 && l > i)
+            store_row(V, whole, c + 3 * t->ldc, mask, _mm256_castsi128_si256(_mm512_extracti32x4_epi32(b, 3)));
+        c += (size_t)rows * t->ldc;
+    }
+}
+
 QNT_INLINE void store_s8(const int M, const int V, const struct qnt_tile *t, __m512i *x, __m512i *y)
 {
     const struct qnt_requant *r = &t->e->rq;
@@ -138,7 +184,7 @@ QNT_INLINE void store_s8(const int M, const int V, const struct qnt_tile *t, __m
     __m512 scale[2];
     QNT_UNROLL
     for (int v = 0; v < V; v++)
-        scale[v] = r->per_channel ? _mm512_maskz_loadu_ps(qnt_tail16_avx512(t->n, v), r->scale + t->col + 16 * v)
+        scale[v] = r->per_channel ? _mm512_maskz_loadu_ps(columns(t, v), r->scale + t->col + 16 * v)
                                   : _mm512_set1_ps(r->scale[0]);
     QNT_UNROLL
     for (int i = 0; i < M; i++) {
@@ -146,32 +192,10 @@ QNT_INLINE void store_s8(const int M, const int V, const struct qnt_tile *t, __m
         if (V == 2)
             y[i] = codes_round(&p, y[i], scale[V - 1]);
     }
-    const __mmask32 mask = t->n >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << t->n) - 1;
-    int8_t *c = t->c;
-    if (V == 2) {
-        QNT_UNROLL
-        for (int i = 0; i < M; i += 2, c += 2 * t->ldc) {
-            const int j = i + 1 < M ? i + 1 : i;
-            const __m512i b = codes_pack(&p, x[i], y[i], x[j], y[j]);
-            _mm256_mask_storeu_epi8(c, mask, _mm512_castsi512_si256(b));
-            if (j > i)
-                _mm256_mask_storeu_epi8(c + t->ldc, mask, _mm512_extracti64x4_epi64(b, 1));
-        }
-        return;
-    }
-    QNT_UNROLL
-    for (int i = 0; i < M; i += 4, c += 4 * t->ldc) {
-        const int last = M - 1, j = i + 1 < M ? i + 1 : last, k = i + 2 < M ? i + 2 : last,
-                  l = i + 3 < M ? i + 3 : last;
-        const __m512i b = codes_pack(&p, x[i], x[j], x[k], x[l]);
-        _mm_mask_storeu_epi8(c, (__mmask16)mask, _mm512_castsi512_si128(b));
-        if (i + 1 < M)
-            _mm_mask_storeu_epi8(c + t->ldc, (__mmask16)mask, _mm512_extracti32x4_epi32(b, 1));
-        if (i + 2 < M)
-            _mm_mask_storeu_epi8(c + 2 * t->ldc, (__mmask16)mask, _mm512_extracti32x4_epi32(b, 2));
-        if (i + 3 < M)
-            _mm_mask_storeu_epi8(c + 3 * t->ldc, (__mmask16)mask, _mm512_extracti32x4_epi32(b, 3));
-    }
+    if (t->n == 16u * (unsigned)V)
+        store_rows(M, V, true, t, &p, x, y);
+    else
+        store_rows(M, V, false, t, &p, x, y);
 }
 
 QNT_INLINE void tile(const int M, const int V, const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)
@@ -185,9 +209,7 @@ QNT_INLINE void tile(const int M, const int V, const struct qnt_s8_operands *o, 
         store_s8(M, V, t, x, y);
         return;
     }
-    store_s32(M, t, 0, x);
-    if (V == 2)
-        store_s32(M, t, 1, y);
+    store_s32(M, V, t, x, y);
 }
 
 /* ws: bytes of a step of the panel. */
@@ -222,28 +244,37 @@ static void run_14x16(const struct qnt_s8_operands *o, const struct qnt_tile *t)
     narrow[t->m - 1](o, t, 64);
 }
 
+QNT_INLINE int8_t *copy_run(const int8_t *from, size_t n, __m512i flip, int8_t *to)
+{
+    size_t j = 0;
+    for (; j + 64 <= n; j += 64)
+        _mm512_storeu_si512(to + j, _mm512_xor_si512(_mm512_loadu_si512(from + j), flip));
+    if (j < n) {
+        const __mmask64 m = _bzhi_u64(~UINT64_C(0), (unsigned)(n - j));
+        _mm512_mask_storeu_epi8(to + j, m, _mm512_xor_si512(_mm512_maskz_loadu_epi8(m, from + j), flip));
+    }
+    return to + n;
+}
+
 /* Rows of taps side by side, each padded with zeros to whole steps. */
 static void copy_rows(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                       void *panel)
 {
     const __m512i flip = _mm512_set1_epi8((char)(in_xor ^ 0x80));
-    const size_t pitch = qnt_rows_pitch(k), pad = (size_t)-k % 4, first = k ? k0 / tap_k : 0, from = k ? k0 % tap_k : 0;
+    const size_t pitch = qnt_rows_pitch(k), pad = (size_t)-k % 4;
     int8_t *row = panel;
+    if (k0 + k <= tap_k && !pad) { /* whole steps of one tap */
+        for (size_t i = 0; i < used; i++, row += pitch)
+            copy_run((const int8_t *)rows[i] + k0, k, flip, row);
+        return;
+    }
     for (size_t i = 0; i < used; i++, row += pitch) {
-        const void *const *tap = rows + first * used + i;
+        const void *const *tap = rows + (k ? k0 / tap_k * used : 0) + i;
         int8_t *out = row;
-        size_t off = from;
+        size_t off = k ? k0 % tap_k : 0;
         for (size_t left = k, run; left; left -= run, off = 0, tap += used) {
             run = tap_k - off < left ? tap_k - off : left;
-            const int8_t *src = (const int8_t *)*tap + off;
-            size_t j = 0;
-            for (; j + 64 <= run; j += 64)
-                _mm512_storeu_si512(out + j, _mm512_xor_si512(_mm512_loadu_si512(src + j), flip));
-            if (j < run) {
-                const __mmask64 m = ~(__mmask64)0 >> (64 - (run - j));
-                _mm512_mask_storeu_epi8(out + j, m, _mm512_xor_si512(_mm512_maskz_loadu_epi8(m, src + j), flip));
-            }
-            out += run;
+            out = copy_run((const int8_t *)*tap + off, run, flip, out);
         }
         memset(out, 0, pad);
     }
