@@ -1,7 +1,7 @@
 #ifndef X86_PACK_S16_AVX2_H
 #define X86_PACK_S16_AVX2_H
-/* Panels [k/2][R][2] of s16 for vpmaddwd: bytes are widened and their pairs transposed, four rows and 8 bytes of k at a
- * time. R is a multiple of 4, or one of 4 and 2 more. */
+/* Panels [k/2][R][2] of s16 for vpmaddwd: bytes are widened and their pairs transposed, four rows and 16 or 8 bytes of
+ * k at a time. R is a multiple of 4, or one of 4 and 2 more. */
 #include <immintrin.h>
 #include <stdbool.h>
 #include "pack_rows.h"
@@ -30,6 +30,48 @@ QNT_INLINE void qnt_pack_blocks_s16_avx2(const struct qnt_rows *r, size_t at, __
         qnt_pack_block_s16_avx2(r->row + s, r->at + at, flip, out + 2 * s, pairs, R, 2);
 }
 
+/* Four rows (or two), 16 bytes of k: as above in both halves of the vectors. */
+QNT_INLINE void qnt_pack_wide_s16_avx2(const void *const *rows, size_t at, __m128i flip, int16_t *out, const int R,
+                                       const int n)
+{
+    __m256i x[4];
+    QNT_UNROLL
+    for (int i = 0; i < n; i++)
+        x[i] =
+            _mm256_cvtepi8_epi16(_mm_xor_si128(_mm_loadu_si128((const __m128i *)((const int8_t *)rows[i] + at)), flip));
+    const __m256i ab[2] = {_mm256_unpacklo_epi32(x[0], x[1]), _mm256_unpackhi_epi32(x[0], x[1])};
+    if (n == 2) {
+        QNT_UNROLL
+        for (int g = 0; g < 8; g++) { /* pairs 0, 1 and 4, 5; 2, 3 and 6, 7 */
+            const __m256i two = ab[g / 2 % 2];
+            const __m128i y = g < 4 ? _mm256_castsi256_si128(two) : _mm256_extracti128_si256(two, 1);
+            if (g % 2)
+                _mm_storeh_pd((double *)(void *)(out + 2 * g * R), _mm_castsi128_pd(y));
+            else
+                _mm_storel_epi64((__m128i *)(out + 2 * g * R), y);
+        }
+        return;
+    }
+    const __m256i cd[2] = {_mm256_unpacklo_epi32(x[2], x[3]), _mm256_unpackhi_epi32(x[2], x[3])};
+    QNT_UNROLL
+    for (int g = 0; g < 4; g++) {
+        const __m256i y =
+            g % 2 ? _mm256_unpackhi_epi64(ab[g / 2], cd[g / 2]) : _mm256_unpacklo_epi64(ab[g / 2], cd[g / 2]);
+        _mm_storeu_si128((__m128i *)(out + 2 * g * R), _mm256_castsi256_si128(y));
+        _mm_storeu_si128((__m128i *)(out + 2 * (g + 4) * R), _mm256_extracti128_si256(y, 1));
+    }
+}
+
+QNT_INLINE void qnt_pack_wides_s16_avx2(const struct qnt_rows *r, size_t at, __m128i flip, int16_t *out, const int R,
+                                        const int n)
+{
+    int s = 0;
+    for (; s + 4 <= n; s += 4)
+        qnt_pack_wide_s16_avx2(r->row + s, r->at + at, flip, out + 2 * s, R, 4);
+    if (n % 4)
+        qnt_pack_wide_s16_avx2(r->row + s, r->at + at, flip, out + 2 * s, R, 2);
+}
+
 QNT_INLINE void qnt_pack_s16_avx2(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,
                                   uint8_t in_xor, void *panel, const int R)
 {
@@ -44,6 +86,8 @@ QNT_INLINE void qnt_pack_s16_avx2(const void *const *rows, size_t tap_k, size_t 
         r.known -= skip;
         while (qnt_rows_next(&r, 8)) {
             size_t j = 0;
+            for (; j + 16 <= r.bytes; j += 16, out += 16 * R)
+                qnt_pack_wides_s16_avx2(&r, j, _mm_set1_epi8((char)in_xor), out, R, n);
             for (; j + 8 <= r.bytes; j += 8, out += 8 * R)
                 qnt_pack_blocks_s16_avx2(&r, j, _mm_cvtsi64_si128((int64_t)flips), out, 4, R, n);
             if (j < r.bytes)
