@@ -7,7 +7,7 @@
 #include "x86/pack_avx512.h"
 
 typedef __m512 vec;
-enum { LANES = 16, AHEAD = 24 }; /* steps of k from a row of W to the one asked for meanwhile */
+enum { LANES = 16, LONG = 768, AHEAD = 24 }; /* steps of k from a row of W to the one asked for meanwhile */
 
 QNT_INLINE vec vec_load(const float *p)
 {
@@ -38,31 +38,39 @@ QNT_INLINE __m512 origin(const struct qnt_tile *t, int v, __mmask16 k)
     return bias ? _mm512_maskz_loadu_ps(k, bias + t->col + v * LANES) : _mm512_setzero_ps();
 }
 
-/* Where the sums start. Stores at the end find their lines on the way. Rows are reached one from the other: products
- * of row and stride would be most of the work around short sums. */
+/* Where the sums start. Rows are reached one from the other: products of row and stride would be most of the work
+ * around short sums. */
 QNT_INLINE void start(const int M, const int V, const struct qnt_tile *t, __m512 *x, __m512 *y)
 {
     const __mmask16 k0 = lanes(t->n, 0), k1 = lanes(t->n, 1);
-    const size_t ldc = t->ldc;
     const float *c = t->c;
     if (t->first) {
         const __m512 x0 = origin(t, 0, k0), y0 = V == 2 ? origin(t, 1, k1) : x0;
         QNT_UNROLL
-        for (int i = 0; i < M; i++, c += ldc) {
+        for (int i = 0; i < M; i++) {
             x[i] = x0;
-            _mm_prefetch((const char *)c, _MM_HINT_T0);
-            if (V == 2) {
+            if (V == 2)
                 y[i] = y0;
-                _mm_prefetch((const char *)(c + LANES), _MM_HINT_T0);
-            }
         }
         return;
     }
     QNT_UNROLL
-    for (int i = 0; i < M; i++, c += ldc) {
+    for (int i = 0; i < M; i++, c += t->ldc) {
         x[i] = _mm512_maskz_loadu_ps(k0, c);
         if (V == 2)
             y[i] = _mm512_maskz_loadu_ps(k1, c + LANES);
+    }
+}
+
+/* Stores at the end of a long sum find their lines on the way; those of short ones would keep W from coming. */
+QNT_INLINE void find(const int M, const int V, const struct qnt_tile *t)
+{
+    const float *c = t->c;
+    QNT_UNROLL
+    for (int i = 0; i < M; i++, c += t->ldc) {
+        _mm_prefetch((const char *)c, _MM_HINT_T0);
+        if (V == 2)
+            _mm_prefetch((const char *)(c + LANES), _MM_HINT_T0);
     }
 }
 
@@ -114,6 +122,8 @@ QNT_INLINE void finish(const int M, const int V, const struct qnt_tile *t, __m51
 QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     __m512 x[28], y[14];
+    if (t->first && o->run * o->runs >= LONG)
+        find(M, V, t);
     start(M, V, t, x, y);
     if (o->a_k == 1)
         by_rows(M, V, o, x, y);
