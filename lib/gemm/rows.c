@@ -8,7 +8,8 @@ enum {
     BLOCK_BYTES = 256 << 10,   /* of rows: part of the second level */
     WEIGHTS_BYTES = 512 << 10, /* likewise, */
     NEAR_BYTES = 32 << 10,     /* when the copied rows and the results of a block stay in the first */
-    POINTERS = 256             /* rows addressed at a time, or as many as a tile has */
+    POINTERS = 256,            /* rows addressed at a time, or as many as a tile has */
+    SHORT_ROW = 256
 };
 
 static size_t ceil_div(size_t n, size_t by)
@@ -73,12 +74,29 @@ size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
     return pointer_bytes(g, taps) + (a > b ? a : b);
 }
 
+/* Short plain rows without gaps and padding are copied as one, and lie without gaps again; longer ones at a pitch that
+ * spares the cache. */
+static bool as_one(const struct qnt_gemm_call *call)
+{
+    return call->a.stride == call->k && call->k % call->g->kr == 0 && call->k <= SHORT_ROW;
+}
+
+static size_t pitch_of(const struct qnt_gemm_call *call, size_t k)
+{
+    return as_one(call) ? k : qnt_rows_pitch(k);
+}
+
 /* The k elements from k0 of `rows` rows. */
 static void copy(const struct qnt_gemm_call *call, size_t row, size_t rows, size_t k0, size_t k, const void **ptr,
                  uint8_t *to)
 {
     const struct qnt_operand *o = &call->a;
     const size_t most = pointer_bytes(call->g, o->taps) / sizeof *ptr / o->taps, pitch = qnt_rows_pitch(k);
+    if (as_one(call)) {
+        *ptr = (const uint8_t *)o->base + row * k;
+        call->g->pack_a(ptr, rows * k, 0, rows * k, 1, o->in_xor, to);
+        return;
+    }
     for (size_t i = 0, n; i < rows; i += n, to += n * pitch) {
         n = rows - i < most ? rows - i : most;
         o->rows(o, row + i, n, ptr);
@@ -118,7 +136,7 @@ void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *
     struct qnt_tile t = {.ldc = call->ldc, .e = call->e};
     /* All panels are near: what they meet should be nearer. Not when each block unpacks them again. */
     if (call->n * size.kc <= WEIGHTS_BYTES && !g->unpack) {
-        const size_t row = (bare ? 0 : qnt_rows_pitch(size.kc)) + call->n * (call->e->kind == QNT_EPI_S8 ? 1 : 4);
+        const size_t row = (bare ? 0 : pitch_of(call, size.kc)) + call->n * (call->e->kind == QNT_EPI_S8 ? 1 : 4);
         size_t few = NEAR_BYTES / row / g->mr * g->mr;
         few = few < 2u * g->mr ? 2u * g->mr : few;
         if (few < size.mc)
@@ -133,7 +151,7 @@ void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *
             k = call->k - k0 < size.kc ? call->k - k0 : size.kc;
             o.run = qnt_round_up(k, g->kr);
             o.w = (const char *)call->packed_w + qnt_panel_w_bytes(g, k0);
-            o.a_row = (ptrdiff_t)(bare ? call->a.stride : qnt_rows_pitch(k));
+            o.a_row = (ptrdiff_t)(bare ? call->a.stride : pitch_of(call, k));
             o.a = bare ? (const uint8_t *)call->a.base + row * call->a.stride + k0 : copied;
             if (!bare)
                 copy(call, row, rows, k0, k, scratch, copied);

@@ -132,9 +132,10 @@ struct s8_case {
 };
 enum { A_ZERO = -7 };
 
-static void s8_make(struct s8_case *c, const struct shape *s, int extreme, int bits)
+/* gap: elements between the rows of A. */
+static void s8_make(struct s8_case *c, const struct shape *s, int extreme, int bits, size_t gap)
 {
-    c->lda = s->k + 3;
+    c->lda = s->k + gap;
     c->ldc = s->n + 5;
     c->a = zeroed(s->m * c->lda, 1);
     c->w = zeroed(s->n * s->k, 1);
@@ -206,12 +207,13 @@ static void s8_compare(struct s8_case *c, const struct shape *s, struct qnt_epil
 START_TEST(s8_equals_the_exact_sum)
 {
     const struct shape *s = &shapes[_i % SHAPES];
-    int mode = _i / SHAPES % 4, bits = widths[_i / SHAPES / 4]; /* mode: bit 0: extremes, bit 1: weight zero points */
+    /* mode: bit 0: extremes, bit 1: weight zero points, bit 2: no gaps between rows */
+    int mode = _i / SHAPES % 8, bits = widths[_i / SHAPES / 8], zeros = mode >> 1 & 1;
     struct s8_case c;
-    s8_make(&c, s, mode & 1, bits);
-    struct qnt_epilogue e = {.has_row_term = mode >> 1, .bias = c.folded, .row_term = c.row_term, .w_zero = c.w_zero};
+    s8_make(&c, s, mode & 1, bits, mode >> 2 ? 0 : 3);
+    struct qnt_epilogue e = {.has_row_term = zeros, .bias = c.folded, .row_term = c.row_term, .w_zero = c.w_zero};
     e.rq = (struct qnt_requant){.zero = 3, .lo = -100, .hi = 120, .per_channel = 1, .scale = c.scale};
-    s8_want(&c, s, mode >> 1, &e.rq);
+    s8_want(&c, s, zeros, &e.rq);
     s8_compare(&c, s, &e, bits);
     s8_free(&c);
 }
@@ -222,7 +224,7 @@ START_TEST(s8_long_sums)
 {
     struct shape s = {3, 5, 65536};
     struct s8_case c;
-    s8_make(&c, &s, 0, widths[_i]);
+    s8_make(&c, &s, 0, widths[_i], 3);
     struct qnt_epilogue e = {.bias = c.folded};
     e.rq = (struct qnt_requant){.zero = 0, .lo = -128, .hi = 127, .per_channel = 1, .scale = c.scale};
     s8_want(&c, &s, false, &e.rq);
@@ -248,7 +250,7 @@ int main(void)
     TCase *tc = tcase_create("gemm");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, f32_equals_the_chain_of_fma, 0, 2 * SHAPES);
-    tcase_add_loop_test(tc, s8_equals_the_exact_sum, 0, 4 * SHAPES * WIDTHS);
+    tcase_add_loop_test(tc, s8_equals_the_exact_sum, 0, 8 * SHAPES * WIDTHS);
     tcase_add_loop_test(tc, s8_long_sums, 0, WIDTHS);
     tcase_add_test(tc, choose_takes_the_cheapest);
     suite_add_tcase(suite, tc);
