@@ -244,7 +244,8 @@ typedef int32_t qnt_peak_read_fn(const void *src, size_t n, size_t times);
  * repeat the last one: their results are not stored.
  * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
  * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
- * w_bias * (sum of the W row) from the bias, so kernels need no correction. Kernels run full tiles and store m x n. */
+ * w_bias * (sum of the W row) from the bias, so kernels need no correction; and the sum of the codes at all k where bit
+ * k % 8 of w_more is set, which the sum has once too often. Kernels run full tiles and store m x n. */
 /* Tiles with run_rows (8-bit) read A where it lies, as the bytes (uint8_t)(s8 + w_bias): what the source already is when
  * its in_xor equals w_bias. Their A panel is such rows one after the other, used of them, qnt_rows_pitch(k) bytes apart,
  * each padded to a multiple of kr. */
@@ -330,6 +331,7 @@ struct qnt_gemm {
     qnt_unpack_w_fn *unpack;       /* run_rows with W of few bits; else NULL */
     uint8_t mr, nr, kr, a_size, w_bits;
     uint8_t w_bias;     /* 0 or 128, see above */
+    uint8_t w_more;     /* see above */
     uint8_t binary;     /* 1: a binary tile */
     uint16_t cost_step; /* relative cost of one kr step of one tile ... */
     uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
@@ -340,6 +342,12 @@ struct qnt_gemm {
 static inline size_t qnt_panel_w_bytes(const struct qnt_gemm *g, size_t k)
 {
     return k * g->nr * g->w_bits / 8;
+}
+
+/* How many times too often sums have the code of W at k. */
+static inline int32_t qnt_gemm_extra(const struct qnt_gemm *g, size_t k)
+{
+    return g->w_bias + (g->w_more >> k % 8 & 1);
 }
 
 /* ---- declarations and the dispatch table, from kernels.def ----------------------------------------------------- */

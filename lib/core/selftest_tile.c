@@ -37,7 +37,7 @@ static bool run_s8(const struct qnt_gemm *g, struct tile *x)
         x->w_rows[j] = w + j * K;
         x->bias[j] = 0;
         for (size_t l = 0; l < K; l++)
-            x->bias[j] -= g->w_bias * w[j * K + l];
+            x->bias[j] -= qnt_gemm_extra(g, l) * w[j * K + l];
         x->scale[j] = 0.001f + 0.00001f * (float)j;
     }
     x->e = (struct qnt_epilogue){.kind = QNT_EPI_S8, .bias = x->bias};
@@ -124,7 +124,7 @@ static bool run_f32(const struct qnt_gemm *g, struct tile *x)
 bool qnt_selftest_tile(const struct qnt_gemm *g)
 {
     struct tile x;
-    if (g->mr > SIDE || g->nr > SIDE || qnt_round_up(K, g->kr) > KP || (g->run && g->a_size > WIDEST))
+    if (g->mr > SIDE || g->nr > SIDE || qnt_round_up(K, g->kr) > KP || (g->run && g->mr * g->a_size > SIDE * WIDEST))
         return false;
     return g->run_f32 ? run_f32(g, &x) : g->binary ? run_b1(g, &x) : run_s8(g, &x);
 }

@@ -86,9 +86,12 @@ void qnt_gemm_pack_w(const struct qnt_gemm *g, const struct qnt_operand *w, size
 void qnt_gemm_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *g, const int8_t *w, size_t n, size_t k,
                         int32_t a_zero, const int32_t *bias, int32_t *out)
 {
-    for (size_t j = 0; j < n; j++)
-        out[j] = (int32_t)((uint32_t)(bias ? bias[j] : 0) -
-                           (uint32_t)(a_zero + g->w_bias) * (uint32_t)ctx->dsp.sum_s8(w + j * k, k)); /* may wrap */
+    for (size_t j = 0; j < n; j++, w += k) { /* may wrap */
+        uint32_t sum = (uint32_t)(a_zero + g->w_bias) * (uint32_t)ctx->dsp.sum_s8(w, k);
+        for (size_t l = 0; g->w_more && l < k; l++)
+            sum += (uint32_t)((g->w_more >> l % 8 & 1) * w[l]);
+        out[j] = (int32_t)((uint32_t)(bias ? bias[j] : 0) - sum);
+    }
 }
 
 /* A block of A in scratch: 8-bit panels, or for f32 the rows (lines) themselves, gathered at a pitch that spares the

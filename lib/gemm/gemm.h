@@ -32,8 +32,8 @@ const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t 
  * be 1. */
 size_t qnt_gemm_packed_bytes(const struct qnt_gemm *g, size_t n, size_t k);
 void qnt_gemm_pack_w(const struct qnt_gemm *g, const struct qnt_operand *w, size_t n, size_t k, void *packed);
-/* The S32/S8 bias with every constant term folded in: out[j] = bias[j] - (a_zero + g->w_bias) * (sum of row j of
- * w[n][k]). bias NULL: zeros; out may be bias. k <= 2^16. */
+/* The S32/S8 bias with every constant term folded in: out[j] = bias[j] - a_zero * (sum of row j of w[n][k]) - what the
+ * variant's sums have too much of it. bias NULL: zeros; out may be bias. k <= 2^16. */
 void qnt_gemm_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *g, const int8_t *w, size_t n, size_t k,
                         int32_t a_zero, const int32_t *bias, int32_t *out);
 /* Scratch one thread needs in qnt_gemm_run; taps of the A operand. */

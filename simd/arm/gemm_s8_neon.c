@@ -1,162 +1,273 @@
 /* 8-bit tiles on SMULL, exact without saturation.
  *
- * Panels [k/16][rows][16]. Two products of s8 x s8 need 17 bits when all four codes are -128, so the upper 8 bytes of
- * each 16 of A are stored complemented (~a = -a - 1) and their product is subtracted:
+ * W panel [k/4][4][4 columns x 2, 4 columns x 2]: the first two codes of four columns, then their next two. A panel
+ * [k/4][rows][16]: the first two codes of a row four times, then its next two four times (a_size 4). So the lanes of a
+ * sum are columns. Two products of s8 x s8 need 17 bits when all four codes are -128, so the second pair of A is stored
+ * complemented (~a = -a - 1) and its product is subtracted:
  *
  *   t  = a.lo * w.lo           SMULL   [-16256, 16384]
  *   t -= ~a.hi * w.hi          SMLSL2  within +-32640: fits s16; adds a.hi * w.hi + w.hi
- *   acc += t.even + t.odd      SADALP  four partial sums of one output
+ *   acc += t.even + t.odd      SADALP  four columns
  *
- * What is too much, the sum of w.hi, depends on the column alone: it is summed on the side and subtracted at the end.
- * Three instructions give 16 products, where SMULL + SADALP alone need four. Registers of 4x4: 16 sums, 4 side sums, 4
- * of A, one of W, one product.
+ * Three instructions give 16 products, where SMULL + SADALP alone need four. What is too much, the sum of w.hi, is a
+ * property of the column: w_more tells of it. Registers of 4x16: 16 sums, 4 of A, 4 of W, 4 products.
  *
- * W of 4 and 2 bits: a column's 16 codes are a field of a vector, which one or two shifts make s8. */
+ * W of 4 and 2 bits: four products of s8 by such codes fit s16 as they are, so two steps give one t. 16 sums, 8 of A,
+ * one of W and its two fields, 4 products. */
 #include <arm_neon.h>
 #include "arm/low_neon.h"
 #include "arm/tile_neon.h"
 #include "pack_low.h"
 #include "pack_rows.h"
 
-enum { KR = 16, SIDE_STEPS = 255 }; /* 255 * 128 fits s16 */
+enum { KR = 4, NV = 4, NR = 16 };
 
-/* The codes of column j of a step. */
-QNT_INLINE int8x16_t load_w(const int8_t *w, const int j, const int NR, const int BITS)
+/* Four sums of one step, x[i] * y into acc[i * by]. Written out, side by side for cores that run in order: gcc 12
+ * copies the halves of vectors that it is told of by vget_low, then lacks registers and spills sums. */
+QNT_INLINE void four(int32x4_t *acc, const int by, const int8x16_t x[4], int8x16_t y)
 {
-    const int bytes = KR * NR * BITS / 8;
-    return qnt_field_neon(vld1q_s8(w + KR * j % bytes), KR * j / bytes, BITS);
+    int16x8_t t0, t1, t2, t3;
+    __asm__("smull %[t0].8h, %[x0].8b, %[y].8b\n\t"
+            "smull %[t1].8h, %[x1].8b, %[y].8b\n\t"
+            "smull %[t2].8h, %[x2].8b, %[y].8b\n\t"
+            "smull %[t3].8h, %[x3].8b, %[y].8b\n\t"
+            "smlsl2 %[t0].8h, %[x0].16b, %[y].16b\n\t"
+            "smlsl2 %[t1].8h, %[x1].16b, %[y].16b\n\t"
+            "smlsl2 %[t2].8h, %[x2].16b, %[y].16b\n\t"
+            "smlsl2 %[t3].8h, %[x3].16b, %[y].16b\n\t"
+            "sadalp %[s0].4s, %[t0].8h\n\t"
+            "sadalp %[s1].4s, %[t1].8h\n\t"
+            "sadalp %[s2].4s, %[t2].8h\n\t"
+            "sadalp %[s3].4s, %[t3].8h"
+            : [t0] "=&w"(t0), [t1] "=&w"(t1), [t2] "=&w"(t2), [t3] "=&w"(t3), [s0] "+w"(acc[0]), [s1] "+w"(acc[by]),
+              [s2] "+w"(acc[2 * by]), [s3] "+w"(acc[3 * by])
+            : [x0] "w"(x[0]), [x1] "w"(x[1]), [x2] "w"(x[2]), [x3] "w"(x[3]), [y] "w"(y));
 }
 
-QNT_INLINE void steps(int32x4_t *acc, int32x4_t *side, const int8_t *a, const int8_t *w, size_t n, const int MR,
-                      const int NR, const int BITS)
+/* The same of two steps, x[i] * y + z[i] * w, of few bits: nothing is complemented. */
+QNT_INLINE void four_low(int32x4_t *acc, const int by, const int8x16_t x[4], int8x16_t y, const int8x16_t z[4],
+                         int8x16_t w)
 {
-    int16x8_t part[8], t[4];
+    int16x8_t t0, t1, t2, t3;
+    __asm__("smull %[t0].8h, %[x0].8b, %[y].8b\n\t"
+            "smull %[t1].8h, %[x1].8b, %[y].8b\n\t"
+            "smull %[t2].8h, %[x2].8b, %[y].8b\n\t"
+            "smull %[t3].8h, %[x3].8b, %[y].8b\n\t"
+            "smlal2 %[t0].8h, %[x0].16b, %[y].16b\n\t"
+            "smlal2 %[t1].8h, %[x1].16b, %[y].16b\n\t"
+            "smlal2 %[t2].8h, %[x2].16b, %[y].16b\n\t"
+            "smlal2 %[t3].8h, %[x3].16b, %[y].16b\n\t"
+            "smlal %[t0].8h, %[z0].8b, %[w].8b\n\t"
+            "smlal %[t1].8h, %[z1].8b, %[w].8b\n\t"
+            "smlal %[t2].8h, %[z2].8b, %[w].8b\n\t"
+            "smlal %[t3].8h, %[z3].8b, %[w].8b\n\t"
+            "smlal2 %[t0].8h, %[z0].16b, %[w].16b\n\t"
+            "smlal2 %[t1].8h, %[z1].16b, %[w].16b\n\t"
+            "smlal2 %[t2].8h, %[z2].16b, %[w].16b\n\t"
+            "smlal2 %[t3].8h, %[z3].16b, %[w].16b\n\t"
+            "sadalp %[s0].4s, %[t0].8h\n\t"
+            "sadalp %[s1].4s, %[t1].8h\n\t"
+            "sadalp %[s2].4s, %[t2].8h\n\t"
+            "sadalp %[s3].4s, %[t3].8h"
+            : [t0] "=&w"(t0), [t1] "=&w"(t1), [t2] "=&w"(t2), [t3] "=&w"(t3), [s0] "+w"(acc[0]), [s1] "+w"(acc[by]),
+              [s2] "+w"(acc[2 * by]), [s3] "+w"(acc[3 * by])
+            : [x0] "w"(x[0]), [x1] "w"(x[1]), [x2] "w"(x[2]), [x3] "w"(x[3]), [y] "w"(y), [z0] "w"(z[0]),
+              [z1] "w"(z[1]), [z2] "w"(z[2]), [z3] "w"(z[3]), [w] "w"(w));
+}
+
+/* One step; nv vectors of columns are wanted. */
+QNT_INLINE void step(int32x4_t *acc, const int8_t **a, const int8_t **w, const int MR, const int nv)
+{
+    int8x16_t av[4], wv[4];
+    qnt_take_neon(av, a, MR);
+    qnt_take_neon(wv, w, nv);
+    *w += 16 * (NV - nv);
+    if (MR == 1)
+        four(acc, 1, wv, av[0]);
     QNT_UNROLL
-    for (int j = 0; j < NR; j++)
-        part[j] = vdupq_n_s16(0);
-    for (; n; n--, a += KR * MR, w += KR * NR * BITS / 8) {
-        int8x16_t av[4], wv[4];
-        QNT_UNROLL
-        for (int i = 0; i < MR; i++)
-            av[i] = vld1q_s8(a + KR * i);
-        QNT_UNROLL
-        for (int j = 0; j < NR; j += 4 / MR) { /* four products at a time, for cores that run in order */
-            QNT_UNROLL
-            for (int i = 0; i < 4; i++) {
-                wv[i] = load_w(w, j + i / MR, NR, BITS);
-                t[i] = vmull_s8(vget_low_s8(av[i % MR]), vget_low_s8(wv[i]));
-            }
-            QNT_UNROLL
-            for (int i = 0; i < 4; i++)
-                t[i] = vmlsl_high_s8(t[i], av[i % MR], wv[i]);
-            QNT_UNROLL
-            for (int i = 0; i < 4; i += MR)
-                part[j + i / MR] = vaddw_high_s8(part[j + i / MR], wv[i]);
-            QNT_UNROLL
-            for (int i = 0; i < 4; i++)
-                acc[i % MR * NR + j + i / MR] = vpadalq_s16(acc[i % MR * NR + j + i / MR], t[i]);
-        }
+    for (int v = 0; v < nv * (MR == 4); v++)
+        four(acc + v, nv, av, wv[v]);
+}
+
+/* Two steps: fields `field` and the next one of the same vectors of W. */
+QNT_INLINE void two_steps(int32x4_t *acc, const int8_t **a, const int8_t *w, const int MR, const int field,
+                          const int BITS)
+{
+    int8x16_t av[2][4], wv[2][4];
+    qnt_take_neon(av[0], a, MR);
+    qnt_take_neon(av[1], a, MR);
+    QNT_UNROLL
+    for (int v = 0; v < NV; v++) {
+        const int8x16_t raw = vld1q_s8(w + 16 * v);
+        wv[0][v] = qnt_field_neon(raw, field, BITS);
+        wv[1][v] = qnt_field_neon(raw, field + 1, BITS);
+        if (MR == 4)
+            four_low(acc + v, NV, av[0], wv[0][v], av[1], wv[1][v]);
     }
-    QNT_UNROLL
-    for (int j = 0; j < NR; j++)
-        side[j] = vpadalq_s16(side[j], part[j]);
+    if (MR == 1)
+        four_low(acc, 1, wv[0], av[0][0], wv[1], av[1][0]);
 }
 
-/* The sums of four vectors. */
-QNT_INLINE int32x4_t fold(const int32x4_t *v)
-{
-    return vpaddq_s32(vpaddq_s32(v[0], v[1]), vpaddq_s32(v[2], v[3]));
-}
-
-QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
-                     const int BITS)
+/* The first nv vectors of columns of a tile: all, or with 8 bits two. */
+QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int BITS,
+                     const int nv)
 {
     const int8_t *pa = a, *pw = w;
-    int32x4_t acc[16], side[8], bias[2], out[4];
+    int32x4_t acc[16], bias[4];
+    qnt_tile_bias_neon(t, bias, nv);
     QNT_UNROLL
-    for (int i = 0; i < MR * NR; i++)
-        acc[i] = vdupq_n_s32(0);
-    QNT_UNROLL
-    for (int j = 0; j < NR; j++)
-        side[j] = vdupq_n_s32(0);
-    for (size_t left = k / KR, n; left; left -= n, pa += n * KR * MR, pw += n * KR * (size_t)NR * (size_t)BITS / 8) {
-        n = left < SIDE_STEPS ? left : SIDE_STEPS;
-        steps(acc, side, pa, pw, n, MR, NR, BITS);
+    for (int i = 0; i < MR * nv; i++)
+        acc[i] = bias[i % nv];
+    if (BITS == 8) {
+        for (size_t n = k / (2 * KR); n; n--) {
+            step(acc, &pa, &pw, MR, nv);
+            step(acc, &pa, &pw, MR, nv);
+        }
+        if (k % (2 * KR))
+            step(acc, &pa, &pw, MR, nv);
+    } else {
+        for (size_t n = k / (32 / BITS); n; n--, pw += 16 * NV) {
+            QNT_UNROLL
+            for (int field = 0; field < 8 / BITS; field += 2)
+                two_steps(acc, &pa, pw, MR, field, BITS);
+        }
     }
-    qnt_tile_bias_neon(t, bias, NR / 4);
-    QNT_UNROLL
-    for (int v = 0; v < NR / 4; v++) {
-        int32x4_t start = vsubq_s32(bias[v], fold(side + 4 * v));
-        QNT_UNROLL
-        for (int i = 0; i < MR; i++)
-            out[i * NR / 4 + v] = vaddq_s32(fold(acc + i * NR + 4 * v), start);
-    }
-    qnt_tile_end_neon(t, out, MR, NR / 4);
+    qnt_tile_end_neon(t, acc, MR, nv);
 }
 
-/* `high` is xor'ed to the upper 8 bytes, also of the padding: it meets zeros of W. */
-QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                     uint8_t high, void *panel, const int R)
+/* Few columns past the last whole tile do not cost a whole one. */
+QNT_INLINE void run(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int BITS)
 {
-    const int8x16_t up = vcombine_s8(vdup_n_s8(0), vdup_n_s8((int8_t)high));
-    const int8x16_t flip = veorq_s8(vdupq_n_s8((int8_t)in_xor), up);
+    if (BITS == 8 && MR == 4 && t->n <= 8)
+        tile(k, a, w, t, MR, BITS, 2);
+    else
+        tile(k, a, w, t, MR, BITS, NV);
+}
+
+/* Of four rows of W 16 bytes of k: the first `steps` steps. */
+QNT_INLINE void pack_w_block(const void *const *rows, size_t at, int8x16_t flip, int8_t *out, size_t steps)
+{
+    int16x8_t x[4], y[4];
+    QNT_UNROLL
+    for (int i = 0; i < 4; i++)
+        x[i] = vreinterpretq_s16_s8(veorq_s8(vld1q_s8((const int8_t *)rows[i] + at), flip));
+    y[0] = vzip1q_s16(x[0], x[2]);
+    y[1] = vzip1q_s16(x[1], x[3]);
+    y[2] = vzip2q_s16(x[0], x[2]);
+    y[3] = vzip2q_s16(x[1], x[3]);
+    QNT_UNROLL
+    for (size_t s = 0; s < 4; s++)
+        if (s < steps)
+            vst1q_s8(out + KR * NR * s, vreinterpretq_s8_s16(s % 2 ? vzip2q_s16(y[s / 2 * 2], y[s / 2 * 2 + 1])
+                                                                   : vzip1q_s16(y[s / 2 * 2], y[s / 2 * 2 + 1])));
+}
+
+static void pack_w16(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                     void *panel)
+{
     struct qnt_rows r;
     int8_t *out = panel;
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
-    while (qnt_rows_next(&r, KR)) {
-        size_t j = 0;
-        for (; j + KR <= r.bytes; j += KR, out += KR * R) {
-            QNT_UNROLL
-            for (int i = 0; i < R; i++)
-                vst1q_s8(out + KR * i, veorq_s8(vld1q_s8((const int8_t *)r.row[i] + r.at + j), flip));
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, NR);
+    while (qnt_rows_next(&r, 16))
+        for (size_t j = 0; j < r.bytes; j += 16, out += 16 * NR) {
+            const size_t bytes = r.bytes - j < 16 ? r.bytes - j : 16;
+            for (int s = 0; s < NR; s += 4)
+                pack_w_block(r.row + s, r.at + j, qnt_flip_neon(in_xor, bytes), out + 16 * (s / 4),
+                             (bytes + KR - 1) / KR);
         }
-        if (j < r.bytes) {
-            int8x16_t last = veorq_s8(qnt_flip_neon(in_xor, r.bytes - j), up);
-            QNT_UNROLL
-            for (int i = 0; i < R; i++)
-                vst1q_s8(out + KR * i, veorq_s8(vld1q_s8((const int8_t *)r.row[i] + r.at + j), last));
-        }
+}
+
+/* R rows of A, 16 bytes of k, xor'ed with flip: the first `steps` steps, rows side by side. */
+QNT_INLINE void pack_a_block(const int8_t *const *row, size_t at, int8x16_t flip, int8_t *out, size_t steps,
+                             const int R)
+{
+    const uint8x16_t pairs = {0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3};
+    int8x16_t x[4];
+    QNT_UNROLL
+    for (int i = 0; i < R; i++)
+        x[i] = veorq_s8(vld1q_s8(row[i] + at), flip);
+    QNT_UNROLL
+    for (size_t s = 0; s < 4; s++) {
+        QNT_UNROLL
+        for (int i = 0; i < R; i++)
+            if (s < steps)
+                vst1q_s8(out + 16 * ((size_t)R * s + (size_t)i),
+                         vqtbl1q_s8(x[i], vaddq_u8(pairs, vdupq_n_u8((uint8_t)(KR * s)))));
     }
 }
 
-#define PACK(name, R, high)                                                                                            \
-    static void name(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,          \
-                     void *panel)                                                                                      \
-    {                                                                                                                  \
-        pack(rows, tap_k, k0, k, used, in_xor, high, panel, R);                                                        \
+/* `high` is xor'ed to the second pairs, also of the padding: it meets zeros of W. */
+QNT_INLINE void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                       void *panel, const int R, const uint8_t high, const size_t kr)
+{
+    const int8x16_t up = vreinterpretq_s8_u32(vdupq_n_u32(high * 0x01010000u));
+    const int8x16_t flip = veorq_s8(vdupq_n_s8((int8_t)in_xor), up);
+    const int8_t *row[4];
+    struct qnt_rows r;
+    int8_t *out = panel;
+    const int plain = qnt_rows_plain(tap_k, k0, k, used, R, 16);
+    for (rows += plain ? k0 / tap_k * used : 0; plain && k; k -= tap_k, rows += R) {
+        QNT_UNROLL
+        for (int i = 0; i < R; i++)
+            row[i] = rows[i];
+        for (size_t j = 0; j < tap_k; j += 16, out += 64 * R)
+            pack_a_block(row, j, flip, out, 4, R);
     }
-PACK(pack_a1, 1, 0xff)
-PACK(pack_a4, 4, 0xff)
-PACK(pack_w4, 4, 0)
-PACK(pack_w8, 8, 0)
+    if (plain)
+        return;
+    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
+    while (qnt_rows_next(&r, 16)) {
+        size_t j = 0;
+        QNT_UNROLL
+        for (int i = 0; i < R; i++)
+            row[i] = (const int8_t *)r.row[i] + r.at;
+        for (; j + 16 <= r.bytes; j += 16, out += 64 * R)
+            pack_a_block(row, j, flip, out, 4, R);
+        if (j < r.bytes)
+            pack_a_block(row, j, veorq_s8(qnt_flip_neon(in_xor, r.bytes - j), up), out,
+                         (r.bytes - j + kr - 1) / kr * (kr / KR), R);
+    }
+}
 
-#define TILE(op, MR, NR, BITS, packw, step, start)                                                                     \
-    static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
+#define PACK_A(R, BITS, high)                                                                                          \
+    static void pack_a##R##_##BITS(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,            \
+                                   uint8_t in_xor, void *panel)                                                        \
     {                                                                                                                  \
-        tile(k, a, w, t, MR, NR, BITS);                                                                                \
+        pack_a(rows, tap_k, k0, k, used, in_xor, panel, R, high, 32 / BITS);                                           \
+    }
+PACK_A(1, 8, 0xff)
+PACK_A(4, 8, 0xff)
+PACK_A(1, 4, 0)
+PACK_A(4, 4, 0)
+PACK_A(1, 2, 0)
+PACK_A(4, 2, 0)
+
+#define TILE(op, MR, BITS, packw, more, step, start)                                                                   \
+    static void run_##op##_##MR##x16(size_t k, const void *a, const void *w, const struct qnt_tile *t)                 \
+    {                                                                                                                  \
+        run(k, a, w, t, MR, BITS);                                                                                     \
     }                                                                                                                  \
-    const struct qnt_gemm qnt_##op##_##MR##x##NR##_neon = {                                                            \
-        .name = #MR "x" #NR,                                                                                           \
-        .run = run_##op##_##MR##x##NR,                                                                                 \
-        .pack_a = pack_a##MR,                                                                                          \
+    const struct qnt_gemm qnt_##op##_##MR##x16_neon = {                                                                \
+        .name = #MR "x16",                                                                                             \
+        .run = run_##op##_##MR##x16,                                                                                   \
+        .pack_a = pack_a##MR##_##BITS,                                                                                 \
         .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
-        .kr = KR,                                                                                                      \
-        .a_size = 1,                                                                                                   \
+        .kr = 32 / BITS,                                                                                               \
+        .a_size = 4,                                                                                                   \
         .w_bits = BITS,                                                                                                \
         .w_bias = 0,                                                                                                   \
+        .w_more = more,                                                                                                \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
     };
-QNT_PACK_LOW(pack_w4_s4, pack_w4, 4, KR, 4)
-QNT_PACK_LOW(pack_w8_s4, pack_w8, 8, KR, 4)
-QNT_PACK_LOW(pack_w4_s2, pack_w4, 4, KR, 2)
-QNT_PACK_LOW(pack_w8_s2, pack_w8, 8, KR, 2)
-/* Costs in 1/16 cycle, estimated, with half of the packing of A in the step. */
-TILE(gemm_s8, 1, 8, 8, pack_w8, 450, 800)
-TILE(gemm_s8, 4, 4, 8, pack_w4, 700, 1000)
-TILE(gemm_s4s8, 1, 8, 4, pack_w8_s4, 500, 800)
-TILE(gemm_s4s8, 4, 4, 4, pack_w4_s4, 750, 1000)
-TILE(gemm_s2s8, 1, 8, 2, pack_w8_s2, 520, 800)
-TILE(gemm_s2s8, 4, 4, 2, pack_w4_s2, 760, 1000)
+QNT_PACK_LOW(pack_w16_s4, pack_w16, NR, 8, 4)
+QNT_PACK_LOW(pack_w16_s2, pack_w16, NR, 16, 2)
+/* Costs in 1/16 cycle of a core with one vector instruction a cycle, with half of the packing of A in the step. */
+TILE(gemm_s8, 1, 8, pack_w16, 0xcc, 300, 800)
+TILE(gemm_s8, 4, 8, pack_w16, 0xcc, 850, 1600)
+TILE(gemm_s4s8, 1, 4, pack_w16_s4, 0, 650, 800)
+TILE(gemm_s4s8, 4, 4, pack_w16_s4, 0, 1650, 1600)
+TILE(gemm_s2s8, 1, 2, pack_w16_s2, 0, 1300, 800)
+TILE(gemm_s2s8, 4, 2, pack_w16_s2, 0, 3300, 1600)
