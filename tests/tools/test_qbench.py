@@ -91,6 +91,16 @@ def test_conditions():
     has(run("qbench", "peak", *QUICK, *NEAR, "--cpus", cpus[0]).stdout, "1 thread, warm")
 
 
+def test_kernels():
+    """All usable variants, plain and tiles."""
+    for op in "dot_s8", "gemm_s8", "add_f32":
+        rows = bench("kernels", "--sizes", op)
+        known = json.loads(run("qinfo", "--json").stdout)["kernels"]
+        usable = [(row["op"], row["variant"]) for row in known if op in row["op"] and row["usable"]]
+        assert [(row["case"], row["kernel"]) for row in rows] == usable
+    check_rows(json.loads(run("qbench", "kernels", *QUICK, "--sizes", "b1,gemm_f32,copy", "--threads", 2, "--json").stdout))
+
+
 def test_gemm():
     rows = bench("gemm", "--sizes", "17,33,40;1,64,64")
     assert {row["case"] for row in rows} == {"17x33x40", "1x64x64"}
@@ -118,13 +128,15 @@ def test_binary():
 
 
 def test_usage():
-    for args, text in [(("gemm", "--sizes", "1,2"), "expected M,N,K"), (("gemm", "--sizes", "0,2,3"), "expected M,N,K"),
-                       (("conv", "--sizes", "vgg"), "no layer has 'vgg'"), (("quantize", "--sizes", "x"), "expected numbers"),
-                       (("binary", "--sizes", "x9"), "no case has 'x9'"), (("peak", "--sizes", "q"), "no peak has 'q'"),
-                       ((), "missing operand"), (("speed",), "unknown command 'speed'"),
-                       (("peak", "x"), "unexpected operand 'x'"), (("peak", "--format", "xml"), "expected md, csv or json"),
+    for args, text in [((), "missing operand"), (("speed",), "unknown command 'speed'"),
+                       (("peak", "x"), "unexpected operand 'x'"), (("model",), "missing operand, expected a model's FILE"),
+                       (("peak", "--format", "xml"), "expected md, csv or json"),
                        (("peak", "--rounds", 0), "outside 1 to"), (("peak", "--seconds", "nan"), "not a number"),
-                       (("peak", "--cpus", "a"), "expected CPU numbers")]:
+                       (("peak", "--cpus", "a"), "expected CPU numbers"), (("peak", "--sizes", "q"), "no peak has 'q'"),
+                       (("kernels", "--sizes", "fft"), "no op has 'fft'"),
+                       (("gemm", "--sizes", "1,2"), "expected M,N,K"), (("gemm", "--sizes", "0,2,3"), "expected M,N,K"),
+                       (("conv", "--sizes", "vgg"), "no layer has 'vgg'"),
+                       (("quantize", "--sizes", "x"), "expected numbers"), (("binary", "--sizes", "x9"), "no case has 'x9'")]:
         done = run("qbench", *args, code=2)
         has(done.stderr, text)
         assert done.stdout == ""
