@@ -3,7 +3,7 @@
  * A panel [k/4][MR][4] holds a ^ 0x80 as u8 (that is a + 128: w_bias), W panel [k/4][16][4] holds s8. One step of k:
  * two vectors of W (8 columns each), each of MR dwords of A broadcast once and used twice. Registers:
  *
- *   6x16  12 sums + 2 of W + 1 broadcast
+ *   6x16  12 sums + 2 of W + 1 broadcast; for 8 bits of W it is in gemm_rows_avxvnni.c
  *   4x16   8 + 2 + 1      few rows
  *   1x16   2 x 4 + ...    one row: four steps have sums of their own to hide the latency
  *
@@ -128,7 +128,6 @@ QNT_PACK_LOW(pack_w16_s2, pack_w16, NR, 4, 2)
 /* Costs in 1/16 cycle, measured in EVEX encoding on a Zen 4 core, with half of the packing of A in the step. */
 TILE(gemm_s8, 1, 4, 8, pack_w16, 48, 900)
 TILE(gemm_s8, 4, 1, 8, pack_w16, 104, 1200)
-TILE(gemm_s8, 6, 1, 8, pack_w16, 139, 1600)
 TILE(gemm_s4s8, 1, 4, 4, pack_w16_s4, 60, 900)
 TILE(gemm_s4s8, 4, 1, 4, pack_w16_s4, 116, 1200)
 TILE(gemm_s4s8, 6, 1, 4, pack_w16_s4, 151, 1600)
