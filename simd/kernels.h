@@ -253,7 +253,7 @@ typedef int32_t qnt_peak_read_fn(const void *src, size_t n, size_t times);
  * takes them as bytes like s8 codes, its in_xor is 0, and the panel stays packed until its bytes are in registers. The
  * same sums as gemm_s8 on the same codes; k <= 2^16 in one call. Of the nr * kr codes of a step in the order of an s8
  * panel, code i is in byte i % S of S = nr * kr * w_bits / 8, its field i / S from the top bits down: all codes of a
- * vector then need the same shift. */
+ * vector then need the same shift. What is added to the codes of a field is the variant's. */
 /* Where they have unpack, run_rows takes s8 panels, which the driver makes once for all rows of a block: in registers that
  * would cost each tile as much. */
 /* Binary tiles (gemm_b1): panels hold bytes of eight binary values, k counts bytes. The sum is -2 * popcount(a xor w), so
@@ -335,6 +335,7 @@ struct qnt_gemm {
     uint8_t binary;     /* 1: a binary tile */
     uint16_t cost_step; /* relative cost of one kr step of one tile ... */
     uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
+    uint16_t cost_unpack; /* of unpacking one kr step of a panel, once for all rows */
     uint16_t k_run; /* f32: a loop nest cuts longer runs of k, so that a W panel stays near; 0 for 8-bit */
     uint8_t m_least; /* a tile of m rows costs max(m, m_least) / mr of a full one; 0: tiles always cost a full one */
 };

@@ -46,7 +46,8 @@ double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k)
     double tiles = (double)ceil_div(m, g->mr), full = tiles;
     if (g->m_least && m) /* even shares of rows, as the loops make them */
         full = (double)(m > g->m_least ? m : g->m_least) / g->mr;
-    return (double)ceil_div(n, g->nr) * (full * (double)ceil_div(k, g->kr) * g->cost_step + tiles * g->cost_tile);
+    return (double)ceil_div(n, g->nr) *
+           ((full * g->cost_step + g->cost_unpack) * (double)ceil_div(k, g->kr) + tiles * g->cost_tile);
 }
 
 const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k)

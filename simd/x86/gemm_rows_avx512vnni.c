@@ -292,7 +292,7 @@ PACK_W(32)
 QNT_PACK_LOW(pack_w32_s4, pack_w32, 32, 4, 4)
 QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
 
-#define DESCRIPTOR(op, NR, BITS, packw, unpackw, step, start, least)                                                   \
+#define DESCRIPTOR(op, NR, BITS, packw, unpackw, costunpack, step, start)                                              \
     const struct qnt_gemm qnt_##op##_14x##NR##_avx512vnni = {                                                          \
         .name = "14x" #NR,                                                                                             \
         .run_rows = run_14x##NR,                                                                                       \
@@ -307,10 +307,11 @@ QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
         .w_bias = 128,                                                                                                 \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
-        .m_least = least,                                                                                              \
+        .cost_unpack = costunpack,                                                                                     \
+        .m_least = 5,                                                                                                  \
     };
-DESCRIPTOR(gemm_s8, 16, 8, pack_w16, NULL, 240, 900, 5)
-DESCRIPTOR(gemm_s8, 32, 8, pack_w32, NULL, 450, 1800, 5)
-/* Unpacking takes the time of a row or two. */
-DESCRIPTOR(gemm_s4s8, 32, 4, pack_w32_s4, qnt_unpack32_s4_avx512, 450, 1800, 7)
-DESCRIPTOR(gemm_s2s8, 32, 2, pack_w32_s2, qnt_unpack32_s2_avx512, 450, 1800, 7)
+DESCRIPTOR(gemm_s8, 16, 8, pack_w16, NULL, 0, 240, 900)
+DESCRIPTOR(gemm_s8, 32, 8, pack_w32, NULL, 0, 450, 1800)
+/* Unpacking takes the time of ten rows: its two lines a step go through the second level, in and out. */
+DESCRIPTOR(gemm_s4s8, 32, 4, pack_w32_s4, qnt_unpack32_s4_avx512, 320, 450, 1800)
+DESCRIPTOR(gemm_s2s8, 32, 2, pack_w32_s2, qnt_unpack32_s2_avx512, 320, 450, 1800)

@@ -11,9 +11,18 @@
  *   1x64   4 x 2        one row: bound by the stream of weights
  *   1x16   1 x 8
  *
- * W of 4 and 2 bits: a code is left in the upper bits of its byte, which takes a shift and a mask, so that the sums are
- * 16 or 64 times too large until the end: |(a + 128) * code * 16| <= 255 * 128, times 2^16 is below 2^31. Where a step
- * is less than a vector, its bytes are loaded to each part of one and the parts shifted differently. */
+ * W of 4 and 2 bits, 16 columns: a code is left in the upper bits of its byte, which takes a shift and a mask, so that
+ * the sums are 16 or 64 times too large until the end: |(a + 128) * code * 16| <= 255 * 128, times 2^16 is below 2^31.
+ * A step is less than a vector: its bytes are loaded to each part of one and the parts shifted differently.
+ *
+ * 64 columns, few rows: nothing is shifted, and the upper field not masked. Fields below the first hold code + 8 (2
+ * bits:
+ * + 2), so that a byte is 16 h + l with 0 <= l < 16:
+ *
+ *   s = sum of a * byte, u = sum of a * (byte & 15)    sum of a * h = (s - u) / 16, sum of a * (l - 8) = u - 8 * sum of
+ * a
+ *
+ * and so on for four fields. s and u may wrap, what is made of them does not. */
 #include <stdbool.h>
 #include "pack_low.h"
 #include "x86/pack_avx512.h"
@@ -36,19 +45,18 @@ QNT_INLINE __m512i load_w(const uint8_t *w, const int r, const int bytes)
     return _mm512_loadu_si512(w + 64 * r);
 }
 
-/* Codes 64 v .. of a step, times 2^(8 - BITS), from the vector that has them. From one field to the next are BITS. */
+/* Codes 64 v .. of a step from the vector that has them, from field to field BITS: below 64 bytes times 2^(8 - BITS),
+ * else with all fields below. */
 QNT_INLINE __m512i codes(__m512i x, const int v, const int bytes, const int BITS)
 {
     const int field = 64 * v / bytes, s = BITS * field, t = s + BITS;
     const __m512i top = _mm512_set1_epi8((char)(0xff << (8 - BITS)));
-    if (BITS == 8)
-        return x;
+    if (bytes >= 64)
+        return field ? _mm512_and_si512(x, _mm512_set1_epi8((char)(0xff >> s))) : x;
     if (bytes == 32)
         x = _mm512_sllv_epi32(x, _mm512_setr_epi32(s, s, s, s, s, s, s, s, t, t, t, t, t, t, t, t));
-    else if (bytes == 16)
+    else
         x = _mm512_sllv_epi32(x, _mm512_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6));
-    else if (field)
-        x = _mm512_slli_epi32(x, (unsigned)s);
     return _mm512_and_si512(x, top);
 }
 
@@ -98,10 +106,48 @@ QNT_INLINE void steps(__m512i *acc, const int8_t *a, const uint8_t *w, const int
     }
 }
 
+/* The sum of row i of the first M in all lanes of sum[i]; a panel of MR rows, 1 or 4: a vector holds all of them. */
+QNT_INLINE void row_sums(size_t k, const uint8_t *a, __m512i *sum, const int M, const int MR)
+{
+    const __m512i ones = _mm512_set1_epi8(1);
+    __m512i x = _mm512_setzero_si512();
+    size_t left = k * (size_t)MR;
+    for (; left >= 64; left -= 64, a += 64)
+        x = _mm512_dpbusd_epi32(x, _mm512_loadu_si512(a), ones);
+    if (left)
+        x = _mm512_dpbusd_epi32(x, _mm512_maskz_loadu_epi8(~UINT64_C(0) >> (64 - left), a), ones);
+    x = _mm512_add_epi32(x, _mm512_shuffle_i32x4(x, x, 0x4e));
+    x = _mm512_add_epi32(x, _mm512_shuffle_i32x4(x, x, 0xb1));
+    if (MR == 1) {
+        x = _mm512_add_epi32(x, _mm512_shuffle_epi32(x, 0x4e));
+        sum[0] = _mm512_add_epi32(x, _mm512_shuffle_epi32(x, 0xb1));
+        return;
+    }
+    QNT_UNROLL
+    for (int i = 0; i < M; i++)
+        sum[i] = _mm512_permutexvar_epi32(_mm512_set1_epi32(i), x);
+}
+
+/* What the sums of `vectors` vectors and their fields say of the codes. */
+QNT_INLINE void split_fields(__m512i *acc, __m512i sum, const int NV, const int vectors, const int BITS)
+{
+    QNT_UNROLL
+    for (int v = 0; v < NV; v++) {
+        const int low = 8 - BITS * (v / vectors + 1); /* bits below the field */
+        __m512i x = acc[v];
+        if (low)
+            x = _mm512_srai_epi32(_mm512_sub_epi32(x, acc[v + vectors]), (unsigned)low);
+        if (v >= vectors)
+            x = _mm512_sub_epi32(x, _mm512_slli_epi32(sum, BITS - 1));
+        acc[v] = x;
+    }
+}
+
 QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int M, const int MR,
                      const int NV, const int KU, const int BITS)
 {
-    const bool late = KU > 1 || BITS < 8; /* the bias stays out of the chain of sums */
+    const bool late = KU > 1 || BITS < 8,
+               fields = BITS < 8 && NV == 4; /* late: the bias stays out of the chain of sums */
     const int8_t *pa = a;
     const uint8_t *pw = w;
     __m512i acc[32], bias[4];
@@ -141,9 +187,16 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
         QNT_UNROLL
         for (int i = 0; i < M * NV; i++)
             __asm__("" : "+v"(acc[i])); /* or gcc 12 would put the sums on the stack */
+        if (fields) {
+            __m512i sum[4];
+            row_sums(k, a, sum, M, MR);
+            QNT_UNROLL
+            for (int i = 0; i < M; i++)
+                split_fields(acc + i * NV, sum[i], NV, NV * BITS / 8, BITS);
+        }
         QNT_UNROLL
         for (int i = 0; i < M * NV; i++)
-            acc[i] = _mm512_add_epi32(BITS < 8 ? _mm512_srai_epi32(acc[i], 8 - BITS) : acc[i], bias[i % NV]);
+            acc[i] = _mm512_add_epi32(BITS < 8 && !fields ? _mm512_srai_epi32(acc[i], 8 - BITS) : acc[i], bias[i % NV]);
     }
     qnt_tile_store_avx512(t, acc, M, NV);
 }
@@ -173,6 +226,18 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
     (void)used;
     qnt_pack_row_avx512(rows, tap_k, k0, k, in_xor ^ 0x80, panel);
 }
+
+/* 64 columns of BITS bits: the fields below the first get their offset, which flips their sign bits. */
+#define PACK_FIELDS(BITS, signs)                                                                                       \
+    QNT_PACK_LOW(pack_plain_s##BITS, pack_w64, 64, 4, BITS)                                                            \
+    static void pack_w64_s##BITS(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used,              \
+                                 uint8_t in_xor, void *panel)                                                          \
+    {                                                                                                                  \
+        uint8_t *p = panel;                                                                                            \
+        pack_plain_s##BITS(rows, tap_k, k0, k, used, in_xor, panel);                                                   \
+        for (size_t i = 0; i < (k + 3) / 4 * 32 * BITS; i++)                                                           \
+            p[i] ^= signs;                                                                                             \
+    }
 
 /* A panel of MR rows of which t->m are computed: one loop for each number of them. */
 QNT_INLINE void tile_rows(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int NV,
@@ -215,29 +280,31 @@ QNT_INLINE void tile_rows(size_t k, const void *a, const void *w, const struct q
         tile(k, a, w, t, MR, MR, NR / 16, KU, BITS);                                                                   \
     }                                                                                                                  \
     DESCRIPTOR(op, MR, NR, BITS, packw, step, start, 0)
-#define TILE_4x64(op, BITS, packw, step, start, least)                                                                 \
-    static void run_##op##_4x64(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
+#define TILE_FEW(op, NR, BITS, packw, step, start, least)                                                              \
+    static void run_##op##_4x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                    \
     {                                                                                                                  \
-        tile_rows(k, a, w, t, 4, BITS);                                                                                \
+        tile_rows(k, a, w, t, NR / 16, BITS);                                                                          \
     }                                                                                                                  \
-    DESCRIPTOR(op, 4, 64, BITS, packw, step, start, least)
+    DESCRIPTOR(op, 4, NR, BITS, packw, step, start, least)
 /* Costs in 1/16 cycle, measured on a Zen 4 core, with half of the packing of A in the step: how often A is packed for
  * one tile depends on n. */
 TILE(gemm_s8, 1, 16, 8, 8, pack_w16, 32, 900)
 TILE(gemm_s8, 1, 64, 2, 8, pack_w64, 115, 1200)
 TILE(gemm_s8, 4, 16, 2, 8, pack_w16, 90, 1000)
-TILE_4x64(gemm_s8, 8, pack_w64, 300, 3400, 2) TILE(gemm_s8, 16, 16, 1, 8, pack_w16, 306, 2000)
-    TILE(gemm_s8, 12, 32, 1, 8, pack_w32, 445, 3100) QNT_PACK_LOW(pack_w16_s4, pack_w16, 16, 4, 4)
-        QNT_PACK_LOW(pack_w32_s4, pack_w32, 32, 4, 4) QNT_PACK_LOW(pack_w64_s4, pack_w64, 64, 4, 4)
-            TILE(gemm_s4s8, 1, 16, 8, 4, pack_w16_s4, 61, 900) TILE(gemm_s4s8, 1, 64, 2, 4, pack_w64_s4, 205, 1200)
-                TILE(gemm_s4s8, 4, 16, 2, 4, pack_w16_s4, 98, 1000) TILE_4x64(gemm_s4s8, 4, pack_w64_s4, 404, 3400, 3)
-                    TILE(gemm_s4s8, 16, 16, 1, 4, pack_w16_s4, 378, 2000)
-                        TILE(gemm_s4s8, 12, 32, 1, 4, pack_w32_s4, 509, 3100)
-                            QNT_PACK_LOW(pack_w16_s2, pack_w16, 16, 4, 2) QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
-                                QNT_PACK_LOW(pack_w64_s2, pack_w64, 64, 4, 2)
-                                    TILE(gemm_s2s8, 1, 16, 8, 2, pack_w16_s2, 57, 900)
-                                        TILE(gemm_s2s8, 1, 64, 2, 2, pack_w64_s2, 223, 1200)
-                                            TILE(gemm_s2s8, 4, 16, 2, 2, pack_w16_s2, 98, 1000)
-                                                TILE_4x64(gemm_s2s8, 2, pack_w64_s2, 421, 3400, 3)
-                                                    TILE(gemm_s2s8, 16, 16, 1, 2, pack_w16_s2, 379, 2000)
-                                                        TILE(gemm_s2s8, 12, 32, 1, 2, pack_w32_s2, 536, 3100)
+TILE_FEW(gemm_s8, 64, 8, pack_w64, 300, 3400, 2)
+TILE(gemm_s8, 16, 16, 1, 8, pack_w16, 306, 2000)
+TILE(gemm_s8, 12, 32, 1, 8, pack_w32, 445, 3100)
+QNT_PACK_LOW(pack_w16_s4, pack_w16, 16, 4, 4)
+PACK_FIELDS(4, 0x08)
+TILE(gemm_s4s8, 1, 16, 8, 4, pack_w16_s4, 61, 900)
+TILE(gemm_s4s8, 1, 64, 2, 4, pack_w64_s4, 130, 1400)
+TILE(gemm_s4s8, 4, 16, 2, 4, pack_w16_s4, 98, 1000)
+TILE_FEW(gemm_s4s8, 64, 4, pack_w64_s4, 330, 3800, 2)
+TILE(gemm_s4s8, 16, 16, 1, 4, pack_w16_s4, 378, 2000)
+QNT_PACK_LOW(pack_w16_s2, pack_w16, 16, 4, 2)
+PACK_FIELDS(2, 0x2a)
+TILE(gemm_s2s8, 1, 16, 8, 2, pack_w16_s2, 57, 900)
+TILE(gemm_s2s8, 1, 64, 2, 2, pack_w64_s2, 140, 1400)
+TILE(gemm_s2s8, 4, 16, 2, 2, pack_w16_s2, 98, 1000)
+TILE_FEW(gemm_s2s8, 64, 2, pack_w64_s2, 345, 3800, 2)
+TILE(gemm_s2s8, 16, 16, 1, 2, pack_w16_s2, 379, 2000)
