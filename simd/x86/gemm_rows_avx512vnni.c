@@ -39,8 +39,18 @@ QNT_INLINE void step(const int M, const int V, const uint8_t *const *q, ptrdiff_
     }
 }
 
+/* Few sums would wait for each other: two units take ten to hide five cycles. Every other step then has its own. */
 QNT_INLINE void sums(const int M, const int V, const struct qnt_s8_operands *o, ptrdiff_t ws, __m512i *x, __m512i *y)
 {
+    const bool few = M * V <= 12;
+    __m512i x2[12], y2[12];
+    QNT_UNROLL
+    for (int i = 0; few && i < M; i++) {
+        x2[i] = y2[i] = _mm512_setzero_si512();
+        __asm__ volatile("" : "+v"(x2[i])); /* not the constant: gcc 12 would copy the sums around the loop */
+        if (V == 2)
+            __asm__ volatile("" : "+v"(y2[i]));
+    }
     const ptrdiff_t r1 = o->a_row, r3 = 3 * r1;
     const uint8_t *a = o->a;
     const int8_t *w = o->w;
@@ -51,7 +61,7 @@ QNT_INLINE void sums(const int M, const int V, const struct qnt_s8_operands *o, 
             q[g] = a + g * GROUP * r1;
         for (size_t pairs = o->run / 8; pairs > 0; pairs--) {
             step(M, V, q, r1, r3, 0, w, x, y);
-            step(M, V, q, r1, r3, 4, w + ws, x, y);
+            step(M, V, q, r1, r3, 4, w + ws, few ? x2 : x, few ? y2 : y);
             w += 2 * ws;
             QNT_UNROLL
             for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
@@ -61,6 +71,12 @@ QNT_INLINE void sums(const int M, const int V, const struct qnt_s8_operands *o, 
             step(M, V, q, r1, r3, 0, w, x, y);
             w += ws;
         }
+    }
+    QNT_UNROLL
+    for (int i = 0; few && i < M; i++) {
+        x[i] = _mm512_add_epi32(x[i], x2[i]);
+        if (V == 2)
+            y[i] = _mm512_add_epi32(y[i], y2[i]);
     }
 }
 
