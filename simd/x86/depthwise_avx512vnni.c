@@ -1,8 +1,8 @@
-/* Windows of 3 x 3 whose sums nobody wants go by columns. Of others four taps of 16 channels are one VPDPBUSD. Codes
- * become u8 by a xor; the 128 it adds to each is taken off the start. 4 sums, 3 vectors of weights (3 x 3), 4 for the
- * taps in flight. */
+/* Windows of 3 x 3 and 5 x 5 whose sums nobody wants go by columns. Of others four taps of 16 channels are one
+ * VPDPBUSD. Codes become u8 by a xor; the 128 it adds to each is taken off the start. 4 sums, 3 vectors of weights (3 x
+ * 3), 4 for the taps in flight. */
 #include "x86/depthwise_avx512.h"
-#include "x86/depthwise_columns_avx512vnni.h"
+#include "x86/depthwise_columns5_avx512vnni.h"
 
 #undef V_FN
 #define V_FN(op) qnt_##op##_avx512vnni
@@ -26,5 +26,9 @@ QNT_INLINE void dw_quad(vi acc[DW_V], const int8_t *const x[4], size_t n, dw_w w
     v = _mm512_xor_si512(v, _mm512_set1_epi8(-128));
     acc[0] = (vi)_mm512_dpbusd_epi32((__m512i)acc[0], v, (__m512i)w);
 }
-#define DW_WHOLE col_serves
+QNT_INLINE bool dw_whole(const struct qnt_depthwise *d, int8_t *dst, size_t ldd, const struct qnt_requant *r)
+{
+    return col_serves(d, dst, ldd, r) || col5_serves(d, dst, ldd, r);
+}
+#define DW_WHOLE dw_whole
 #include "tmpl/depthwise_tmpl.h"

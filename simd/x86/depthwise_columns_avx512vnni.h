@@ -15,10 +15,13 @@
 
 enum { COL_C = 64, COL_V = 4 };
 
-struct col_run {
-    __m512i w[3][COL_V], start[COL_V];
+struct col_out {
     vf scale[COL_V];
     struct requant rq;
+};
+struct col_run {
+    __m512i w[3][COL_V], start[COL_V];
+    struct col_out out;
     const int8_t *line[3]; /* first column of the first output */
     size_t col;            /* bytes to the next column of a window */
     size_t step, ldd;      /* to the next output, in src and in dst */
@@ -38,10 +41,10 @@ QNT_INLINE void col_words(__m512i v[COL_V], const void *words, size_t channels)
 }
 
 /* to, with byte i of each word taken from byte from[i] of that word of x where it is not -1. */
-QNT_INLINE __m512i col_bytes(__m512i to, __m512i x, const int from0, const int from1, const int from2)
+QNT_INLINE __m512i col_bytes(__m512i to, __m512i x, const int from0, const int from1, const int from2, const int from3)
 {
-    const int pattern = (from0 & 3) | (from1 & 3) << 8 | (from2 & 3) << 16;
-    const int places = (from0 >= 0) | (from1 >= 0) << 1 | (from2 >= 0) << 2;
+    const int pattern = (from0 & 3) | (from1 & 3) << 8 | (from2 & 3) << 16 | (from3 & 3) << 24;
+    const int places = (from0 >= 0) | (from1 >= 0) << 1 | (from2 >= 0) << 2 | (from3 >= 0) << 3;
     const __m512i word = _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
     return _mm512_mask_shuffle_epi8(to, 0x1111111111111111 * (uint64_t)places, x,
                                     _mm512_or_si512(word, _mm512_set1_epi32(pattern)));
@@ -60,9 +63,10 @@ QNT_INLINE void col_weights(struct col_run *g, const struct qnt_depthwise *d, si
     for (int j = 0; j < COL_V; j++) {
         const __m512i none = _mm512_setzero_si512(), a = taps[0][j], b = taps[1][j];
         __m512i added = none;
-        g->w[0][j] = col_bytes(col_bytes(none, a, 0, 3, -1), b, -1, -1, 2);
-        g->w[1][j] = col_bytes(col_bytes(none, a, 1, -1, -1), b, -1, 0, 3);
-        g->w[2][j] = col_bytes(col_bytes(col_bytes(none, a, 2, -1, -1), b, -1, 1, -1), taps[2][j], -1, -1, 0);
+        g->w[0][j] = col_bytes(col_bytes(none, a, 0, 3, -1, -1), b, -1, -1, 2, -1);
+        g->w[1][j] = col_bytes(col_bytes(none, a, 1, -1, -1, -1), b, -1, 0, 3, -1);
+        g->w[2][j] = col_bytes(col_bytes(none, a, 2, -1, -1, -1), b, -1, 1, -1, -1);
+        g->w[2][j] = col_bytes(g->w[2][j], taps[2][j], -1, -1, 0, -1);
         QNT_UNROLL
         for (int k = 0; k < 3; k++)
             added = _mm512_dpbusd_epi32(added, _mm512_set1_epi8(-128), g->w[k][j]);
@@ -92,8 +96,18 @@ QNT_INLINE void col_add(__m512i to[COL_V], const __m512i from[COL_V], const __m5
         to[j] = _mm512_dpbusd_epi32(from[j], v[j], w[j]);
 }
 
-/* Scales are below 1 (col_serves), so no sum is too large for the conversion. */
-QNT_INLINE void col_store(const struct col_run *g, int8_t *dst, const __m512i sum[COL_V])
+QNT_INLINE void col_scales(struct col_out *g, const struct qnt_requant *r, size_t c, size_t channels)
+{
+    __m512i scale[COL_V];
+    if (r->per_channel)
+        col_words(scale, r->scale + c, channels);
+    QNT_UNROLL
+    for (int j = 0; j < COL_V; j++)
+        g->scale[j] = r->per_channel ? _mm512_castsi512_ps(scale[j]) : vf_set(r->scale[0]);
+}
+
+/* Scales are below 1 (col_small), so no sum is too large for the conversion. */
+QNT_INLINE void col_store(const struct col_out *g, int8_t *dst, const __m512i sum[COL_V])
 {
     vi c[COL_V];
     QNT_UNROLL
@@ -125,7 +139,7 @@ QNT_INLINE void col_outputs(const struct col_run *g, int8_t *dst, size_t p, size
         }
         col_zip(v, g, at + 2 * g->col);
         col_add(a, a, v, g->w[2]);
-        col_store(g, dst, a);
+        col_store(&g->out, dst, a);
         if (apart == 1) {
             col_add(a, b, v, g->w[1]);
             col_add(b, g->start, v, g->w[0]);
@@ -157,7 +171,7 @@ QNT_INLINE void col_side_by_side(const struct col_run *g, int8_t *dst, size_t n,
             lo[j] = hi[j];
         }
         col_add(a, a, v, g->w[2]);
-        col_store(g, dst + at, a);
+        col_store(&g->out, dst + at, a);
     }
 }
 
@@ -166,13 +180,8 @@ QNT_INLINE void col_block(struct col_run *g, const struct qnt_depthwise *d, int8
                           size_t c, size_t channels)
 {
     const size_t at_once = COL_C / channels, n = d->pixels / at_once;
-    __m512i scale[COL_V];
     col_weights(g, d, c, channels);
-    if (r->per_channel)
-        col_words(scale, r->scale + c, channels);
-    QNT_UNROLL
-    for (int j = 0; j < COL_V; j++)
-        g->scale[j] = r->per_channel ? _mm512_castsi512_ps(scale[j]) : vf_set(r->scale[0]);
+    col_scales(&g->out, r, c, channels);
     for (size_t k = 0; k < 3; k++)
         g->line[k] = d->tap[3 * k] + c;
     if (channels == 32 && g->col == 32)
@@ -194,16 +203,15 @@ QNT_INLINE void col_block(struct col_run *g, const struct qnt_depthwise *d, int8
     }
 }
 
-/* Whether the taps are three equal lines of three, col bytes apart. */
-static inline bool col_lines(const struct qnt_depthwise *d, size_t *col)
+/* Whether the taps are `side` equal lines of as many, col bytes apart. */
+static inline bool col_lines(const struct qnt_depthwise *d, size_t side, size_t *col)
 {
     const int8_t *const *t = d->tap;
-    if (d->taps != 9)
-        return false;
     *col = (size_t)((uintptr_t)t[1] - (uintptr_t)t[0]);
-    for (size_t k = 0; k < 9; k += 3)
-        if ((uintptr_t)t[k + 1] - (uintptr_t)t[k] != *col || (uintptr_t)t[k + 2] - (uintptr_t)t[k + 1] != *col)
-            return false;
+    for (size_t k = 0; k < side * side; k += side)
+        for (size_t x = 1; x < side; x++)
+            if ((uintptr_t)t[k + x] - (uintptr_t)t[k] != x * *col)
+                return false;
     return true;
 }
 
@@ -221,8 +229,8 @@ static inline bool col_small(const struct qnt_requant *r, size_t channels)
 static inline bool col_serves(const struct qnt_depthwise *d, int8_t *dst, size_t ldd, const struct qnt_requant *r)
 {
     const size_t channels = d->channels;
-    struct col_run g = {.rq = requant_load(r)};
-    if (!d->pixels || !col_lines(d, &g.col) || !col_small(r, channels))
+    struct col_run g = {.out.rq = requant_load(r)};
+    if (d->taps != 9 || !d->pixels || !col_lines(d, 3, &g.col) || !col_small(r, channels))
         return false;
     if (channels >= COL_C) { /* the last block overlaps the one before */
         g.step = d->step;

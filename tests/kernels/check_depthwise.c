@@ -9,7 +9,7 @@ enum { MOST_TAPS = 49 };
  * outputs around the widths that vectors take. */
 static void check_windows(struct ck *c)
 {
-    static const size_t channels_of[] = {3, 4, 8, 16, 24, 32, 48, 64, 65, 80, 128, 200}, side_of[] = {3, 3, 3, 5, 2};
+    static const size_t channels_of[] = {3, 4, 8, 16, 24, 32, 48, 64, 65, 80, 128, 200}, side_of[] = {3, 3, 5, 5, 2};
     const int8_t *tap[MOST_TAPS];
     for (size_t i = 0; i < (c->quick ? 300 : 2000); i++) {
         const size_t n = channels_of[ck_below(c, 12)], side = side_of[ck_below(c, 5)], taps = side * side;
