@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <qnt/session.h>
+#include <qnt/profile.h>
 #include "lib/core/rng.h"
 #include "lib/graph/graph.h"
 #include "tests/common/qnt_bytes.h"
@@ -176,6 +176,23 @@ static void write_back(const qnt_model *m, struct qnt_bytes file)
     free(again);
 }
 
+/* Its network in floats, made and prepared, or refused with a text. */
+static void in_floats(const qnt_model *m)
+{
+    qnt_model *f = NULL;
+    qnt_session *s = NULL;
+    qnt_step_work w = {.size = sizeof w};
+    qnt_status status = qnt_model_dequantize(m, &f);
+    if (!status && !(status = qnt_session_create(f, NULL, &s)))
+        for (size_t i = 0; i < qnt_session_step_count(s); i++)
+            if (qnt_session_step_work(s, i, &w) || w.macs != w.rows * w.columns * w.depth * w.groups)
+                fuzz_wrong("step %zu: '%s' has %llu products", i, w.name, (unsigned long long)w.macs);
+    if (status && !*qnt_last_error())
+        fuzz_wrong("refused in floats without a text");
+    qnt_session_free(s);
+    qnt_model_free(f);
+}
+
 static struct manner manner_of(struct qnt_bytes file)
 {
     uint64_t seed = file.n;
@@ -213,6 +230,8 @@ enum fuzz_depth fuzz_one(const uint8_t *data, size_t size)
         struct manner how = manner_of(file);
         if (how.seed % 8 == 0)
             write_back(m[0], file);
+        if (how.seed % 8 == 1)
+            in_floats(m[0]);
         depth = prepare(m, &how);
     }
     for (int i = 0; i < KERNELS; i++)
