@@ -62,6 +62,7 @@ def test_kinds():
     report = bench(model("article-cnn", "--bits", 0))
     assert {layer["peak"] for layer in report["layers"] if "peak" in layer} == {"float peak"}
     assert not any("8-bit" in peak["peak"] for peak in report["peaks"])
+    assert report["not_faster_than_f32"] == []
 
 
 def test_conditions():

@@ -99,9 +99,11 @@ static void print_peaks(const struct qbench *q)
     printf(".\n");
 }
 
+/* A layer of codes or signs that is not faster than floats; one of floats is compared with itself. */
 static bool loses(const struct qb_layer *l)
 {
-    return l->float_seconds > 0 && l->seconds.median >= l->float_seconds;
+    const bool floats = l->work.macs ? l->work.weight_bits > 8 : l->work.type == QNT_F32;
+    return !floats && l->float_seconds > 0 && l->seconds.median >= l->float_seconds;
 }
 
 /* Seconds of the steps of `net` that `other` has not. */
