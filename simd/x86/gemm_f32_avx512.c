@@ -279,6 +279,6 @@ const struct qnt_gemm qnt_gemm_f32_28x16_avx512 = {
     .w_bits = 32,
     .cost_step = 115,
     .cost_tile = 640,
-    .k_run = 8192,
+    .k_run = 512,
     .m_least = 9,
 };

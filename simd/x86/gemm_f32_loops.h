@@ -7,7 +7,7 @@ enum { GROUP = 4, GROUPS = 7 };
  * lies behind a panel is asked for in vain, which is allowed. */
 QNT_INLINE void prefetch(const float *w, const int V, ptrdiff_t ahead)
 {
-    if (AHEAD == 0)
+    if (AHEAD == 0 || V == 1) /* tiles of one vector are bound by their loads */
         return;
     QNT_UNROLL
     for (int v = 0; v < V; v++)
