@@ -7,7 +7,7 @@ enum {
     PANEL_BYTES = 128 << 10,
     BLOCK_BYTES = 256 << 10,   /* of rows: part of the second level */
     WEIGHTS_BYTES = 512 << 10, /* likewise, */
-    NEAR_BYTES = 32 << 10,     /* when the copied rows and the results of a block stay in the first */
+    NEAR_BYTES = 24 << 10,     /* when the copied rows and the results of a block stay in the first */
     POINTERS = 256,            /* rows addressed at a time, or as many as a tile has */
     SHORT_ROW = 256
 };

@@ -1,7 +1,7 @@
 /* 8-bit tiles on vpdpbusd that read the rows of A where they lie, as a ^ 0x80 (that is a + 128: w_bias).
  *
  *   14x32  28 sums, 2 vectors of W, 1 broadcast: 31 of 32 registers; 28 vpdpbusd for 14 broadcasts and 2 loads
- *   14x16  14 sums, 1 vector of W; bound by the loads, for few output channels
+ *   28x16  28 sums, 1 vector of W; bound by the loads, for few output channels
  *
  * There is a function for each number of rows: fewer rows cost less, and nothing outside of them is read. Rows are
  * reached from one pointer for each four of them (+0, +1, +2, +3 strides). W panel [k/4][NR][4] of s8; the last panel
@@ -13,7 +13,7 @@
 #include "x86/pack_avx512.h"
 #include "x86/unpack_avx512.h"
 
-enum { MR = 14, GROUP = 4, GROUPS = 4 };
+enum { GROUP = 4, GROUPS = 7 };
 
 QNT_INLINE __m512i bcast(const uint8_t *p)
 {
@@ -216,7 +216,7 @@ QNT_INLINE void store_s8(const int M, const int V, const struct qnt_tile *t, __m
 
 QNT_INLINE void tile(const int M, const int V, const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)
 {
-    __m512i x[MR], y[MR];
+    __m512i x[28], y[14];
     start(M, t, 0, x);
     if (V == 2)
         start(M, t, 1, y);
@@ -243,19 +243,34 @@ typedef void rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t, 
     TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v) TILE(13, v) TILE(14, v)
 TILES(1)
 TILES(2)
+TILE(15, 1)
+TILE(16, 1)
+TILE(17, 1)
+TILE(18, 1)
+TILE(19, 1)
+TILE(20, 1)
+TILE(21, 1)
+TILE(22, 1)
+TILE(23, 1)
+TILE(24, 1)
+TILE(25, 1)
+TILE(26, 1)
+TILE(27, 1)
+TILE(28, 1)
 #define NAMES(v)                                                                                                       \
-    {                                                                                                                  \
-        tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v, tile_7x##v, tile_8x##v, tile_9x##v,    \
-            tile_10x##v, tile_11x##v, tile_12x##v, tile_13x##v, tile_14x##v                                            \
-    }
-static rows_fn *const narrow[MR] = NAMES(1), *const wide[MR] = NAMES(2);
+    tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v, tile_7x##v, tile_8x##v, tile_9x##v,        \
+        tile_10x##v, tile_11x##v, tile_12x##v, tile_13x##v, tile_14x##v
+static rows_fn *const wide[] = {NAMES(2)};
+static rows_fn *const narrow[] = {NAMES(1),  tile_15x1, tile_16x1, tile_17x1, tile_18x1,
+                                  tile_19x1, tile_20x1, tile_21x1, tile_22x1, tile_23x1,
+                                  tile_24x1, tile_25x1, tile_26x1, tile_27x1, tile_28x1};
 
 static void run_14x32(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
     (t->n > 16 ? wide : narrow)[t->m - 1](o, t, 128);
 }
 
-static void run_14x16(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+static void run_28x16(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
     narrow[t->m - 1](o, t, 64);
 }
@@ -308,10 +323,10 @@ PACK_W(32)
 QNT_PACK_LOW(pack_w32_s4, pack_w32, 32, 4, 4)
 QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
 
-#define DESCRIPTOR(op, NR, BITS, packw, unpackw, costunpack, step, start)                                              \
-    const struct qnt_gemm qnt_##op##_14x##NR##_avx512vnni = {                                                          \
-        .name = "14x" #NR,                                                                                             \
-        .run_rows = run_14x##NR,                                                                                       \
+#define DESCRIPTOR(op, MR, NR, BITS, packw, unpackw, costunpack, step, start, least)                                   \
+    const struct qnt_gemm qnt_##op##_##MR##x##NR##_avx512vnni = {                                                      \
+        .name = #MR "x" #NR,                                                                                           \
+        .run_rows = run_##MR##x##NR,                                                                                   \
         .pack_a = copy_rows,                                                                                           \
         .pack_w = packw,                                                                                               \
         .unpack = unpackw,                                                                                             \
@@ -324,10 +339,10 @@ QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
         .cost_unpack = costunpack,                                                                                     \
-        .m_least = 5,                                                                                                  \
+        .m_least = least,                                                                                              \
     };
-DESCRIPTOR(gemm_s8, 16, 8, pack_w16, NULL, 0, 240, 900)
-DESCRIPTOR(gemm_s8, 32, 8, pack_w32, NULL, 0, 450, 1800)
+DESCRIPTOR(gemm_s8, 28, 16, 8, pack_w16, NULL, 0, 465, 1800, 8)
+DESCRIPTOR(gemm_s8, 14, 32, 8, pack_w32, NULL, 0, 450, 1800, 5)
 /* Unpacking takes the time of ten rows: its two lines a step go through the second level, in and out. */
-DESCRIPTOR(gemm_s4s8, 32, 4, pack_w32_s4, qnt_unpack32_s4_avx512, 320, 450, 1800)
-DESCRIPTOR(gemm_s2s8, 32, 2, pack_w32_s2, qnt_unpack32_s2_avx512, 320, 450, 1800)
+DESCRIPTOR(gemm_s4s8, 14, 32, 4, pack_w32_s4, qnt_unpack32_s4_avx512, 320, 450, 1800, 5)
+DESCRIPTOR(gemm_s2s8, 14, 32, 2, pack_w32_s2, qnt_unpack32_s2_avx512, 320, 450, 1800, 5)
