@@ -72,8 +72,7 @@ typedef int32_t qnt_dot_b1_fn(const uint8_t *a, const uint8_t *b, size_t n);
 typedef int32_t qnt_dot_s8_fn(const int8_t *a, const int8_t *b, size_t n);
 typedef int32_t qnt_dot_u8s8_fn(const uint8_t *a, const int8_t *b, size_t n);
 /* Weights of few bits, packed as .qnt files have them: code i in bits 4 * i .. (s2: 2 * i ..) of a little-endian bit string,
- * two's complement; what follows the last code in its byte does not count. Ternary codes, -1 to 1, are among those of s2.
- */
+ * two's complement; what follows the last code in its byte does not count. Ternary codes, -1 to 1, are s2 ones. */
 typedef int32_t qnt_dot_s4s8_fn(const uint8_t *w, const int8_t *a, size_t n); /* (n + 1) / 2 bytes of w */
 typedef int32_t qnt_dot_s2s8_fn(const uint8_t *w, const int8_t *a, size_t n); /* (n + 3) / 4 */
 typedef int32_t qnt_sum_s8_fn(const int8_t *a, size_t n);

@@ -126,6 +126,13 @@ static struct qnt_model *build(const struct shape *s)
     return m;
 }
 
+static float *copy(const float *from, size_t n)
+{
+    float *to = malloc(n * sizeof *to);
+    ck_assert_ptr_nonnull(to);
+    return memcpy(to, from, n * sizeof *to);
+}
+
 START_TEST(gradients_are_the_definition)
 {
     const struct shape *s = &shapes[_i];
@@ -138,14 +145,9 @@ START_TEST(gradients_are_the_definition)
     const size_t nx = BATCH * qnt_tensor_count(step->in[0]), nw = qnt_tensor_count(step->in[1]),
                  ny = BATCH * qnt_tensor_count(step->out);
     float *x = floats(nx, 2.0f), *dy = floats(ny, 1.0f), *dx = floats(nx, 1.0f), *dw = floats(nw, 1.0f),
-          *db = floats(s->oc, 1.0f), *y = floats(ny, 1.0f), *dx0 = malloc(nx * sizeof *x),
-          *dw0 = malloc(nw * sizeof *x), *db0 = malloc(s->oc * sizeof *x);
-    memcpy(dx0, dx, nx * sizeof *x);
-    memcpy(dw0, dw, nw * sizeof *x);
-    memcpy(db0, db, s->oc * sizeof *x);
-    x[0] = 0.0f; /* of sign +1 */
-    x[1] = -1.0f;
-    x[2] = 1.0f; /* inside */
+          *db = floats(s->oc, 1.0f), *y = floats(ny, 1.0f), *dx0 = copy(dx, nx), *dw0 = copy(dw, nw),
+          *db0 = copy(db, s->oc);
+    memcpy(x, (const float[]){0.0f /* of sign +1 */, -1.0f, 1.0f /* inside */}, 3 * sizeof *x);
     const float *value[8] = {0};
     float *delta[8] = {0}, *param[8] = {0};
     uint8_t set[8] = {0}, clamped[8] = {0};
