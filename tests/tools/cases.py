@@ -15,10 +15,17 @@ import traceback
 
 PROGRAMS = os.path.dirname(os.path.abspath(sys.argv[1]))
 WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
+SLOW = bool(WRAPPER or os.environ.get("QNT_ISA"))  # an emulator, or the reference kernels
 
 
 class Skip(Exception):
     """Raised by a case that cannot run here."""
+
+
+def natively(what):
+    """For what would take long elsewhere."""
+    if SLOW:
+        raise Skip(f"{what}, not under an emulator or by reference kernels")
 
 
 def command(tool, *args):

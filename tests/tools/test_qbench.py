@@ -5,9 +5,9 @@ import os
 import re
 import xml.etree.ElementTree as xml
 import cases
-from cases import has, run
+from cases import SLOW, has, natively, run
 
-QUICK = ("--rounds", 1 if cases.WRAPPER else 3, "--seconds", 0.003)
+QUICK = ("--rounds", 1 if SLOW else 3, "--seconds", 0.003)
 NEAR = ("--sizes", "products,popcount,fma,L1,L2")  # what takes no large buffer
 FEW = ("--sizes", "popcount,L1")  # what is quick under emulation, too
 # Under emulation, and with the reference alone, what one instruction costs beside another means nothing.
@@ -81,6 +81,7 @@ def test_plot():
 
 
 def test_conditions():
+    natively("qbench: many cases")
     cpus = json.loads(run("qinfo", "--json").stdout)["usable_cpus"]
     report = json.loads(run("qbench", "peak", *QUICK, "--sizes", "popcount,L", "--cold", "--json").stdout)
     assert report["caches"] == "cold" and not any("L1" in row["case"] for row in check_rows(report))
@@ -111,18 +112,21 @@ def test_gemm():
 
 
 def test_conv():
+    natively("qbench: many cases")
     rows = bench("conv", "--sizes", "3->16,dw3x3s2")
     assert [row["type"] for row in rows] == ["s8", "f32", "s8", "s8, 4-bit weights", "s8, 2-bit weights", "f32"], rows
     assert rows[-1]["macs"] == 32 * 32 * 16 * 27 and rows[0]["kernel"] and rows[-1]["kernel"]
 
 
 def test_quantize():
+    natively("qbench: many cases")
     rows = bench("quantize", "--sizes", "1000,4096")
     assert [row["bytes"] for row in rows] == 7 * [5000] + 7 * [20480]
     assert rows[6]["kernel"] == "memcpy"
 
 
 def test_binary():
+    natively("qbench: many cases")
     rows = bench("binary", "--sizes", "256x256x256,@14")
     assert [row["type"] for row in rows] == ["binary -> s32", "s8 s8 -> s32", "binary", "s8"]
     assert [row["peak"] for row in rows] == 2 * ["binary peak", "8-bit peak"]

@@ -7,9 +7,9 @@ import re
 import tempfile
 import xml.etree.ElementTree as xml
 import cases
-from cases import has, run
+from cases import SLOW, has, natively, run
 
-QUICK = ("--rounds", 3, "--seconds", 0.003)
+QUICK = ("--rounds", 1 if SLOW else 3, "--seconds", 0.003)
 TRUE_SHARES = not cases.WRAPPER and os.environ.get("QNT_ISA") != "ref"
 FOLDER = tempfile.TemporaryDirectory()
 
@@ -17,7 +17,7 @@ FOLDER = tempfile.TemporaryDirectory()
 @functools.cache
 def model(name, *options):
     path = os.path.join(FOLDER.name, name + ".qnt")
-    run("qtrain", "--model", name, "--images", 10, "--epochs", 1, *options, "--out", path)
+    run("qtrain", "--model", name, "--images", 10, "--batch", 2, "--test-images", 4, "--epochs", 1, *options, "--out", path)
     return path
 
 
@@ -47,7 +47,7 @@ def check_layers(report, steps, batch=1):
 def test_layers():
     path = model("article-cnn")
     steps = json.loads(run("qrun", path, "--layers", "--json").stdout)
-    for batch in (1, 3):
+    for batch in (1,) if SLOW else (1, 3):
         check_layers(bench(path, "--batch", batch), steps, batch)
     layers = {layer["layer"]: layer for layer in bench(path)["layers"]}
     conv, fc = layers["conv1"], layers["fc1"]
@@ -57,6 +57,7 @@ def test_layers():
 
 
 def test_kinds():
+    natively("qbench: networks")
     peaks = {layer["peak"] for layer in bench(model("binary-resnet-8"))["layers"] if "peak" in layer}
     assert peaks == {"binary peak", "float peak"}, peaks
     report = bench(model("article-cnn", "--bits", 0))
@@ -66,6 +67,7 @@ def test_kinds():
 
 
 def test_conditions():
+    natively("qbench: networks")
     path = model("article-cnn")
     report = bench(path, "--threads", 2)
     assert report["threads"] == 2 and report["run"]["us"] > 0
@@ -73,6 +75,7 @@ def test_conditions():
 
 
 def test_reasons():
+    natively("qbench: networks")
     report = bench(model("article-cnn"), "--isa", "ref")
     for layer in report["layers"]:
         assert layer["isa"] == ("ref" if layer["kernel"] else ""), layer
@@ -81,6 +84,7 @@ def test_reasons():
 
 
 def test_compare():
+    natively("qbench: networks")
     path = model("article-cnn")
     sentence = "Layers that are not faster than in floats:"
     assert sentence not in run("qbench", "model", path, *QUICK).stdout
@@ -104,6 +108,7 @@ def test_formats():
 
 
 def test_plot():
+    natively("qbench: networks")
     run("qbench", "model", model("article-cnn"), *QUICK, "--plot", "chart.svg")
     assert len(xml.parse("chart.svg").getroot().findall("{http://www.w3.org/2000/svg}rect")) > 5
 

@@ -6,16 +6,10 @@ import re
 import signal
 import subprocess
 import cases
-from cases import has, run
+from cases import SLOW, has, natively, run
 
-SLOW = bool(cases.WRAPPER or os.environ.get("QNT_ISA"))  # an emulator, or the reference kernels
 FEW = ("--batch", 2 if SLOW else 8, "--test-images", 4 if SLOW else 20)
 SMALL = (*FEW, "--images", 4 if SLOW else 48, "--epochs", 2)
-
-
-def natively():
-    if SLOW:
-        raise cases.Skip("qtrain: a heavy network, not under an emulator or by reference kernels")
 
 
 def read(path):
@@ -66,7 +60,7 @@ def test_result_json():
 
 
 def test_binary_layers():
-    natively()
+    natively("qtrain: a heavy network")
     has(run("qtrain", *SMALL, "--model", "binary-resnet-8", "--out", "signs.qnt").stdout, r"^Accuracy of Binary CNN: +[\d.]+ %")
     result = json.loads(run("qtrain", *SMALL, "--model", "binary-resnet-8", "--json", "--out", "signs.qnt").stdout)
     assert result["bits"] == 0 and result["weight_bytes"] == 29160
@@ -76,14 +70,14 @@ def test_binary_layers():
 
 
 def test_batch_norms_fold():
-    natively()
+    natively("qtrain: a heavy network")
     run("qtrain", *SMALL, "--model", "resnet-8-bn", "--bits", 0, "--out", "norms.qnt")
     run("qtrain", *SMALL, "--from", "norms.qnt", "--bits", 4, "--out", "folded.qnt")
     assert len(read("folded.qnt")) < len(read("norms.qnt")) / 5
 
 
 def test_depthwise_layers():
-    natively()
+    natively("qtrain: a heavy network")
     run("qtrain", *SMALL, "--model", "mobilenetv1-0.25-cifar-bn", "--bits", 0, "--out", "separable.qnt")
     has(run("qtrain", *SMALL, "--from", "separable.qnt", "--bits", 8, "--out", "codes.qnt").stdout, "Accuracy of Quantized CNN")
 
