@@ -87,14 +87,16 @@ if [ $deps = yes ]; then
     fi
 fi
 
-gcc=no
+gcc=no board=
+[ $quick = yes ] || [ $arm = no ] || board='--no-suite board' # that build is tested for ARM64
 if build gcc gcc all -Dwerror=true; then
     gcc=yes
-    check gcc gcc
+    # shellcheck disable=SC2086 # words
+    check gcc gcc $board
 fi
 if [ $quick = no ]; then
     if build clang clang all -Dwerror=true --native-file .ci/native/clang.ini; then
-        check clang clang --no-suite emulated --no-suite board
+        check clang clang --no-suite emulated --no-suite board --no-suite bits
     fi
     if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref
