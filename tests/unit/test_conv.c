@@ -33,7 +33,7 @@ static const struct qnt_conv_geom geoms[] = {{8, 8, 3, 8, 8, 16, 3, 3, 1, 1, 1, 
                                              {6, 7, 3, 9, 12, 9, 2, 3, 1, 1, 1, 2, 2, 4, 3}};
 enum { GEOMS = sizeof geoms / sizeof geoms[0] };
 /* Of 8 bits alone: its padded image is more than tiles that read rows take at a time. */
-static const struct qnt_conv_geom large = {6, 230, 200, 6, 230, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1};
+static const struct qnt_conv_geom large = {7, 230, 200, 4, 115, 1, 3, 2, 2, 2, 1, 1, 1, 1, 1};
 
 static qnt_ctx *ctx;
 
