@@ -87,16 +87,14 @@ if [ $deps = yes ]; then
     fi
 fi
 
-gcc=no board=
-[ $quick = yes ] || [ $arm = no ] || board='--no-suite board' # that build is tested for ARM64
+gcc=no
 if build gcc gcc all -Dwerror=true; then
     gcc=yes
-    # shellcheck disable=SC2086 # words
-    check gcc gcc $board
+    check gcc gcc
 fi
 if [ $quick = no ]; then
     if build clang clang all -Dwerror=true --native-file .ci/native/clang.ini; then
-        check clang clang --no-suite emulated --no-suite board --no-suite bits
+        check clang clang --no-suite emulated --no-suite board
     fi
     if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref

@@ -17,10 +17,10 @@ static inline bool test_quick(void)
     return test_flag("CHECKKERN_QUICK");
 }
 
-/* TEST_SHORT is set where instructions cost much, emulated or sanitized: what has run elsewhere in the same way is left
- * out. */
-static inline bool test_short(void)
+/* TEST_EMULATED is set where the processor is emulated: what has run on real ones, and on another emulated one, in the
+ * same way is left out. */
+static inline bool test_emulated(void)
 {
-    return test_flag("TEST_SHORT");
+    return test_flag("TEST_EMULATED");
 }
 #endif

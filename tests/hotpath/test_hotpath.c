@@ -65,7 +65,7 @@ static void baits(bool syscalls)
 
 static int rounds(void)
 {
-    return test_short() ? 6 : ROUNDS;
+    return test_emulated() ? 6 : ROUNDS;
 }
 
 static qnt_status measured_run(qnt_session *s, const void *in, void *out, size_t batch)

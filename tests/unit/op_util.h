@@ -153,7 +153,7 @@ static inline void check_plan(struct qnt_model *m, const void *in, size_t image,
     qnt_plan_free(p);
 }
 
-/* Builds the same model for every usable level (short: for the widest) and compares all its tensors. Inputs:
+/* Builds the same model for every usable level (emulated: for the widest) and compares all its tensors. Inputs:
  * floats in [-range, range). */
 static inline void check_model(build_fn *build, const void *arg, float range)
 {
@@ -163,7 +163,7 @@ static inline void check_model(build_fn *build, const void *arg, float range)
     OK(qnt_ctx_create(NULL, &all));
     for (size_t i = 0; !qnt_ctx_isa(all, i, &row); i++)
         widest = row.usable ? i : widest;
-    for (size_t i = test_short() ? widest : 0; !qnt_ctx_isa(all, i, &row); i++) {
+    for (size_t i = test_emulated() ? widest : 0; !qnt_ctx_isa(all, i, &row); i++) {
         if (!row.usable)
             continue;
         qnt_config config = {.size = sizeof config, .isa = row.name};

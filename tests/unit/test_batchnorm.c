@@ -372,7 +372,7 @@ int main(void)
         tcase_add_test(tc, shards_of_one_task_add_up);
     tcase_add_loop_test(tc, averages_move_to_the_mini_batch, 0, 3);
     tcase_add_loop_test(tc, evaluation_is_what_was_trained, 0, 4);
-    tcase_add_loop_test(tc, threads_change_nothing, 0, test_short() ? 1 : 2);
+    tcase_add_loop_test(tc, threads_change_nothing, 0, test_emulated() ? 1 : 2);
     tcase_add_test(tc, a_checkpoint_keeps_the_averages);
     tcase_add_test(tc, one_row_has_no_variance);
     tcase_add_loop_test(tc, folded_is_the_same_function, 0, 4);
