@@ -3,6 +3,7 @@
 #include <qnt/profile.h>
 #include "lib/gemm/gemm.h"
 #include "lib/op/binary.h"
+#include "lib/op/linear.h"
 #include "lib/op/step.h"
 #include "lib/run/session.h"
 #include "simd/fpenv.h"
@@ -14,9 +15,14 @@ static uint64_t constant_bytes(const struct qnt_step *s, const qnt_step_work *w,
     const struct qnt_tensor *t = s->in[input];
     if (input != 1 || !g)
         return qnt_tensor_count(t) * qnt_dtype_size(t->type);
+    if (g->run_f32)
+        return w->groups * qnt_gemm_packed_bytes(g, w->columns, w->depth);
+    if (!g->binary) {
+        const struct qnt_conv_geom geom = qnt_linear_geometry(s);
+        return w->groups * qnt_conv_s8_packed_bytes(g, &geom, w->columns);
+    }
     const size_t channels = t->dim[t->rank - 1]; /* of a tap, whose bits begin with a byte */
-    return w->groups *
-           qnt_gemm_packed_bytes(g, w->columns, g->binary ? w->depth / channels * ((channels + 7) / 8) : w->depth);
+    return w->groups * qnt_gemm_packed_bytes(g, w->columns, w->depth / channels * ((channels + 7) / 8));
 }
 
 static void tell_bytes(const struct qnt_step *s, qnt_step_work *w)

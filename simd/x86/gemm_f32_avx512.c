@@ -5,6 +5,7 @@
  * W panel: [k][nr]. */
 #include <immintrin.h>
 #include "x86/pack_avx512.h"
+#include "x86/rows_avx512.h"
 
 typedef __m512 vec;
 enum { LANES = 16, LONG = 768, AHEAD = 24 }; /* steps of k from a row of W to the one asked for meanwhile */
@@ -137,44 +138,19 @@ QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o,
     {                                                                                                                  \
         tile(m, v, o, t);                                                                                              \
     }
-#define TILES_14(v)                                                                                                    \
-    TILE(1, v)                                                                                                         \
-    TILE(2, v)                                                                                                         \
-    TILE(3, v)                                                                                                         \
-    TILE(4, v)                                                                                                         \
-    TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v) TILE(13, v) TILE(14, v)
-TILES_14(1)
-TILES_14(2)
-TILE(15, 1)
-TILE(16, 1)
-TILE(17, 1)
-TILE(18, 1)
-TILE(19, 1)
-TILE(20, 1)
-TILE(21, 1)
-TILE(22, 1)
-TILE(23, 1)
-TILE(24, 1)
-TILE(25, 1)
-TILE(26, 1)
-TILE(27, 1)
-TILE(28, 1)
-#define NAMES_14(v)                                                                                                    \
-    tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v, tile_7x##v, tile_8x##v, tile_9x##v,        \
-        tile_10x##v, tile_11x##v, tile_12x##v, tile_13x##v, tile_14x##v
+QNT_ROWS_28(TILE, 1)
+QNT_ROWS_14(TILE, 2)
+#define NAME(m, v) tile_##m##x##v,
 
 static void run_14x32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    static qnt_gemm_f32_fn *const by_m[] = {NAMES_14(2)};
+    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_14(NAME, 2)};
     by_m[t->m - 1](o, t);
 }
 
 static void run_28x16(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    static qnt_gemm_f32_fn *const by_m[] = {
-        NAMES_14(1), tile_15x1, tile_16x1, tile_17x1, tile_18x1, tile_19x1, tile_20x1, tile_21x1,
-        tile_22x1,   tile_23x1, tile_24x1, tile_25x1, tile_26x1, tile_27x1, tile_28x1,
-    };
+    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_28(NAME, 1)};
     by_m[t->m - 1](o, t);
 }
 

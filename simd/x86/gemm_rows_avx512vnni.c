@@ -11,6 +11,7 @@
 #include <string.h>
 #include "pack_low.h"
 #include "x86/pack_avx512.h"
+#include "x86/rows_avx512.h"
 #include "x86/unpack_avx512.h"
 
 enum { GROUP = 4, GROUPS = 7 };
@@ -235,35 +236,11 @@ typedef void rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t, 
     {                                                                                                                  \
         tile(m, v, o, t, ws);                                                                                          \
     }
-#define TILES(v)                                                                                                       \
-    TILE(1, v)                                                                                                         \
-    TILE(2, v)                                                                                                         \
-    TILE(3, v)                                                                                                         \
-    TILE(4, v)                                                                                                         \
-    TILE(5, v) TILE(6, v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v) TILE(13, v) TILE(14, v)
-TILES(1)
-TILES(2)
-TILE(15, 1)
-TILE(16, 1)
-TILE(17, 1)
-TILE(18, 1)
-TILE(19, 1)
-TILE(20, 1)
-TILE(21, 1)
-TILE(22, 1)
-TILE(23, 1)
-TILE(24, 1)
-TILE(25, 1)
-TILE(26, 1)
-TILE(27, 1)
-TILE(28, 1)
-#define NAMES(v)                                                                                                       \
-    tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v, tile_7x##v, tile_8x##v, tile_9x##v,        \
-        tile_10x##v, tile_11x##v, tile_12x##v, tile_13x##v, tile_14x##v
-static rows_fn *const wide[] = {NAMES(2)};
-static rows_fn *const narrow[] = {NAMES(1),  tile_15x1, tile_16x1, tile_17x1, tile_18x1,
-                                  tile_19x1, tile_20x1, tile_21x1, tile_22x1, tile_23x1,
-                                  tile_24x1, tile_25x1, tile_26x1, tile_27x1, tile_28x1};
+QNT_ROWS_28(TILE, 1)
+QNT_ROWS_14(TILE, 2)
+#define NAME(m, v) tile_##m##x##v,
+static rows_fn *const wide[] = {QNT_ROWS_14(NAME, 2)};
+static rows_fn *const narrow[] = {QNT_ROWS_28(NAME, 1)};
 
 static void run_14x32(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {

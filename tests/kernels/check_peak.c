@@ -13,39 +13,27 @@ static volatile int32_t sink;
             for (int fill_b = 0; fill_b < CK_INT_FILLS; fill_b++)                                                      \
                 for (int place = 0; place < CK_PLACES; place++)
 
-void check_peak_s8(struct ck *c);
-void check_peak_s8(struct ck *c)
-{
-    CASES(c, n, x, y, place)
-    {
-        ck_case(c, "n=%zu a=%s b=%s place=%s", n, ck_fill_name((enum ck_fill)x), ck_fill_name((enum ck_fill)y),
-                ck_place_name((enum ck_place)place));
-        const int8_t *a = ck_in(c, 0, CK_S8, 16, (enum ck_fill)x, (enum ck_place)place);
-        const int8_t *b = ck_in(c, 1, CK_S8, 16, (enum ck_fill)y, (enum ck_place)place);
-        CK_BOTH_S32(c, peak_s8, a, b, n);
+/* Sixteen bytes of each operand. */
+#define CHECK_BYTES(op, type, ck_type)                                                                                 \
+    void check_##op(struct ck *c);                                                                                     \
+    void check_##op(struct ck *c)                                                                                      \
+    {                                                                                                                  \
+        CASES(c, n, x, y, place)                                                                                       \
+        {                                                                                                              \
+            ck_case(c, "n=%zu a=%s b=%s place=%s", n, ck_fill_name((enum ck_fill)x), ck_fill_name((enum ck_fill)y),    \
+                    ck_place_name((enum ck_place)place));                                                              \
+            const type *a = ck_in(c, 0, ck_type, 16, (enum ck_fill)x, (enum ck_place)place);                           \
+            const type *b = ck_in(c, 1, ck_type, 16, (enum ck_fill)y, (enum ck_place)place);                           \
+            CK_BOTH_S32(c, op, a, b, n);                                                                               \
+        }                                                                                                              \
+        const size_t n = 64 * QNT_PEAK;                                                                                \
+        ck_case(c, "bench");                                                                                           \
+        const type *a = ck_in(c, 0, ck_type, 16, CK_NOISE, CK_INSIDE),                                                 \
+                   *b = ck_in(c, 1, ck_type, 16, CK_NOISE, CK_INSIDE);                                                 \
+        CK_BENCH(c, "n=393216", CK_MACS, n, sink = ((qnt_##op##_fn *)c->fn)(a, b, n));                                 \
     }
-    const size_t n = 64 * QNT_PEAK;
-    ck_case(c, "bench");
-    const int8_t *a = ck_in(c, 0, CK_S8, 16, CK_NOISE, CK_INSIDE), *b = ck_in(c, 1, CK_S8, 16, CK_NOISE, CK_INSIDE);
-    CK_BENCH(c, "n=393216", CK_MACS, n, sink = ((qnt_peak_s8_fn *)c->fn)(a, b, n));
-}
-
-void check_peak_b1(struct ck *c);
-void check_peak_b1(struct ck *c)
-{
-    CASES(c, n, x, y, place)
-    {
-        ck_case(c, "n=%zu a=%s b=%s place=%s", n, ck_fill_name((enum ck_fill)x), ck_fill_name((enum ck_fill)y),
-                ck_place_name((enum ck_place)place));
-        const uint8_t *a = ck_in(c, 0, CK_U8, 16, (enum ck_fill)x, (enum ck_place)place);
-        const uint8_t *b = ck_in(c, 1, CK_U8, 16, (enum ck_fill)y, (enum ck_place)place);
-        CK_BOTH_S32(c, peak_b1, a, b, n);
-    }
-    const size_t n = 64 * QNT_PEAK;
-    ck_case(c, "bench");
-    const uint8_t *a = ck_in(c, 0, CK_U8, 16, CK_NOISE, CK_INSIDE), *b = ck_in(c, 1, CK_U8, 16, CK_NOISE, CK_INSIDE);
-    CK_BENCH(c, "n=393216", CK_MACS, n, sink = ((qnt_peak_b1_fn *)c->fn)(a, b, n));
-}
+CHECK_BYTES(peak_s8, int8_t, CK_S8)
+CHECK_BYTES(peak_b1, uint8_t, CK_U8)
 
 void check_peak_f32(struct ck *c);
 void check_peak_f32(struct ck *c)
