@@ -188,7 +188,7 @@ struct s8_case {
     int z;          /* the zero point, which padding has */
     uint8_t in_xor; /* 0x80: x and its zero point are stored as u8 */
 };
-/* Some tiles skip padding whose code they store as 0. */
+/* Some tiles skip padding whose code they store as 0; the others take each third case. */
 static const struct {
     int z;
     uint8_t in_xor;
@@ -274,6 +274,8 @@ START_TEST(s8_equals_plain_loops)
     s8_make(&f, geom < GEOMS ? &geoms[geom] : &large, zeros[zero].z, zeros[zero].in_xor);
     for (uint32_t v = 0; v < 2 * ctx->dsp.gemm_s8.count; v++) {
         const struct qnt_gemm *t = ctx->dsp.gemm_s8.v[v / 2];
+        if (!t->run_rows && zero % 3)
+            continue; /* these multiply padding, whatever its code */
         memset(f.got, 0x55, IMAGES * f.s.out * sizeof *f.got);
         FOR(i, f.g->groups)
         s8_group(&f, t, i, v % 2);

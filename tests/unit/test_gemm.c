@@ -188,6 +188,8 @@ static void s8_compare(struct s8_case *c, const struct shape *s, struct qnt_epil
     struct qnt_operand a = qnt_operand_rows(c->a, c->lda, s->k, 1), w = qnt_operand_rows(c->w, s->k, s->k, 1);
     for (uint32_t v = 0; v < tiles->count; v++) {
         const struct qnt_gemm *g = tiles->v[v];
+        if (c->lda == s->k && !g->run_rows)
+            continue; /* packs row by row, gaps or not */
         size_t bytes = qnt_gemm_packed_bytes(g, s->n, s->k);
         if (bits < 8)
             ck_assert_uint_eq(bytes * 8, qnt_round_up(s->n, g->nr) * qnt_round_up(s->k, g->kr) * (size_t)bits);
