@@ -4,6 +4,7 @@
 #include <qnt/status.h>
 #include <qnt/cpu.h>
 #include <qnt/model.h>
+#include <qnt/import.h>
 #include <qnt/session.h>
 #include <qnt/profile.h>
 #include <qnt/train.h>

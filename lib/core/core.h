@@ -44,6 +44,9 @@ qnt_status qnt_grow(const qnt_ctx *ctx, void **array, size_t *capacity, size_t n
 char *qnt_strdup(const qnt_ctx *ctx, const char *text);
 void qnt_release(const qnt_ctx *ctx, void *ptr); /* NULL allowed */
 
+/* Maps a regular file to be read; an empty one gives NULL and 0 bytes. The text of an error does not name it. */
+qnt_status qnt_map_file(const char *path, void **map, size_t *bytes);
+
 static inline bool qnt_mul_overflows(size_t a, size_t b, size_t *out)
 {
     return __builtin_mul_overflow(a, b, out);

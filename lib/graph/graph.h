@@ -64,6 +64,9 @@ qnt_status qnt_model_append_tensor(struct qnt_model *m, const struct qnt_tensor 
 qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *op, const char *name,
                                  const qnt_node_attr *attr, const int *in, size_t n_in, const char *out_name,
                                  const struct qnt_tensor *out_q, int *id);
+/* A .qnt file in memory, which is copied; or mapped, and then the model's from success on. */
+qnt_status qnt_model_read(qnt_ctx *ctx, const void *data, size_t bytes, qnt_model **out);
+qnt_status qnt_model_read_map(qnt_ctx *ctx, void *map, size_t bytes, qnt_model **out);
 qnt_status qnt_model_clone(const struct qnt_model *m, struct qnt_model **out);
 /* The same, but constants' data stays m's, which must outlive the copy. */
 qnt_status qnt_model_alias(const struct qnt_model *m, struct qnt_model **out);

@@ -1,11 +1,7 @@
 /* Reading .qnt files: header, table, checksums and padding; then the records, copied and checked (qnt_check.c); then
  * the model, whose nodes are inferred anew so that every shape in the file is proved against the ops. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 #include "lib/graph/qnt_file.h"
 #include "lib/op/op.h"
@@ -344,55 +340,39 @@ static qnt_status read_model(qnt_ctx *ctx, struct source *s, struct qnt_model **
     return status;
 }
 
-static qnt_status map_file(const char *path, void **map, size_t *bytes)
+qnt_status qnt_model_read(qnt_ctx *ctx, const void *data, size_t bytes, qnt_model **out)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
-    if (fd < 0)
-        return qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-    qnt_status status = QNT_OK;
-    if (fstat(fd, &st))
-        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-    else if (!S_ISREG(st.st_mode))
-        status = qnt_fail(QNT_ERR_IO, "not a regular file");
-    else if (st.st_size == 0)
-        status = qnt_fail(QNT_ERR_FORMAT, "header: the file has 0 bytes, expected at least %zu",
-                          sizeof(struct qnt_file_header));
-    else if ((*map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
-        status = qnt_fail(errno == ENOMEM ? QNT_ERR_NOMEM : QNT_ERR_IO, "mapping %lld bytes: %s", (long long)st.st_size,
-                          strerror(errno));
-    else
-        *bytes = (size_t)st.st_size;
-    close(fd);
+    struct source s = {.base = data, .bytes = bytes};
+    return read_model(ctx, &s, out);
+}
+
+qnt_status qnt_model_read_map(qnt_ctx *ctx, void *map, size_t bytes, qnt_model **out)
+{
+    struct source s = {.base = map, .bytes = bytes, .alias = true};
+    qnt_status status = read_model(ctx, &s, out);
+    if (!status) {
+        (*out)->map = map;
+        (*out)->map_bytes = bytes;
+    }
     return status;
 }
 
 qnt_status qnt_model_load(qnt_ctx *ctx, const char *path, qnt_model **out)
 {
-    void *map = NULL;
-    struct source s = {.alias = true};
+    void *map;
+    size_t bytes;
     if (!ctx || !path || !out)
         return qnt_fail(QNT_ERR_ARG, "qnt_model_load: a pointer is NULL");
-    qnt_status status = map_file(path, &map, &s.bytes);
-    if (status)
-        return qnt_fail_in(status, "%s", path);
-    s.base = map;
-    struct qnt_model *m;
-    if ((status = read_model(ctx, &s, &m))) {
-        munmap(map, s.bytes);
-        return qnt_fail_in(status, "%s", path);
-    }
-    m->map = map;
-    m->map_bytes = s.bytes;
-    *out = m;
-    return QNT_OK;
+    qnt_status status = qnt_map_file(path, &map, &bytes);
+    if (!status && (status = qnt_model_read_map(ctx, map, bytes, out)) && map)
+        munmap(map, bytes);
+    return status ? qnt_fail_in(status, "%s", path) : QNT_OK;
 }
 
 qnt_status qnt_model_load_memory(qnt_ctx *ctx, const void *data, size_t bytes, qnt_model **out)
 {
-    struct source s = {.base = data, .bytes = bytes};
     if (!ctx || !data || !out)
         return qnt_fail(QNT_ERR_ARG, "qnt_model_load_memory: a pointer is NULL");
-    qnt_status status = read_model(ctx, &s, out);
+    qnt_status status = qnt_model_read(ctx, data, bytes, out);
     return status ? qnt_fail_in(status, "memory") : QNT_OK;
 }

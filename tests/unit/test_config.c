@@ -4,6 +4,7 @@
 #include <string.h>
 #include <qnt/qnt.h>
 #include "tests/common/models.h"
+#include "tests/common/temp.h"
 #include "unit.h"
 
 #define OK(call) ck_assert_msg((call) == QNT_OK, "%s: %s", #call, qnt_last_error())
@@ -11,6 +12,7 @@
 static qnt_ctx *ctx;
 static qnt_model *model, *net;
 static qnt_dataset *images;
+static char path[TEST_PATH];
 
 static qnt_status call_config(void *c)
 {
@@ -40,6 +42,14 @@ static qnt_status call_node_attr(void *c)
     return status;
 }
 
+static qnt_status call_import_config(void *c)
+{
+    qnt_model *m = NULL;
+    qnt_status status = qnt_model_import(ctx, path, c, &m);
+    qnt_model_free(m);
+    return status;
+}
+
 static qnt_status call_train_config(void *c)
 {
     qnt_train *t = NULL;
@@ -51,6 +61,7 @@ static qnt_status call_train_config(void *c)
 static const qnt_config config = {.size = sizeof config};
 static const qnt_session_config session_config = {.size = sizeof session_config, .max_batch = 2};
 static const qnt_node_attr node_attr = {.size = sizeof node_attr, .kernel = {2, 2}};
+static const qnt_import_config import_config = {.size = sizeof import_config};
 static const qnt_train_config train_config = QNT_TRAIN_CONFIG_INIT;
 
 /* first: bytes of the first version's struct, or less where zeros serve as well. end: of the last field. */
@@ -67,6 +78,7 @@ static const struct {
     ROW(qnt_config, "config: ", call_config, config, sizeof(size_t), user),
     ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
     ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
+    ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
     ROW(qnt_train_config, "train config: ", call_train_config, train_config,
         offsetof(qnt_train_config, batchnorm_momentum), reserved),
 };
@@ -76,11 +88,14 @@ static void setup(void)
     OK(qnt_ctx_create(NULL, &ctx));
     OK(test_model_float(ctx, &model));
     OK(qnt_model_build(ctx, "article-cnn", 1, &net));
+    test_temp_file(path);
+    OK(qnt_model_save(model, path));
     OK(qnt_dataset_builtin(ctx, QNT_TRAIN, 100, &images));
 }
 
 static void teardown(void)
 {
+    unlink(path);
     qnt_dataset_free(images);
     qnt_model_free(net);
     qnt_model_free(model);

@@ -1,0 +1,31 @@
+/* The library's own files: read by lib/graph, nothing is left open in them. */
+#include <string.h>
+#include "lib/graph/graph.h"
+#include "lib/graph/qnt_format.h"
+#include "lib/import/import.h"
+
+static bool probe(const uint8_t *data, size_t bytes)
+{
+    const size_t n = sizeof QNT_FILE_MAGIC - 1;
+    return bytes >= n && !memcmp(data, QNT_FILE_MAGIC, n);
+}
+
+static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_import_config *c, qnt_model **out)
+{
+    const char *set = c->batch           ? "batch"
+                      : c->n_bind        ? "bind"
+                      : c->n_dim         ? "dim"
+                      : c->channels_last ? "channels_last"
+                      : c->external_data ? "external_data"
+                                         : NULL;
+    if (set)
+        return qnt_fail(QNT_ERR_ARG, "import config: %s is set, which a .qnt file has no use for", set);
+    if (!s->map)
+        return qnt_model_read(ctx, s->data, s->bytes, out);
+    qnt_status status = qnt_model_read_map(ctx, s->map, s->bytes, out);
+    if (!status)
+        s->map = NULL;
+    return status;
+}
+
+const struct qnt_importer qnt_importer_qnt = {"qnt", probe, load};

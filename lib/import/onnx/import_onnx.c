@@ -1,0 +1,72 @@
+/* ONNX models: told by the outermost fields of the file; read by read.c, made a model by map.c. */
+#include <string.h>
+#include "lib/import/import.h"
+#include "lib/import/onnx/onnx.h"
+
+/* ModelProto's fields, by number, and their wire types: 0 varint, 2 bytes. */
+enum { IR_VERSION = 1, GRAPH = 7, VARINT = 0, BYTES = 2, MOST_IR_VERSION = 1000 };
+static const struct {
+    uint8_t number, wire;
+} fields[] = {{IR_VERSION, VARINT}, {2, BYTES}, {3, BYTES},  {4, BYTES},  {5, VARINT}, {6, BYTES},
+              {GRAPH, BYTES},       {8, BYTES}, {14, BYTES}, {20, BYTES}, {25, BYTES}, {26, BYTES}};
+
+static bool varint(const uint8_t **at, const uint8_t *end, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
+        uint8_t byte = *(*at)++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80)) {
+            *out = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool known(uint64_t key)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (key == (uint64_t)(fields[i].number << 3 | fields[i].wire))
+            return true;
+    return false;
+}
+
+/* Fields of a ModelProto and none else, up to the graph or to a version that makes sense: writers put one of these
+ * first or behind a few strings. */
+static bool probe(const uint8_t *data, size_t bytes)
+{
+    const uint8_t *at = data, *end = data + bytes;
+    uint64_t key, value;
+    while (varint(&at, end, &key) && known(key)) {
+        if (key == (GRAPH << 3 | BYTES))
+            return true;
+        if (!varint(&at, end, &value))
+            return false;
+        if (key == (IR_VERSION << 3 | VARINT))
+            return value > 0 && value <= MOST_IR_VERSION;
+        if ((key & 7) == BYTES) {
+            if (value > (uint64_t)(end - at))
+                return false;
+            at += value;
+        }
+    }
+    return false;
+}
+
+#if QNT_HAVE_ONNX
+static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_import_config *c, qnt_model **out)
+{
+    (void)ctx, (void)s, (void)c, (void)out;
+    return qnt_fail(QNT_ERR_UNSUPPORTED, "ONNX graphs are read but not mapped yet");
+}
+#else
+static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_import_config *c, qnt_model **out)
+{
+    (void)ctx, (void)s, (void)c, (void)out;
+    return qnt_fail(QNT_ERR_UNSUPPORTED,
+                    "an ONNX model, which this build of libqnt does not read: it has no protobuf-c");
+}
+#endif
+
+const struct qnt_importer qnt_importer_onnx = {"onnx", probe, load};
