@@ -55,10 +55,28 @@ static bool probe(const uint8_t *data, size_t bytes)
 }
 
 #if QNT_HAVE_ONNX
+/* The folder that the file is in, for its external data; NULL: no memory. */
+static char *folder_of(const qnt_ctx *ctx, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = !slash ? 1 : slash == path ? 1 : (size_t)(slash - path);
+    char *folder = qnt_alloc(ctx, n + 1, "a name");
+    return folder ? memcpy(folder, slash ? path : ".", n) : NULL;
+}
+
 static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_import_config *c, qnt_model **out)
 {
-    (void)ctx, (void)s, (void)c, (void)out;
-    return qnt_fail(QNT_ERR_UNSUPPORTED, "ONNX graphs are read but not mapped yet");
+    struct onnx_graph *graph = NULL;
+    char *folder = NULL;
+    (void)out;
+    if (c->external_data && !(folder = folder_of(ctx, s->path)))
+        return QNT_ERR_NOMEM;
+    qnt_status status = qnt_onnx_read(ctx, s->data, s->bytes, folder, &graph);
+    if (!status)
+        status = qnt_fail(QNT_ERR_UNSUPPORTED, "ONNX graphs are read but not mapped yet");
+    qnt_onnx_graph_free(graph);
+    qnt_release(ctx, folder);
+    return status;
 }
 #else
 static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_import_config *c, qnt_model **out)
