@@ -63,7 +63,13 @@ QNT_API size_t qnt_model_node_count(const qnt_model *model);
 QNT_API qnt_status qnt_model_node(const qnt_model *model, size_t i, qnt_node_info *out);
 QNT_API size_t qnt_model_tensor_count(const qnt_model *model);
 QNT_API qnt_status qnt_model_tensor(const qnt_model *model, size_t i, qnt_tensor_info *out);
-/** The model's first input and output. Read the model. */
+/** How many inputs and outputs the model has, and number i of them, in the order they were added; QNT_ERR_ARG past the
+ *  end. Read the model. */
+QNT_API size_t qnt_model_input_count(const qnt_model *model);
+QNT_API size_t qnt_model_output_count(const qnt_model *model);
+QNT_API qnt_status qnt_model_input_at(const qnt_model *model, size_t i, qnt_tensor_info *out);
+QNT_API qnt_status qnt_model_output_at(const qnt_model *model, size_t i, qnt_tensor_info *out);
+/** The first input and output. Read the model. */
 QNT_API qnt_status qnt_model_input(const qnt_model *model, qnt_tensor_info *out);
 QNT_API qnt_status qnt_model_output(const qnt_model *model, qnt_tensor_info *out);
 /** Bytes of all weights and biases as stored in a .qnt file (k-bit codes packed). Reads the model. */
@@ -119,7 +125,7 @@ typedef struct qnt_node_attr {
 /** Building by hand. An id is a tensor's index (>= 0). Names are copied and must be unique. A model
  *  is changed only before sessions or trainers are made from it. This one is thread-safe. */
 QNT_API qnt_status qnt_model_new(qnt_ctx *ctx, qnt_model **out);
-/** A float input of shape dim (without the batch). Changes the model. */
+/** Another float input of shape dim (without the batch). Changes the model. */
 QNT_API qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint32_t rank, const size_t *dim, int *id);
 /** A float constant, copied. conv2d weights are [oc][kh][kw][ic / groups], fully_connected's [out][in];
  *  the binary ones' alike. Changes the model. */
@@ -137,8 +143,10 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  naming the node. *id receives its output tensor, named as the node. Changes the model. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
                                       const int *inputs, size_t n_inputs, int *id);
-/** The activation that a session gives. Changes the model. */
+/** The one activation that a session gives, instead of those before; or another one after them. It may be an input, and
+ *  the same one again. Training knows models of one input and one output. Changes the model. */
 QNT_API qnt_status qnt_model_set_output(qnt_model *model, int id);
+QNT_API qnt_status qnt_model_add_output(qnt_model *model, int id);
 /** See qnt_model_normalisation; finite, deviations > 0. Changes the model. */
 QNT_API qnt_status qnt_model_set_normalisation(qnt_model *model, const float mean[4], const float deviation[4]);
 

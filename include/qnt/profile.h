@@ -48,6 +48,9 @@ QNT_API qnt_status qnt_session_step_work(const qnt_session *session, size_t i, q
  * system call with threads <= 1. On an error ticks are unspecified. Changes the session. */
 QNT_API qnt_status qnt_session_profile(qnt_session *session, const void *in, void *out, size_t batch, uint64_t *ticks,
                                        size_t n);
+/** The same with the inputs and outputs of qnt_session_run_io. Changes the session. */
+QNT_API qnt_status qnt_session_profile_io(qnt_session *session, const void *const *in, void *const *out, size_t batch,
+                                          uint64_t *ticks, size_t n);
 /** Ticks a second of the counter that qnt_session_profile reads, whatever the clock of the cores does meanwhile (x86:
  * TSC; ARM: CNTVCT, whose steps may be of some 40 ns). ARM tells it, on x86 it is measured against the system's clock,
  * within 0.01 %, in 20 ms. Thread-safe. */

@@ -19,8 +19,9 @@ typedef struct qnt_session_config {
     const uint32_t *cpus; /**< CPU numbers, n_cpus of them: worker i is pinned to cpus[i]; cpus[0] is the caller's, which
                                is never pinned: do it yourself. NULL: one per usable physical core. */
     uint32_t n_cpus;
-    int quantized_io;   /**< 1: input and output are the quantized bytes (s8), without the graph's quantize and dequantize;
-                             QNT_ERR_TYPE when the model has none */
+    int quantized_io;   /**< 1: an input that one quantize alone reads, and an output that a dequantize makes, are the
+                             quantized bytes (s8), without these; others stay as they are. QNT_ERR_TYPE when then no
+                             input or no output is quantized */
     int keep_tensors;   /**< 1: no memory is shared between tensors, so qnt_session_peek can read every one (debugging) */
     /** The application's own threads instead of workers: the library starts none, and a run is cut into `threads` parts
      *  (1 to 1024; cpus must be NULL) which this function, called by qnt_session_run once for each step, has run. It calls
@@ -42,14 +43,21 @@ QNT_API qnt_status qnt_session_create(qnt_model *model, const qnt_session_config
 /** Stops the workers. NULL is allowed. Frees the session. */
 QNT_API void qnt_session_free(qnt_session *session);
 
-/** Runs `batch` images: in is [batch][input shape], out [batch][output shape], of the types the session says below; they
+/** Runs `batch` images of a model with one input and one output (QNT_ERR_ARG for others): in is [batch][input shape], out [batch][output shape], of the types the session says below; they
  *  must not overlap. With threads <= 1: no allocation, lock or system call. Same bytes for every thread count, batch
  *  size and ISA (of a NaN in a float output: that it is one). Changes the session: one call at a time; different sessions
  *  may run at once. */
 QNT_API qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch);
 
-/** Input and output as this session takes and gives them: type, shape, and scale and zero point when quantized.
- *  The pointers stay valid until the session is freed. Read the session; also while it runs. */
+/** The same for any model: in[i] is input i, out[i] output i, each in the order of the model and laid out as above; none
+ *  may overlap an output. The arrays are read until the call returns. Changes the session. */
+QNT_API qnt_status qnt_session_run_io(qnt_session *session, const void *const *in, void *const *out, size_t batch);
+
+/** Input and output i as this session takes and gives them, as many as the model has: type, shape, and scale and zero
+ *  point when quantized. QNT_ERR_ARG past the last; without a number: the first. The pointers stay valid until the session
+ *  is freed. Read the session; also while it runs. */
+QNT_API qnt_status qnt_session_input_at(const qnt_session *session, size_t i, qnt_tensor_info *out);
+QNT_API qnt_status qnt_session_output_at(const qnt_session *session, size_t i, qnt_tensor_info *out);
 QNT_API qnt_status qnt_session_input(const qnt_session *session, qnt_tensor_info *out);
 QNT_API qnt_status qnt_session_output(const qnt_session *session, qnt_tensor_info *out);
 

@@ -17,14 +17,9 @@ qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint32_t rank
 {
     if (!model || !name || !dim || !id)
         return qnt_fail(QNT_ERR_ARG, "qnt_model_add_input: a pointer is NULL");
-    if (model->input >= 0)
-        return qnt_fail(QNT_ERR_UNSUPPORTED, "input '%s': the model has the input '%s' already, more are not supported",
-                        name, model->tensor[model->input].name);
     struct qnt_tensor t = {.name = (char *)(uintptr_t)name, .type = QNT_F32, .bits = 32};
     qnt_status status = shape(&t, rank, dim);
-    if (!status && !(status = qnt_model_append_tensor(model, &t, id)))
-        model->input = *id;
-    return status;
+    return status ? status : qnt_model_append_input(model, &t, id);
 }
 
 qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank, const size_t *dim, const float *data,
@@ -68,16 +63,33 @@ qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name
     return qnt_model_append_node(model, def, name, attr, inputs, n_inputs, NULL, NULL, id);
 }
 
-qnt_status qnt_model_set_output(qnt_model *model, int id)
+static qnt_status check_output(const qnt_model *model, const char *what, int id)
 {
     if (!model)
-        return qnt_fail(QNT_ERR_ARG, "qnt_model_set_output: model is NULL");
+        return qnt_fail(QNT_ERR_ARG, "%s: model is NULL", what);
     if (id < 0 || (size_t)id >= model->n_tensors)
         return qnt_fail(QNT_ERR_ARG, "output: tensor %d, the model has %zu", id, model->n_tensors);
     if (model->tensor[id].constant)
         return qnt_fail(QNT_ERR_ARG, "output: tensor '%s' is a constant", model->tensor[id].name);
-    model->output = id;
     return QNT_OK;
+}
+
+qnt_status qnt_model_set_output(qnt_model *model, int id)
+{
+    qnt_status status = check_output(model, "qnt_model_set_output", id);
+    if (!status && !model->outputs.n)
+        return qnt_ids_push(model->ctx, &model->outputs, id);
+    if (!status) {
+        model->outputs.id[0] = id;
+        model->outputs.n = 1;
+    }
+    return status;
+}
+
+qnt_status qnt_model_add_output(qnt_model *model, int id)
+{
+    qnt_status status = check_output(model, "qnt_model_add_output", id);
+    return status ? status : qnt_ids_push(model->ctx, &model->outputs, id);
 }
 
 qnt_status qnt_model_set_normalisation(qnt_model *model, const float mean[4], const float deviation[4])

@@ -99,12 +99,12 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
                                  &c->twin[n->out]);
 }
 
-static qnt_status copy_input(struct copy *c)
+static qnt_status copy_input(struct copy *c, int id)
 {
-    const struct qnt_tensor *t = &c->from->tensor[c->from->input];
+    const struct qnt_tensor *t = &c->from->tensor[id];
     struct qnt_tensor copy = {.name = t->name, .type = QNT_F32, .bits = 32, .rank = t->rank};
     memcpy(copy.dim, t->dim, sizeof copy.dim);
-    return qnt_model_append_tensor(c->to, &copy, &c->twin[c->from->input]);
+    return qnt_model_append_input(c->to, &copy, &c->twin[id]);
 }
 
 static qnt_status copy_all(struct copy *c)
@@ -112,14 +112,14 @@ static qnt_status copy_all(struct copy *c)
     const struct qnt_model *m = c->from;
     for (size_t i = 0; i < m->n_tensors; i++)
         c->twin[i] = -1;
-    qnt_status status = copy_input(c);
+    qnt_status status = QNT_OK;
+    for (size_t i = 0; i < m->inputs.n && !status; i++)
+        status = copy_input(c, m->inputs.id[i]);
     for (size_t i = 0; i < m->n_nodes && !status; i++)
         status = copy_node(c, &m->node[i]);
-    if (status)
-        return status;
-    c->to->input = c->twin[m->input];
-    c->to->output = c->twin[m->output];
-    return qnt_model_set_normalisation(c->to, m->mean, m->deviation);
+    for (size_t i = 0; i < m->outputs.n && !status; i++)
+        status = qnt_ids_push(m->ctx, &c->to->outputs, c->twin[m->outputs.id[i]]);
+    return status ? status : qnt_model_set_normalisation(c->to, m->mean, m->deviation);
 }
 
 qnt_status qnt_model_dequantize(const qnt_model *model, qnt_model **out)
@@ -127,10 +127,8 @@ qnt_status qnt_model_dequantize(const qnt_model *model, qnt_model **out)
     struct copy c = {.from = model};
     if (!model || !out)
         return qnt_fail(QNT_ERR_ARG, "qnt_model_dequantize: model or out is NULL");
-    if (model->input < 0 || model->output < 0)
-        return qnt_fail(QNT_ERR_STATE, "the model has no %s yet", model->input < 0 ? "input" : "output");
-    qnt_status status = qnt_model_new(model->ctx, &c.to);
-    if (status)
+    qnt_status status = qnt_model_check_borders(model);
+    if (status || (status = qnt_model_new(model->ctx, &c.to)))
         return status;
     c.twin = qnt_alloc_array(model->ctx, model->n_tensors, sizeof *c.twin, "tensor ids");
     status = c.twin ? copy_all(&c) : QNT_ERR_NOMEM;

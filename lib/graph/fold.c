@@ -32,15 +32,14 @@ static qnt_status copy_rest(const struct qnt_model *m, const struct qnt_rewrite 
     qnt_status status = c.twin ? qnt_model_new(m->ctx, &c.to) : QNT_ERR_NOMEM;
     for (size_t i = 0; c.twin && i < m->n_tensors; i++)
         c.twin[i] = -1;
-    if (!status && m->input >= 0)
-        status = qnt_model_copy_tensor(c.to, &m->tensor[m->input], false, &c.twin[m->input]);
+    for (size_t i = 0; i < m->inputs.n && !status; i++)
+        status = qnt_model_append_input(c.to, &m->tensor[m->inputs.id[i]], &c.twin[m->inputs.id[i]]);
     for (size_t i = 0; i < m->n_nodes && !status; i++)
         status = r[i].gone ? QNT_OK : copy_node(&c, &m->node[i]);
-    if (!status) {
-        c.to->input = m->input < 0 ? -1 : c.twin[m->input];
-        c.to->output = m->output < 0 ? -1 : c.twin[m->output];
+    for (size_t i = 0; i < m->outputs.n && !status; i++)
+        status = qnt_ids_push(m->ctx, &c.to->outputs, c.twin[m->outputs.id[i]]);
+    if (!status)
         status = qnt_model_set_normalisation(c.to, m->mean, m->deviation);
-    }
     qnt_release(m->ctx, c.twin);
     if (status)
         qnt_model_free(c.to);

@@ -9,9 +9,15 @@
 
 /* By tensor id. */
 struct reader {
-    size_t count; /* readers, the model's output included */
+    size_t nodes; /* how many read it */
     int node;     /* the last one */
+    bool given;   /* it is an output of the model, too */
 };
+
+static bool read_once(const struct reader *r)
+{
+    return r->nodes == 1 && !r->given;
+}
 
 static struct reader *find_readers(const struct qnt_model *m, const struct qnt_rewrite *r)
 {
@@ -20,11 +26,11 @@ static struct reader *find_readers(const struct qnt_model *m, const struct qnt_r
         return NULL;
     for (size_t i = 0; i < m->n_nodes; i++)
         for (uint32_t k = 0; k < m->node[i].n_in && !r[i].gone; k++) {
-            reader[m->node[i].in[k]].count++;
+            reader[m->node[i].in[k]].nodes++;
             reader[m->node[i].in[k]].node = (int)i;
         }
-    if (m->output >= 0)
-        reader[m->output].count++;
+    for (size_t i = 0; i < m->outputs.n; i++)
+        reader[m->outputs.id[i]].given = true;
     return reader;
 }
 
@@ -105,7 +111,7 @@ static qnt_status fold_batchnorm(struct qnt_model *m, struct qnt_node *into, con
     struct qnt_tensor *w = &m->tensor[into->in[1]], *b = &m->tensor[bias];
     const struct qnt_tensor *in[5];
     /* Float weights of a binary layer are signs still to be taken. */
-    if ((w->type == QNT_F32) == qnt_is_binary(into) || reader[into->in[1]].count != 1 || reader[bias].count != 1)
+    if ((w->type == QNT_F32) == qnt_is_binary(into) || !read_once(&reader[into->in[1]]) || !read_once(&reader[bias]))
         return QNT_OK;
     for (uint32_t i = 0; i < 5; i++)
         in[i] = &m->tensor[n->in[i]];
@@ -165,7 +171,7 @@ static qnt_status merge_all(struct qnt_model *m, struct qnt_rewrite *r, merge_fn
     qnt_status status = reader ? QNT_OK : QNT_ERR_NOMEM;
     for (size_t i = 0; i < m->n_nodes && !status; i++) {
         struct qnt_node *into = &m->node[i];
-        while (!r[i].gone && reader[into->out].count == 1 && into->out != m->output) {
+        while (!r[i].gone && read_once(&reader[into->out])) {
             size_t next = (size_t)reader[into->out].node;
             bool merged = false;
             status = merge(m, i, next, reader, r, &merged);
@@ -204,7 +210,7 @@ static const struct qnt_node *reader_of_bits(const struct qnt_model *m, size_t i
     *flat = i;
     for (;;) {
         int out = m->node[*flat].out;
-        if (reader[out].count != 1 || out == m->output)
+        if (!read_once(&reader[out]))
             return NULL;
         size_t next = (size_t)reader[out].node;
         if (*flat != i || m->node[next].op != &qnt_op_flatten || t->dim[t->rank - 1] % 8)
@@ -235,31 +241,50 @@ qnt_status qnt_rewrite_bits(struct qnt_model *m, const struct qnt_rewrite *r)
     return QNT_OK;
 }
 
+/* The input that *id names is not f32, or becomes what its quantize makes. */
+static bool strip_input(const struct qnt_model *m, struct qnt_rewrite *r, const struct reader *reader, int *id)
+{
+    const struct reader *x = &reader[*id];
+    if (m->tensor[*id].type != QNT_F32)
+        return true;
+    if (!read_once(x) || m->node[x->node].op != &qnt_op_quantize)
+        return false;
+    r[x->node].gone = true;
+    *id = m->node[x->node].out;
+    return true;
+}
+
+/* The output that *id names is not f32, or becomes what its dequantize reads. */
+static bool strip_output(const struct qnt_model *m, struct qnt_rewrite *r, const struct reader *reader, int *id)
+{
+    if (m->tensor[*id].type != QNT_F32)
+        return true;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (m->node[i].out == *id && m->node[i].op == &qnt_op_dequantize) {
+            r[i].gone = !reader[*id].nodes;
+            *id = m->node[i].in[0];
+            return true;
+        }
+    return false;
+}
+
 qnt_status qnt_rewrite_io(struct qnt_model *m, struct qnt_rewrite *r)
 {
     struct reader *reader = find_readers(m, r);
+    size_t in = 0, out = 0;
     if (!reader)
         return QNT_ERR_NOMEM;
-    struct reader in = reader[m->input];
-    bool alone = reader[m->output].count == 1; /* nobody but the caller reads the output */
+    const char *x = m->tensor[m->inputs.id[0]].name, *y = m->tensor[m->outputs.id[0]].name;
+    for (size_t i = 0; i < m->inputs.n; i++)
+        in += strip_input(m, r, reader, &m->inputs.id[i]);
+    for (size_t i = 0; i < m->outputs.n; i++)
+        out += strip_output(m, r, reader, &m->outputs.id[i]);
     qnt_release(m->ctx, reader);
-    const struct qnt_tensor *x = &m->tensor[m->input], *y = &m->tensor[m->output];
-    if (x->type == QNT_F32) {
-        if (in.count != 1 || m->input == m->output || m->node[in.node].op != &qnt_op_quantize)
-            return qnt_fail(QNT_ERR_TYPE, "quantized_io: input '%s' is f32 and not read by one quantize alone",
-                            x->name);
-        r[in.node].gone = true;
-        m->input = m->node[in.node].out;
-    }
-    if (y->type != QNT_F32)
-        return QNT_OK;
-    for (size_t i = 0; i < m->n_nodes; i++)
-        if (m->node[i].out == m->output && m->node[i].op == &qnt_op_dequantize) {
-            m->output = m->node[i].in[0];
-            r[i].gone = alone;
-            return QNT_OK;
-        }
-    return qnt_fail(QNT_ERR_TYPE, "quantized_io: output '%s' is f32 and not made by a dequantize", y->name);
+    if (!in)
+        return qnt_fail(QNT_ERR_TYPE, "quantized_io: input '%s' is f32 and not read by one quantize alone", x);
+    if (!out)
+        return qnt_fail(QNT_ERR_TYPE, "quantized_io: output '%s' is f32 and not made by a dequantize", y);
+    return QNT_OK;
 }
 
 qnt_status qnt_rewrite_sweep(const struct qnt_model *m, struct qnt_rewrite *r)
@@ -267,7 +292,8 @@ qnt_status qnt_rewrite_sweep(const struct qnt_model *m, struct qnt_rewrite *r)
     bool *needed = qnt_alloc_array(m->ctx, m->n_tensors, sizeof *needed, "needed tensors");
     if (!needed)
         return QNT_ERR_NOMEM;
-    needed[m->output] = true;
+    for (size_t i = 0; i < m->outputs.n; i++)
+        needed[m->outputs.id[i]] = true;
     for (size_t i = m->n_nodes; i-- > 0;) {
         const struct qnt_node *n = &m->node[i];
         if (!needed[n->out])

@@ -31,6 +31,11 @@ struct qnt_node {
     int out;
     qnt_node_attr attr; /* normalised: 0 replaced by the defaults */
 };
+/* Tensor ids in an order. */
+struct qnt_ids {
+    int *id;
+    size_t n, cap;
+};
 struct qnt_model {
     qnt_ctx *ctx;
     _Atomic uint32_t refs;
@@ -39,7 +44,8 @@ struct qnt_model {
     struct qnt_node *node;
     size_t n_nodes, cap_nodes;
     struct qnt_names tensor_names, node_names;
-    int input, output; /* tensor ids, -1 before they are set */
+    struct qnt_ids inputs, outputs; /* none before they are set; inputs by rising id, each once; an output may be an
+                                       input, and may be there more than once */
     float mean[4], deviation[4];
     void *map; /* the mapped file, or NULL */
     size_t map_bytes;
@@ -59,6 +65,8 @@ const char *qnt_shape_text(const struct qnt_tensor *t, char *text);
 /* Appends and returns the id in *id; name is copied. The tensor's other fields are taken as they are (scale: copied;
  * data: with owns_data, the model's from success on). */
 qnt_status qnt_model_append_tensor(struct qnt_model *m, const struct qnt_tensor *t, int *id);
+/* The same, and it is the model's next input; t: an activation of any type. */
+qnt_status qnt_model_append_input(struct qnt_model *m, const struct qnt_tensor *t, int *id);
 /* Appends a node whose inputs exist, runs its infer, and appends its output tensor (named out_name, or as the node).
  * out_q: NULL, or a tensor giving type, bits, scale and zero of the output (quantized graphs). */
 qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *op, const char *name,
@@ -67,6 +75,10 @@ qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *o
 /* A .qnt file in memory, which is copied; or mapped, and then the model's from success on. */
 qnt_status qnt_model_read(qnt_ctx *ctx, const void *data, size_t bytes, qnt_model **out);
 qnt_status qnt_model_read_map(qnt_ctx *ctx, void *map, size_t bytes, qnt_model **out);
+qnt_status qnt_ids_push(const qnt_ctx *ctx, struct qnt_ids *ids, int id);
+bool qnt_ids_have(const struct qnt_ids *ids, int id);
+/* QNT_ERR_STATE when the model has no input or no output. */
+qnt_status qnt_model_check_borders(const struct qnt_model *m);
 qnt_status qnt_model_clone(const struct qnt_model *m, struct qnt_model **out);
 /* The same, but constants' data stays m's, which must outlive the copy. */
 qnt_status qnt_model_alias(const struct qnt_model *m, struct qnt_model **out);

@@ -61,19 +61,47 @@ qnt_status qnt_model_tensor(const qnt_model *model, size_t i, qnt_tensor_info *o
     return QNT_OK;
 }
 
-static qnt_status border(const qnt_model *model, int id, const char *what, qnt_tensor_info *out)
+size_t qnt_model_input_count(const qnt_model *model)
 {
-    return id < 0 ? qnt_fail(QNT_ERR_STATE, "the model has no %s yet", what) : qnt_model_tensor(model, (size_t)id, out);
+    return model ? model->inputs.n : 0;
+}
+
+size_t qnt_model_output_count(const qnt_model *model)
+{
+    return model ? model->outputs.n : 0;
+}
+
+static qnt_status border(const qnt_model *model, bool output, size_t i, qnt_tensor_info *out)
+{
+    const char *what = output ? "output" : "input";
+    if (!model)
+        return qnt_fail(QNT_ERR_ARG, "the model whose %s is asked for is NULL", what);
+    const struct qnt_ids *ids = output ? &model->outputs : &model->inputs;
+    if (!ids->n)
+        return qnt_fail(QNT_ERR_STATE, "the model has no %s yet", what);
+    if (i >= ids->n)
+        return qnt_fail(QNT_ERR_ARG, "%s %zu, the model has %zu", what, i, ids->n);
+    return qnt_model_tensor(model, (size_t)ids->id[i], out);
+}
+
+qnt_status qnt_model_input_at(const qnt_model *model, size_t i, qnt_tensor_info *out)
+{
+    return border(model, false, i, out);
+}
+
+qnt_status qnt_model_output_at(const qnt_model *model, size_t i, qnt_tensor_info *out)
+{
+    return border(model, true, i, out);
 }
 
 qnt_status qnt_model_input(const qnt_model *model, qnt_tensor_info *out)
 {
-    return border(model, model ? model->input : 0, "input", out);
+    return qnt_model_input_at(model, 0, out);
 }
 
 qnt_status qnt_model_output(const qnt_model *model, qnt_tensor_info *out)
 {
-    return border(model, model ? model->output : 0, "output", out);
+    return qnt_model_output_at(model, 0, out);
 }
 
 uint64_t qnt_model_weight_bytes(const qnt_model *model)

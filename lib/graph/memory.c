@@ -4,7 +4,7 @@
 
 enum { LINE = 64 };
 
-/* Steps during which a tensor's bytes must stay; the input is there before step 0, the output after the last. */
+/* Steps during which a tensor's bytes must stay; inputs are there before step 0, outputs after the last. */
 struct life {
     int root; /* the tensor whose memory this is: itself, or what a flatten aliases */
     bool used, placed;
@@ -40,7 +40,8 @@ static qnt_status find_lives(const struct qnt_plan *p, struct life *life)
 {
     for (size_t i = 0; i < p->model->n_tensors; i++)
         life[i].root = (int)i;
-    touch(life, p->input, 0);
+    for (size_t i = 0; i < p->model->inputs.n; i++)
+        touch(life, p->model->inputs.id[i], 0);
     for (size_t i = 0; i < p->n_steps; i++) {
         const struct qnt_step *s = &p->step[i];
         if (!s->op->run)
@@ -50,7 +51,8 @@ static qnt_status find_lives(const struct qnt_plan *p, struct life *life)
                 touch(life, s->node->in[k], i + 1);
         touch(life, s->node->out, i + 1);
     }
-    touch(life, p->output, p->n_steps + 1);
+    for (size_t i = 0; i < p->model->outputs.n; i++)
+        touch(life, p->model->outputs.id[i], p->n_steps + 1);
     for (size_t i = 0; i < p->model->n_tensors; i++) {
         qnt_status status = life[i].used ? tensor_bytes(p, (int)i, &life[i].bytes) : QNT_OK;
         if (status)

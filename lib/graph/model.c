@@ -24,7 +24,6 @@ qnt_status qnt_model_new(qnt_ctx *ctx, qnt_model **out)
         return QNT_ERR_NOMEM;
     m->ctx = ctx;
     atomic_store_explicit(&m->refs, 1, memory_order_relaxed);
-    m->input = m->output = -1;
     for (int c = 0; c < 4; c++)
         m->deviation[c] = 1.0f;
     *out = m;
@@ -54,6 +53,8 @@ void qnt_model_free(qnt_model *m)
     qnt_names_free(ctx, &m->node_names);
     qnt_release(ctx, m->tensor);
     qnt_release(ctx, m->node);
+    qnt_release(ctx, m->inputs.id);
+    qnt_release(ctx, m->outputs.id);
     if (m->map)
         munmap(m->map, m->map_bytes);
     qnt_release(ctx, m);
@@ -106,6 +107,39 @@ qnt_status qnt_model_append_tensor(struct qnt_model *m, const struct qnt_tensor 
     m->tensor[*id] = own;
     qnt_names_add(&m->tensor_names, own.name, *id);
     return QNT_OK;
+}
+
+qnt_status qnt_ids_push(const qnt_ctx *ctx, struct qnt_ids *ids, int id)
+{
+    void *array = ids->id;
+    qnt_status status = qnt_grow(ctx, &array, &ids->cap, ids->n + 1, sizeof *ids->id, "inputs and outputs");
+    ids->id = array;
+    if (!status)
+        ids->id[ids->n++] = id;
+    return status;
+}
+
+bool qnt_ids_have(const struct qnt_ids *ids, int id)
+{
+    for (size_t i = 0; i < ids->n; i++)
+        if (ids->id[i] == id)
+            return true;
+    return false;
+}
+
+qnt_status qnt_model_append_input(struct qnt_model *m, const struct qnt_tensor *t, int *id)
+{
+    qnt_status status = qnt_ids_push(m->ctx, &m->inputs, (int)m->n_tensors);
+    if (!status && (status = qnt_model_append_tensor(m, t, id)))
+        m->inputs.n--;
+    return status;
+}
+
+qnt_status qnt_model_check_borders(const struct qnt_model *m)
+{
+    if (m->inputs.n && m->outputs.n)
+        return QNT_OK;
+    return qnt_fail(QNT_ERR_STATE, "the model has no %s yet", m->inputs.n ? "output" : "input");
 }
 
 static uint32_t or_one(uint32_t n)
@@ -251,12 +285,14 @@ static qnt_status copy_model(const struct qnt_model *from, bool alias, struct qn
         status = qnt_model_copy_tensor(m, &from->tensor[i], alias, &id);
     if (!status)
         status = copy_nodes(m, from);
+    for (size_t i = 0; i < from->inputs.n && !status; i++)
+        status = qnt_ids_push(m->ctx, &m->inputs, from->inputs.id[i]);
+    for (size_t i = 0; i < from->outputs.n && !status; i++)
+        status = qnt_ids_push(m->ctx, &m->outputs, from->outputs.id[i]);
     if (status) {
         qnt_model_free(m);
         return status;
     }
-    m->input = from->input;
-    m->output = from->output;
     memcpy(m->mean, from->mean, sizeof m->mean);
     memcpy(m->deviation, from->deviation, sizeof m->deviation);
     *out = m;

@@ -7,11 +7,9 @@
 
 static qnt_status check_source(const struct qnt_model *m, size_t max_batch)
 {
-    if (m->input < 0 || m->output < 0)
-        return qnt_fail(QNT_ERR_STATE, "the model has no %s yet", m->input < 0 ? "input" : "output");
     if (max_batch < 1)
         return qnt_fail(QNT_ERR_ARG, "max_batch is 0, expected at least 1");
-    return QNT_OK;
+    return qnt_model_check_borders(m);
 }
 
 /* Moves the nodes that stay together, with their bounds. */
@@ -97,8 +95,6 @@ static qnt_status build(struct qnt_plan *p, const struct qnt_plan_options *o)
     if (!r || !(p->step = qnt_alloc_array(p->ctx, p->model->n_nodes, sizeof *p->step, "steps")))
         status = QNT_ERR_NOMEM;
     if (!status && !(status = rewrite(p->model, o, r))) {
-        p->input = p->model->input;
-        p->output = p->model->output;
         make_steps(p, r);
         if (!(status = qnt_plan_place(p, !o->keep_tensors)))
             status = prepare(p);

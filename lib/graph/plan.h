@@ -5,17 +5,17 @@
 
 struct qnt_plan {
     qnt_ctx *ctx;
-    struct qnt_model *model; /* the rewritten graph, owned by the plan (weights may alias the source model's) */
+    struct qnt_model *model; /* the rewritten graph, owned by the plan (weights may alias the source model's); its inputs
+                              * and outputs are the plan's */
     struct qnt_model *source; /* reference kept */
     struct qnt_step *step;
     size_t n_steps;
     size_t max_batch, arena_bytes, scratch_bytes; /* scratch: maximum over the steps, per thread */
     size_t *offset;          /* by tensor id of `model`; SIZE_MAX for constants */
-    int input, output;       /* tensor ids in `model` */
 };
 struct qnt_plan_options {
     size_t max_batch;
-    bool quantized_io; /* strip the leading quantize and the trailing dequantize */
+    bool quantized_io; /* strip leading quantizes and trailing dequantizes */
     bool keep_tensors; /* no sharing of arena memory, and no value as bits */
     bool keep_graph;   /* no folding or fusing that changes the node list */
     bool keep_batchnorm; /* no folding of batch norms: they are being trained */

@@ -208,11 +208,19 @@ static qnt_status check_node(const struct qnt_image *f, struct qnt_file_node *n)
     return check_attributes(n, name);
 }
 
-/* Each tensor is a constant, the output of exactly one node, or the input; outputs rise with the node. */
+/* Tensor i is input number *next, which then moves on: inputs rise. */
+static bool next_input(const struct qnt_image *f, size_t *next, size_t i)
+{
+    const bool is = f->n_borders ? *next < f->n_borders && !f->border[*next].output && f->border[*next].tensor == i
+                                 : f->model.input == i;
+    *next += is;
+    return is;
+}
+
+/* Each tensor is a constant, the output of exactly one node, or an input; outputs rise with the node. */
 static qnt_status check_graph(const struct qnt_image *f)
 {
-    const struct qnt_file_model *m = &f->model;
-    size_t node = 0;
+    size_t node = 0, input = 0;
     for (size_t i = 0; i < f->n_nodes; i++) {
         qnt_status status = check_node(f, &f->node[i]);
         if (status)
@@ -222,15 +230,56 @@ static qnt_status check_graph(const struct qnt_image *f)
                             qnt_image_name(f, f->node[i].name), f->node[i].out, f->node[i - 1].out);
     }
     for (size_t i = 0; i < f->n_tensors; i++) {
-        if (node < f->n_nodes && f->node[node].out == i)
+        const bool is_input = next_input(f, &input, i), is_made = node < f->n_nodes && f->node[node].out == i;
+        const char *name = qnt_image_name(f, f->tensor[i].name);
+        if (is_made)
             node++;
-        else if (!f->tensor[i].constant && i != m->input)
-            return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': neither a constant, nor the input, nor made by a node",
-                            qnt_image_name(f, f->tensor[i].name));
-        else if (f->tensor[i].constant && i == m->input)
-            return qnt_fail(QNT_ERR_FORMAT, "model: the input, '%s', is a constant",
-                            qnt_image_name(f, f->tensor[i].name));
+        if (is_made && is_input)
+            return qnt_fail(QNT_ERR_FORMAT, "model: the input, tensor %zu, is made by node %zu", i, node - 1);
+        if (!is_made && !is_input && !f->tensor[i].constant)
+            return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': neither a constant, nor an input, nor made by a node",
+                            name);
+        if (f->tensor[i].constant && is_input)
+            return qnt_fail(QNT_ERR_FORMAT, "model: the input, '%s', is a constant", name);
     }
+    return QNT_OK;
+}
+
+static qnt_status check_output(const struct qnt_image *f, const char *section, uint32_t id)
+{
+    if (f->tensor[id].constant)
+        return qnt_fail(QNT_ERR_FORMAT, "%s: the output, tensor %u, is a constant", section, id);
+    return QNT_OK;
+}
+
+/* At least one input and one output, and three in all; the first are those of the model's record. */
+static qnt_status check_borders(const struct qnt_image *f)
+{
+    const struct qnt_file_border *b = f->border;
+    size_t inputs = 0;
+    for (size_t i = 0; i < f->n_borders; i++) {
+        if (b[i].tensor >= f->n_tensors || b[i].output > 1 || (i && b[i].output < b[i - 1].output))
+            return qnt_fail(QNT_ERR_FORMAT,
+                            "borders: %zu: tensor %u, output %u, expected one below %zu and 0 or 1, 0 first", i,
+                            b[i].tensor, b[i].output, f->n_tensors);
+        inputs += !b[i].output;
+        if (i && !b[i].output && b[i].tensor <= b[i - 1].tensor)
+            return qnt_fail(QNT_ERR_FORMAT, "borders: %zu: the input is tensor %u, expected one after %u", i,
+                            b[i].tensor, b[i - 1].tensor);
+        qnt_status status = b[i].output ? check_output(f, "borders", b[i].tensor) : QNT_OK;
+        if (status)
+            return status;
+    }
+    if (!f->n_borders)
+        return QNT_OK;
+    if (!inputs || inputs == f->n_borders || f->n_borders < 3)
+        return qnt_fail(QNT_ERR_FORMAT,
+                        "borders: %zu inputs and %zu outputs, expected one at least of each, three in all", inputs,
+                        f->n_borders - inputs);
+    if (b[0].tensor != f->model.input || b[inputs].tensor != f->model.output)
+        return qnt_fail(QNT_ERR_FORMAT,
+                        "borders: they begin with input %u and output %u, but the model's are %u and %u", b[0].tensor,
+                        b[inputs].tensor, f->model.input, f->model.output);
     return QNT_OK;
 }
 
@@ -244,11 +293,9 @@ static qnt_status check_model(const struct qnt_image *f)
     if (m->input >= f->n_tensors || m->output >= f->n_tensors)
         return qnt_fail(QNT_ERR_FORMAT, "model: input %u and output %u, expected tensors below %zu", m->input,
                         m->output, f->n_tensors);
-    for (size_t i = 0; i < f->n_nodes; i++)
-        if (f->node[i].out == m->input)
-            return qnt_fail(QNT_ERR_FORMAT, "model: the input, tensor %u, is made by node %zu", m->input, i);
-    if (f->tensor[m->output].constant)
-        return qnt_fail(QNT_ERR_FORMAT, "model: the output, tensor %u, is a constant", m->output);
+    qnt_status status = check_output(f, "model", m->output);
+    if (status)
+        return status;
     for (int c = 0; c < 4; c++)
         if (!isfinite(m->mean[c]) || !isfinite(m->deviation[c]) || !(m->deviation[c] > 0.0f))
             return qnt_fail(QNT_ERR_FORMAT, "model: mean %g and deviation %g of channel %d, expected finite and > 0",
@@ -259,7 +306,8 @@ static qnt_status check_model(const struct qnt_image *f)
 qnt_status qnt_image_check(const struct qnt_image *f)
 {
     qnt_status status;
-    if ((status = check_names(f)) || (status = check_model(f)) || (status = check_tensors(f)))
+    if ((status = check_names(f)) || (status = check_model(f)) || (status = check_borders(f)) ||
+        (status = check_tensors(f)))
         return status;
     return check_graph(f);
 }
@@ -270,4 +318,5 @@ void qnt_image_release(struct qnt_image *f)
     qnt_release(f->ctx, f->node);
     qnt_release(f->ctx, f->names);
     qnt_release(f->ctx, f->scale);
+    qnt_release(f->ctx, f->border);
 }

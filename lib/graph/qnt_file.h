@@ -18,8 +18,26 @@ struct qnt_image {
     struct qnt_file_node *node;
     char *names;
     float *scale;
-    size_t n_tensors, n_nodes, names_bytes, n_scales, data_bytes;
+    struct qnt_file_border *border; /* all inputs, then all outputs; NULL: model's input and output are all */
+    size_t n_tensors, n_nodes, names_bytes, n_scales, data_bytes, n_borders;
 };
+
+/* A file in memory. */
+struct qnt_source {
+    const uint8_t *base;
+    size_t bytes;
+    bool alias; /* base is aligned and outlives the model */
+    struct qnt_file_section section[QNT_FILE_KINDS];
+};
+/* qnt_sections.c: what the file's front says, proved against its bytes but for the constants', and checked as below.
+ * On failure, too, *f is to be released. */
+qnt_status qnt_image_read(const qnt_ctx *ctx, struct qnt_source *s, struct qnt_image *f);
+/* QNT_ERR_FORMAT with a text that names section and thing ("": none). */
+qnt_status qnt_file_check_hash(const char *section, const char *name, const void *data, size_t bytes,
+                               uint64_t expected);
+qnt_status qnt_file_check_padding(const struct qnt_source *s, const char *what, const char *name, uint64_t at,
+                                  uint64_t end);
+
 /* Refuses with QNT_ERR_FORMAT (an op that is not in the table: QNT_ERR_UNSUPPORTED) and a text "section: thing:
  * expected, found". Only then are offsets, ids, counts and sizes safe to use. The data is not looked at. */
 qnt_status qnt_image_check(const struct qnt_image *f);

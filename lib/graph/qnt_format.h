@@ -1,10 +1,10 @@
 #ifndef GRAPH_QNT_FORMAT_H
 #define GRAPH_QNT_FORMAT_H
-/* The .qnt file, version 1.1. All numbers are little-endian, floats IEEE 754; the structs below are the bytes.
+/* The .qnt file, version 1.2. All numbers are little-endian, floats IEEE 754; the structs below are the bytes.
  *
  *     header                      64 bytes
  *     section table               one entry a section, by rising kind, each kind once
- *     model tensors nodes names scales data
+ *     model tensors nodes names scales data [borders]
  *
  * Every section starts at the first multiple of 64 after what lies before it, and the file ends on one; all bytes
  * between are zero. So the layout of a model is unique, no two parts can overlap, and the file can be mapped and its
@@ -18,20 +18,22 @@
  * Versions: a reader refuses a larger major. A larger minor may bring more section kinds, longer records, more codes
  * in a field; a reader takes such a file if it uses none of them (fields past the ones it knows are zero), and else
  * names what it does not know. Minor 1 brought ternary constants and the second part of a node's record: a file of
- * minor 0 lacks it, and it counts as zero. */
+ * minor 0 lacks it, and it counts as zero. Minor 2 brought the borders, of models with more than one input or output: a
+ * file of any other model has none. */
 #include <stdint.h>
 
 #define QNT_FILE_MAX_ELEMENTS (UINT64_C(1) << 40) /* of a tensor */
 #define QNT_FILE_MAGIC "\x89QNT\r\n\x1a\n"        /* damaged by text-mode transfers and by 7-bit lines */
 enum {
     QNT_FILE_MAJOR = 1,
-    QNT_FILE_MINOR = 1,
+    QNT_FILE_MINOR = 2,
     QNT_FILE_ALIGN = 64,
     /* Limits of a reader of this version. */
     QNT_FILE_MAX_SECTIONS = 64,
     QNT_FILE_MAX_RECORD = 4096,
     QNT_FILE_MAX_TENSORS = 1 << 14,
     QNT_FILE_MAX_NODES = 1 << 14,
+    QNT_FILE_MAX_BORDERS = 1 << 15,
     QNT_FILE_MAX_NAME = 255,         /* bytes without the end */
     QNT_FILE_MAX_ATTRIBUTE = 1 << 20 /* kernel, stride, dilation, pad, groups */
 };
@@ -53,7 +55,10 @@ enum qnt_file_kind {
                            A name is 1 to 255 bytes, none of them below 0x20 or 0x7f */
     QNT_FILE_SCALES,    /* float; finite, > 0 */
     QNT_FILE_DATA,      /* the constants, each at a multiple of 64 */
-    QNT_FILE_KINDS = QNT_FILE_DATA
+    QNT_FILE_BORDERS,   /* struct qnt_file_border: of all inputs, by rising tensor, then of all outputs, in the model's
+                           order; only where there is more than one of either */
+    QNT_FILE_KINDS = QNT_FILE_BORDERS,
+    QNT_FILE_LEAST_KINDS = QNT_FILE_DATA /* the kinds up to here are in every file */
 };
 struct qnt_file_section {
     uint32_t kind;
@@ -64,10 +69,15 @@ struct qnt_file_section {
 };
 
 struct qnt_file_model {
-    uint32_t input, output; /* tensor ids */
+    uint32_t input, output; /* tensor ids: the first of each */
     uint32_t requantize;    /* arithmetic of s32 -> s8: 0, float32 product, half to even */
     uint32_t zero;
     float mean[4], deviation[4]; /* finite; deviation > 0 */
+};
+
+struct qnt_file_border {
+    uint32_t tensor; /* id; of an output: of an activation */
+    uint32_t output; /* 0: an input, 1: an output */
 };
 
 struct qnt_file_tensor {
@@ -109,6 +119,7 @@ struct qnt_file_node {
 _Static_assert(sizeof(struct qnt_file_header) == 64, "no padding");
 _Static_assert(sizeof(struct qnt_file_section) == 32, "no padding");
 _Static_assert(sizeof(struct qnt_file_model) == 48, "no padding");
+_Static_assert(sizeof(struct qnt_file_border) == 8, "no padding");
 _Static_assert(sizeof(struct qnt_file_tensor) == 80, "no padding");
 _Static_assert(sizeof(struct qnt_file_node) == 304, "no padding");
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

@@ -72,6 +72,24 @@ static void fill_node(struct qnt_image *f, const struct qnt_node *n, struct qnt_
         *qnt_file_input(r, k) = (uint32_t)n->in[k];
 }
 
+static qnt_status fill_borders(const struct qnt_model *m, struct qnt_image *f)
+{
+    const size_t n = m->inputs.n + m->outputs.n;
+    f->model.input = (uint32_t)m->inputs.id[0];
+    f->model.output = (uint32_t)m->outputs.id[0];
+    if (n == 2)
+        return QNT_OK;
+    if (n > QNT_FILE_MAX_BORDERS)
+        return qnt_fail(QNT_ERR_UNSUPPORTED, "%zu inputs and outputs, a file holds %d", n, QNT_FILE_MAX_BORDERS);
+    if (!(f->border = qnt_alloc_array(f->ctx, n, sizeof *f->border, "the borders of a .qnt file")))
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < m->inputs.n; i++)
+        f->border[f->n_borders++].tensor = (uint32_t)m->inputs.id[i];
+    for (size_t i = 0; i < m->outputs.n; i++)
+        f->border[f->n_borders++] = (struct qnt_file_border){(uint32_t)m->outputs.id[i], 1};
+    return QNT_OK;
+}
+
 static qnt_status make_image(const struct qnt_model *m, struct qnt_image *f)
 {
     size_t names = 0, scales = 0;
@@ -81,8 +99,9 @@ static qnt_status make_image(const struct qnt_model *m, struct qnt_image *f)
     }
     for (size_t i = 0; i < m->n_nodes; i++)
         names += strlen(m->node[i].name) + strlen(m->node[i].op->name) + 2;
-    if (m->input < 0 || m->output < 0)
-        return qnt_fail(QNT_ERR_STATE, "the model has no %s", m->input < 0 ? "input" : "output");
+    qnt_status status = qnt_model_check_borders(m);
+    if (status)
+        return status;
     if (m->n_tensors > QNT_FILE_MAX_TENSORS || m->n_nodes > QNT_FILE_MAX_NODES || names > UINT32_MAX ||
         scales > UINT32_MAX)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "%zu tensors and %zu nodes, a file holds %d and %d", m->n_tensors,
@@ -92,18 +111,22 @@ static qnt_status make_image(const struct qnt_model *m, struct qnt_image *f)
         !(f->scale = qnt_alloc_array(f->ctx, scales, sizeof *f->scale, "the scales of a .qnt file")) ||
         !(f->names = qnt_alloc(f->ctx, names, "the names of a .qnt file")))
         return QNT_ERR_NOMEM;
-    f->model.input = (uint32_t)m->input;
-    f->model.output = (uint32_t)m->output;
+    if ((status = fill_borders(m, f)))
+        return status;
     memcpy(f->model.mean, m->mean, sizeof m->mean);
     memcpy(f->model.deviation, m->deviation, sizeof m->deviation);
     for (; f->n_tensors < m->n_tensors; f->n_tensors++)
         fill_tensor(f, &m->tensor[f->n_tensors], &f->tensor[f->n_tensors]);
     for (; f->n_nodes < m->n_nodes; f->n_nodes++)
         fill_node(f, &m->node[f->n_nodes], &f->node[f->n_nodes]);
-    qnt_status status = qnt_image_check(f);
-    if (status) /* the texts speak of sections; the model cannot be put into them */
+    if (qnt_image_check(f)) /* the texts speak of sections; the model cannot be put into them */
         return qnt_fail_in(QNT_ERR_UNSUPPORTED, "the model cannot be stored");
     return QNT_OK;
+}
+
+static uint32_t sections_of(const struct qnt_image *f)
+{
+    return f->n_borders ? QNT_FILE_KINDS : QNT_FILE_LEAST_KINDS;
 }
 
 /* Where the sections lie; no checksums yet. Returns the size of the file. */
@@ -118,9 +141,11 @@ static uint64_t lay_out(const struct qnt_image *f, struct qnt_file_section *tabl
         {1, f->names_bytes},
         {sizeof *f->scale, f->n_scales * sizeof *f->scale},
         {1, f->data_bytes},
+        {sizeof *f->border, f->n_borders * sizeof *f->border},
     };
-    uint64_t offset = qnt_file_align(sizeof(struct qnt_file_header) + QNT_FILE_KINDS * sizeof *table);
-    for (uint32_t i = 0; i < QNT_FILE_KINDS; i++) {
+    const uint32_t sections = sections_of(f);
+    uint64_t offset = qnt_file_align(sizeof(struct qnt_file_header) + sections * sizeof *table);
+    for (uint32_t i = 0; i < sections; i++) {
         table[i] = (struct qnt_file_section){
             .kind = i + 1, .entry_bytes = (uint32_t)part[i].entry, .offset = offset, .bytes = part[i].bytes};
         offset = qnt_file_align(offset + part[i].bytes);
@@ -128,13 +153,13 @@ static uint64_t lay_out(const struct qnt_image *f, struct qnt_file_section *tabl
     return offset;
 }
 
-/* Header, table and all sections before the data, with their checksums, into `front`. */
+/* Header, table and all sections before the data, with their checksums, into `front`; the borders' are in the table. */
 static void fill_front(const struct qnt_image *f, struct qnt_file_section *table, uint64_t file_bytes, uint8_t *front)
 {
     const void *part[] = {&f->model, f->tensor, f->node, f->names, f->scale};
-    size_t table_bytes = QNT_FILE_KINDS * sizeof *table;
+    size_t table_bytes = sections_of(f) * sizeof *table;
     struct qnt_file_header h = {
-        .major = QNT_FILE_MAJOR, .minor = QNT_FILE_MINOR, .sections = QNT_FILE_KINDS, .file_bytes = file_bytes};
+        .major = QNT_FILE_MAJOR, .minor = QNT_FILE_MINOR, .sections = sections_of(f), .file_bytes = file_bytes};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         memcpy(front + table[i].offset, part[i], table[i].bytes);
         table[i].hash = XXH3_64bits(part[i], table[i].bytes);
@@ -199,13 +224,19 @@ static qnt_status write_file(int fd, const struct qnt_model *m, struct qnt_image
             status = write_constant(fd, f->ctx, &m->tensor[i], &f->tensor[i], data + f->tensor[i].offset);
     if (status)
         return status;
+    if (f->n_borders) {
+        struct qnt_file_section *e = &table[QNT_FILE_BORDERS - 1];
+        e->hash = XXH3_64bits(f->border, e->bytes);
+        if ((status = write_at(fd, f->border, e->bytes, e->offset)))
+            return status;
+    }
     uint8_t *front = qnt_alloc(f->ctx, data, "the front of a .qnt file");
     if (!front)
         return QNT_ERR_NOMEM;
     fill_front(f, table, file_bytes, front);
     status = write_at(fd, front, data, 0);
     qnt_release(f->ctx, front);
-    if (!status && (ftruncate(fd, (off_t)file_bytes) || fsync(fd))) /* zeros after the last constant */
+    if (!status && (ftruncate(fd, (off_t)file_bytes) || fsync(fd))) /* zeros after the last section */
         status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
     return status;
 }

@@ -120,14 +120,14 @@ static void profile_share(void *arg, uint32_t part, uint32_t parts)
     qnt_fpenv_leave(saved);
 }
 
-static qnt_status profile_foreign(qnt_session *s)
+static qnt_status profile_foreign(qnt_session *s, const char *what)
 {
     qnt_status status = QNT_OK;
     uint64_t begin = s->ticks[0];
     for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++) {
         if (!qnt_session_has_work(s, s->phase))
             continue;
-        status = qnt_session_run_foreign(s, "qnt_session_profile");
+        status = qnt_session_run_foreign(s, what);
         uint64_t end = qnt_ticks();
         s->ticks[s->phase] = end - begin;
         begin = end;
@@ -135,25 +135,34 @@ static qnt_status profile_foreign(qnt_session *s)
     return status;
 }
 
-qnt_status qnt_session_profile(qnt_session *session, const void *in, void *out, size_t batch, uint64_t *ticks, size_t n)
+static qnt_status profile(qnt_session *session, const char *what, uint64_t *ticks, size_t n)
 {
-    qnt_status status = qnt_session_begin(session, "qnt_session_profile", in, out, batch);
-    if (status)
-        return status;
     if (!ticks || n != qnt_session_phases(session))
-        return qnt_fail(QNT_ERR_ARG,
-                        "qnt_session_profile: ticks has %zu elements, expected %zu, two more than the steps",
+        return qnt_fail(QNT_ERR_ARG, "%s: ticks has %zu elements, expected %zu, two more than the steps", what,
                         ticks ? n : 0, qnt_session_phases(session));
     memset(ticks, 0, n * sizeof *ticks);
     session->ticks = ticks;
     ticks[0] = qnt_ticks(); /* until the first phase has its own */
     if (session->parallel_for)
-        return profile_foreign(session);
+        return profile_foreign(session, what);
     if (session->team)
         qnt_team_run(session->team, profile_share, session);
     else
         profile_share(session, 0, 1);
     return QNT_OK;
+}
+
+qnt_status qnt_session_profile(qnt_session *session, const void *in, void *out, size_t batch, uint64_t *ticks, size_t n)
+{
+    qnt_status status = qnt_session_begin_one(session, "qnt_session_profile", in, out, batch);
+    return status ? status : profile(session, "qnt_session_profile", ticks, n);
+}
+
+qnt_status qnt_session_profile_io(qnt_session *session, const void *const *in, void *const *out, size_t batch,
+                                  uint64_t *ticks, size_t n)
+{
+    qnt_status status = qnt_session_begin(session, "qnt_session_profile_io", in, out, batch);
+    return status ? status : profile(session, "qnt_session_profile_io", ticks, n);
 }
 
 /* The counter when the clock stood at *ns, from the closest of some pairs of readings. */

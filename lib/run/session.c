@@ -1,7 +1,7 @@
-/* A plan, its memory and perhaps a team. A run has phases: the input is copied into the arena, the steps run one after
- * another, the output is copied out; every thread does its share of each. A team has a barrier between phases; the
- * application's parallel_for is called anew for each, since it may run the parts one after another. Shares never change
- * what is computed, so neither does the number of threads. */
+/* A plan, its memory and perhaps a team. A run has phases: the inputs are copied into the arena, the steps run one
+ * after another, the outputs are copied out; every thread does its share of each. A team has a barrier between phases;
+ * the application's parallel_for is called anew for each, since it may run the parts one after another. Shares never
+ * change what is computed, so neither does the number of threads. */
 #include "lib/op/binary.h"
 #include "lib/run/session.h"
 #include "simd/fpenv.h"
@@ -34,6 +34,14 @@ static size_t image_bytes(const struct qnt_plan *p, int id)
     return qnt_image_bytes(&p->model->tensor[id]);
 }
 
+static void touch_tensor(const qnt_session *s, int id, uint32_t part, uint32_t parts)
+{
+    size_t begin, end;
+    qnt_share(s->plan->max_batch * image_bytes(s->plan, id), part, parts, &begin, &end);
+    memset(s->arena + s->plan->offset[id] + begin, 0, end - begin);
+    qnt_team_barrier(s->team);
+}
+
 /* Member `part` of the team writes its scratch and its share of every tensor, in the order of a run: where tensors
  * share memory, the first one decides which member has a page. */
 static void touch_share(void *arg, uint32_t part, uint32_t parts)
@@ -41,15 +49,11 @@ static void touch_share(void *arg, uint32_t part, uint32_t parts)
     const qnt_session *s = arg;
     const struct qnt_plan *p = s->plan;
     memset(s->scratch + part * s->scratch_stride, 0, s->scratch_stride);
-    for (size_t i = 0; i <= p->n_steps; i++) {
-        size_t begin, end;
-        if (i > 0 && !p->step[i - 1].op->run)
-            continue;
-        int id = i ? p->step[i - 1].node->out : p->input;
-        qnt_share(p->max_batch * image_bytes(p, id), part, parts, &begin, &end);
-        memset(s->arena + p->offset[id] + begin, 0, end - begin);
-        qnt_team_barrier(s->team);
-    }
+    for (size_t i = 0; i < p->model->inputs.n; i++)
+        touch_tensor(s, p->model->inputs.id[i], part, parts);
+    for (size_t i = 0; i < p->n_steps; i++)
+        if (p->step[i].op->run)
+            touch_tensor(s, p->step[i].node->out, part, parts);
 }
 
 /* The packed weights are the plan's: one copy, written by the caller. */
@@ -74,6 +78,19 @@ static qnt_status make_memory(qnt_session *s)
     return QNT_OK;
 }
 
+static qnt_status note_sizes(qnt_session *s)
+{
+    const struct qnt_ids *in = &s->plan->model->inputs, *out = &s->plan->model->outputs;
+    if (!(s->in_bytes = qnt_alloc_array(s->ctx, in->n, sizeof *s->in_bytes, "sizes of inputs")) ||
+        !(s->out_bytes = qnt_alloc_array(s->ctx, out->n, sizeof *s->out_bytes, "sizes of outputs")))
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < in->n; i++)
+        s->in_bytes[i] = image_bytes(s->plan, in->id[i]);
+    for (size_t i = 0; i < out->n; i++)
+        s->out_bytes[i] = image_bytes(s->plan, out->id[i]);
+    return QNT_OK;
+}
+
 static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_config *c)
 {
     struct qnt_plan_options o = {
@@ -85,8 +102,8 @@ static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_con
     s->parallel_for = c->parallel_for;
     s->parallel_user = c->parallel_user;
     s->threads = c->threads;
-    s->in_bytes = image_bytes(s->plan, s->plan->input);
-    s->out_bytes = image_bytes(s->plan, s->plan->output);
+    if ((status = note_sizes(s)))
+        return status;
     if (!s->parallel_for && s->threads > 1 &&
         (status = qnt_team_create(s->ctx, s->threads, c->cpus, c->n_cpus, &s->team)))
         return status;
@@ -127,6 +144,8 @@ void qnt_session_free(qnt_session *s)
     qnt_release(ctx, s->arena);
     qnt_release(ctx, s->scratch);
     qnt_release(ctx, (void *)s->stamp);
+    qnt_release(ctx, s->in_bytes);
+    qnt_release(ctx, s->out_bytes);
     qnt_release(ctx, s);
 }
 
@@ -172,19 +191,25 @@ qnt_status qnt_session_run_foreign(qnt_session *s, const char *what)
     return QNT_OK;
 }
 
-static qnt_status run_foreign(qnt_session *s)
+static qnt_status run_foreign(qnt_session *s, const char *what)
 {
     qnt_status status = QNT_OK;
     for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++)
         if (qnt_session_has_work(s, s->phase))
-            status = qnt_session_run_foreign(s, "qnt_session_run");
+            status = qnt_session_run_foreign(s, what);
     return status;
 }
 
-qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *in, void *out, size_t batch)
+qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *const *in, void *const *out, size_t batch)
 {
     if (!s || !in || !out)
         return qnt_fail(QNT_ERR_ARG, "%s: a pointer is NULL", what);
+    for (size_t i = 0; i < s->plan->model->inputs.n; i++)
+        if (!in[i])
+            return qnt_fail(QNT_ERR_ARG, "%s: input %zu is NULL", what, i);
+    for (size_t i = 0; i < s->plan->model->outputs.n; i++)
+        if (!out[i])
+            return qnt_fail(QNT_ERR_ARG, "%s: output %zu is NULL", what, i);
     if (batch < 1 || batch > s->plan->max_batch)
         return qnt_fail(QNT_ERR_ARG, "%s: batch is %zu, expected 1 to %zu", what, batch, s->plan->max_batch);
     s->in = in;
@@ -194,13 +219,24 @@ qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *in, v
     return QNT_OK;
 }
 
-qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch)
+qnt_status qnt_session_begin_one(qnt_session *s, const char *what, const void *in, void *out, size_t batch)
 {
-    qnt_status status = qnt_session_begin(session, "qnt_session_run", in, out, batch);
-    if (status)
-        return status;
+    if (!s || !in || !out)
+        return qnt_fail(QNT_ERR_ARG, "%s: a pointer is NULL", what);
+    const struct qnt_model *m = s->plan->model;
+    if (m->inputs.n != 1 || m->outputs.n != 1)
+        return qnt_fail(QNT_ERR_ARG,
+                        "%s: the model has %zu inputs and %zu outputs, expected one of each; %s_io takes all", what,
+                        m->inputs.n, m->outputs.n, what);
+    s->only_in = in;
+    s->only_out = out;
+    return qnt_session_begin(s, what, &s->only_in, &s->only_out, batch);
+}
+
+static qnt_status run(qnt_session *session, const char *what)
+{
     if (session->parallel_for)
-        return run_foreign(session);
+        return run_foreign(session, what);
     if (session->team)
         qnt_team_run(session->team, run_share, session);
     else
@@ -208,18 +244,40 @@ qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size
     return QNT_OK;
 }
 
-qnt_status qnt_session_input(const qnt_session *session, qnt_tensor_info *out)
+qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch)
+{
+    qnt_status status = qnt_session_begin_one(session, "qnt_session_run", in, out, batch);
+    return status ? status : run(session, "qnt_session_run");
+}
+
+qnt_status qnt_session_run_io(qnt_session *session, const void *const *in, void *const *out, size_t batch)
+{
+    qnt_status status = qnt_session_begin(session, "qnt_session_run_io", in, out, batch);
+    return status ? status : run(session, "qnt_session_run_io");
+}
+
+qnt_status qnt_session_input_at(const qnt_session *session, size_t i, qnt_tensor_info *out)
 {
     if (!session || !out)
         return qnt_fail(QNT_ERR_ARG, "qnt_session_input: a pointer is NULL");
-    return qnt_model_tensor(session->plan->model, (size_t)session->plan->input, out);
+    return qnt_model_input_at(session->plan->model, i, out);
+}
+
+qnt_status qnt_session_output_at(const qnt_session *session, size_t i, qnt_tensor_info *out)
+{
+    if (!session || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_session_output: a pointer is NULL");
+    return qnt_model_output_at(session->plan->model, i, out);
+}
+
+qnt_status qnt_session_input(const qnt_session *session, qnt_tensor_info *out)
+{
+    return qnt_session_input_at(session, 0, out);
 }
 
 qnt_status qnt_session_output(const qnt_session *session, qnt_tensor_info *out)
 {
-    if (!session || !out)
-        return qnt_fail(QNT_ERR_ARG, "qnt_session_output: a pointer is NULL");
-    return qnt_model_tensor(session->plan->model, (size_t)session->plan->output, out);
+    return qnt_session_output_at(session, 0, out);
 }
 
 size_t qnt_session_step_count(const qnt_session *session)

@@ -13,11 +13,13 @@ struct qnt_session {
     struct qnt_team *team; /* NULL: the caller alone */
     bool keep_tensors;
     uint32_t threads;
-    size_t in_bytes, out_bytes; /* of one image */
-    uint8_t *arena, *scratch;   /* scratch: scratch_stride bytes for each thread */
+    size_t *in_bytes, *out_bytes; /* of one image, by input and output */
+    uint8_t *arena, *scratch;     /* scratch: scratch_stride bytes for each thread */
     size_t scratch_stride;
-    const uint8_t *in; /* of the run under way */
-    uint8_t *out;
+    const void *const *in; /* of the run under way, by input and output */
+    void *const *out;
+    const void *only_in; /* what in and out point at where there is one of each */
+    void *only_out;
     size_t batch;
     void (*parallel_for)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg); /* or NULL */
     void *parallel_user;
@@ -28,8 +30,10 @@ struct qnt_session {
     uint64_t *ticks;         /* of a measured run, by phase: profile.c */
 };
 
-/* Checks the arguments of a run and notes them. what: the function's name, for the error text. */
-qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *in, void *out, size_t batch);
+/* Checks the arguments of a run and notes them; _begin_one: of a model with one input and one output, refused for
+ * others. what: the function's name, for the error text. */
+qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *const *in, void *const *out, size_t batch);
+qnt_status qnt_session_begin_one(qnt_session *s, const char *what, const void *in, void *out, size_t batch);
 /* Phase s->phase by the application's parallel_for. */
 qnt_status qnt_session_run_foreign(qnt_session *s, const char *what);
 
@@ -40,7 +44,22 @@ static inline void qnt_session_copy(void *to, const void *from, size_t bytes, ui
     memcpy((uint8_t *)to + begin, (const uint8_t *)from + begin, end - begin);
 }
 
-/* Phase 0 copies the input, phase i runs step i - 1, the last copies the output. */
+static inline void qnt_session_copy_in(const qnt_session *s, uint32_t part)
+{
+    const struct qnt_ids *ids = &s->plan->model->inputs;
+    for (size_t i = 0; i < ids->n; i++)
+        qnt_session_copy(s->arena + s->plan->offset[ids->id[i]], s->in[i], s->batch * s->in_bytes[i], part, s->threads);
+}
+
+static inline void qnt_session_copy_out(const qnt_session *s, uint32_t part)
+{
+    const struct qnt_ids *ids = &s->plan->model->outputs;
+    for (size_t i = 0; i < ids->n; i++)
+        qnt_session_copy(s->out[i], s->arena + s->plan->offset[ids->id[i]], s->batch * s->out_bytes[i], part,
+                         s->threads);
+}
+
+/* Phase 0 copies the inputs, phase i runs step i - 1, the last copies the outputs. */
 static inline size_t qnt_session_phases(const qnt_session *s)
 {
     return s->plan->n_steps + 2;
@@ -60,10 +79,10 @@ static inline void qnt_session_run_phase(const qnt_session *s, size_t phase, uin
                                .part = part,
                                .parts = s->threads};
     if (phase == 0)
-        qnt_session_copy(s->arena + p->offset[p->input], s->in, s->batch * s->in_bytes, part, s->threads);
+        qnt_session_copy_in(s, part);
     else if (phase <= p->n_steps)
         qnt_plan_run_step(p, phase - 1, &x);
     else
-        qnt_session_copy(s->out, s->arena + p->offset[p->output], s->batch * s->out_bytes, part, s->threads);
+        qnt_session_copy_out(s, part);
 }
 #endif

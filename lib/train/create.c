@@ -55,9 +55,12 @@ static qnt_status check_config(const qnt_train_config *c, bool teacher)
 /* A float model from images of the data set to one value a class. */
 static qnt_status check_shape(const struct qnt_model *m, const char *which, const qnt_dataset *data)
 {
-    if (m->input < 0 || m->output < 0)
+    if (!m->inputs.n || !m->outputs.n)
         return qnt_fail(QNT_ERR_STATE, "%s: the model has no input or no output", which);
-    const struct qnt_tensor *in = &m->tensor[m->input], *out = &m->tensor[m->output];
+    if (m->inputs.n > 1 || m->outputs.n > 1)
+        return qnt_fail(QNT_ERR_UNSUPPORTED, "%s: %zu inputs and %zu outputs, training knows one of each", which,
+                        m->inputs.n, m->outputs.n);
+    const struct qnt_tensor *in = &m->tensor[m->inputs.id[0]], *out = &m->tensor[m->outputs.id[0]];
     char shape[QNT_SHAPE_TEXT];
     if (in->type != QNT_F32 || out->type != QNT_F32)
         return qnt_fail(QNT_ERR_TYPE, "%s: input '%s' and output '%s' must be float", which, in->name, out->name);

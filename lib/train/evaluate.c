@@ -64,7 +64,7 @@ static void forward(struct qnt_train *t, const float *images, size_t n)
     uint8_t *arena = t->frozen ? t->frozen_arena : t->worker[0].arena;
     struct qnt_exec x = {.arena = arena, .scratch = t->frozen_scratch, .batch = n, .part = 0, .parts = 1};
     qnt_fpenv saved = qnt_fpenv_enter();
-    memcpy(arena + p->offset[p->input], images, n * QNT_IMAGE_BYTES * sizeof *images);
+    memcpy(arena + p->offset[p->model->inputs.id[0]], images, n * QNT_IMAGE_BYTES * sizeof *images);
     if (!t->frozen)
         qnt_train_forward_shard(t, &t->worker[0], n, NULL);
     for (size_t i = 0; t->frozen && i < p->n_steps; i++)
@@ -89,11 +89,12 @@ qnt_status qnt_train_forward(qnt_train *t, const float *images, size_t batch, fl
     if (tensor && (status = make_peek(t, all)))
         return status;
     const uint8_t *arena = t->frozen ? t->frozen_arena : t->worker[0].arena;
-    classes = qnt_tensor_count(&p->model->tensor[p->output]);
+    const int output = p->model->outputs.id[0];
+    classes = qnt_tensor_count(&p->model->tensor[output]);
     for (size_t at = 0; at < batch; at += QNT_SHARD) {
         size_t n = batch - at < QNT_SHARD ? batch - at : QNT_SHARD;
         forward(t, images + at * QNT_IMAGE_BYTES, n);
-        memcpy(logits + at * classes, arena + p->offset[p->output], n * classes * sizeof *logits);
+        memcpy(logits + at * classes, arena + p->offset[output], n * classes * sizeof *logits);
         if (tensor)
             memcpy(t->peek + at * bytes, arena + offset, n * bytes);
     }

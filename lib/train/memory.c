@@ -63,7 +63,7 @@ static struct life life_of(struct qnt_train *t, size_t i)
     for (size_t j = i + 1; j < p->n_steps; j++)
         for (uint32_t k = 0; k < p->step[j].node->n_in; k++)
             l.from = p->step[j].node->in[k] == out ? j : l.from;
-    if (out == p->output)
+    if (out == p->model->outputs.id[0])
         l.from = p->n_steps; /* the loss writes it first */
     t->part_only[out] = l.from < t->whole;
     if (i < t->whole && !t->part_only[out])
@@ -157,7 +157,8 @@ static qnt_status create_worker(const struct qnt_train *t, struct qnt_worker *w,
         !(w->pass = qnt_alloc_array(ctx, tensors, sizeof *w->pass, "tables")) ||
         !(w->part_pass = qnt_alloc_array(ctx, tensors, sizeof *w->part_pass, "tables")) ||
         !(w->delta_set = qnt_alloc(ctx, tensors, "tables")) || !(w->clamped = qnt_alloc(ctx, tensors, "tables")) ||
-        !(w->p = qnt_alloc(ctx, bytes_of(&t->plan->model->tensor[t->plan->output], QNT_SHARD), "a distribution")))
+        !(w->p = qnt_alloc(ctx, bytes_of(&t->plan->model->tensor[t->plan->model->outputs.id[0]], QNT_SHARD),
+                           "a distribution")))
         return QNT_ERR_NOMEM;
     if (t->teacher && !(w->teacher_arena = qnt_alloc(ctx, t->teacher->arena_bytes, "the teacher's activations")))
         return QNT_ERR_NOMEM;
@@ -175,7 +176,7 @@ static void point_bounds(struct qnt_train *t)
     const struct qnt_plan *p = t->plan;
     for (size_t i = 0; i < p->n_steps; i++) {
         int out = p->step[i].node->out;
-        size_t readers = out == p->output;
+        size_t readers = out == p->model->outputs.id[0];
         for (size_t j = i + 1; j < p->n_steps; j++)
             for (uint32_t k = 0; k < p->step[j].node->n_in; k++)
                 readers += p->step[j].node->in[k] == out;

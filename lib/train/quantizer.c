@@ -33,7 +33,7 @@ static bool passes_codes(const struct qnt_node *n)
 static const struct qnt_node *sole_reader(const struct qnt_model *f, int id)
 {
     const struct qnt_node *found = NULL;
-    size_t readers = id == f->output;
+    size_t readers = id == f->outputs.id[0];
     for (size_t i = 0; i < f->n_nodes; i++)
         for (uint32_t k = 0; k < f->node[i].n_in; k++)
             if (f->node[i].in[k] == id) {
@@ -224,25 +224,26 @@ static qnt_status add_border(struct build *b, const char *op, const char *tensor
     return qnt_model_append_node(b->q->model, qnt_op_find(op), name, NULL, &in, 1, name, out, id);
 }
 
-static qnt_status build(struct build *b, struct qnt_range input)
+static qnt_status build(struct build *b, struct qnt_range range)
 {
     struct qnt_quantizer *q = b->q;
-    const struct qnt_tensor *fin = &b->f->tensor[b->f->input];
+    const int input = b->f->inputs.id[0], output = b->f->outputs.id[0];
+    const struct qnt_tensor *fin = &b->f->tensor[input];
     float one = 1.0f;
     struct qnt_tensor s8 = activation(&one);
     int id;
     qnt_status status = qnt_model_add_input(q->model, fin->name, fin->rank, fin->dim, &id);
     if (!status)
-        status = add_border(b, "quantize", fin->name, "q", id, &s8, &b->twin[b->f->input]);
+        status = add_border(b, "quantize", fin->name, "q", id, &s8, &b->twin[input]);
     if (status)
         return status;
-    q->group_of[b->twin[b->f->input]] = new_group(q, b->f->input);
-    q->group[0].range = input;
+    q->group_of[b->twin[input]] = new_group(q, input);
+    q->group[0].range = range;
     q->group[0].fixed = true;
     for (size_t i = 0; i < b->f->n_nodes && !status; i++)
         status = add_node(b, &b->f->node[i], &one);
     if (!status)
-        status = add_border(b, "dequantize", b->f->tensor[b->f->output].name, "f", b->twin[b->f->output], NULL, &id);
+        status = add_border(b, "dequantize", b->f->tensor[output].name, "f", b->twin[output], NULL, &id);
     if (!status)
         status = qnt_model_set_output(q->model, id);
     return status ? status : qnt_model_set_normalisation(q->model, b->f->mean, b->f->deviation);

@@ -90,7 +90,7 @@ qnt_status qnt_train_first_ranges(struct qnt_train *t, const struct qnt_plan *fl
     for (size_t at = 0; at < t->batch_size && !status; at += QNT_SHARD) {
         size_t n = t->batch_size - at < QNT_SHARD ? t->batch_size - at : QNT_SHARD;
         struct qnt_exec x = {.arena = arena, .scratch = scratch, .batch = n, .part = 0, .parts = 1};
-        qnt_train_fill(t, at, n, (float *)(arena + p->offset[p->input]), labels);
+        qnt_train_fill(t, at, n, (float *)(arena + p->offset[p->model->inputs.id[0]]), labels);
         for (size_t i = 0; i < p->n_steps; i++)
             qnt_plan_run_step(p, i, &x);
         status = widen(t, p, arena, n);

@@ -62,10 +62,10 @@ static const float *teacher_logits(const struct qnt_train *t, struct qnt_worker 
 {
     const struct qnt_plan *p = t->teacher;
     struct qnt_exec x = {.arena = w->teacher_arena, .scratch = w->scratch, .batch = batch, .part = 0, .parts = 1};
-    memcpy(w->teacher_arena + p->offset[p->input], input, batch * QNT_IMAGE_BYTES * sizeof *input);
+    memcpy(w->teacher_arena + p->offset[p->model->inputs.id[0]], input, batch * QNT_IMAGE_BYTES * sizeof *input);
     for (size_t i = 0; i < p->n_steps; i++)
         qnt_plan_run_step(p, i, &x);
-    return (const float *)(w->teacher_arena + p->offset[p->output]);
+    return (const float *)(w->teacher_arena + p->offset[p->model->outputs.id[0]]);
 }
 
 /* Gradients of one step's parameters are zero when nothing flows into it. */
@@ -140,7 +140,7 @@ static void backward(const struct qnt_train *t, struct qnt_worker *w, size_t bat
 size_t qnt_train_load(const struct qnt_train *t, struct qnt_worker *w, size_t shard)
 {
     size_t first = shard * QNT_SHARD, left = t->batch_size - first, n = left < QNT_SHARD ? left : QNT_SHARD;
-    qnt_train_fill(t, first, n, (float *)(w->arena + t->plan->offset[t->plan->input]), w->labels);
+    qnt_train_fill(t, first, n, (float *)(w->arena + t->plan->offset[t->plan->model->inputs.id[0]]), w->labels);
     return n;
 }
 
@@ -151,12 +151,13 @@ void qnt_train_loss(const struct qnt_train *t, struct qnt_worker *w, size_t batc
                             .classes = qnt_dataset_classes(t->data),
                             .weight = t->image_weight,
                             .kl = t->config.kl_minus ? -t->config.kl : t->config.kl};
-    const float *input = (const float *)(w->arena + p->offset[p->input]);
+    const float *input = (const float *)(w->arena + p->offset[p->model->inputs.id[0]]);
+    const int output = p->model->outputs.id[0];
     const float *teacher = t->teacher ? teacher_logits(t, w, input, batch) : NULL;
     memset(w->delta_set, 0, p->model->n_tensors);
     memset(w->clamped, 0, p->model->n_tensors);
-    w->delta_set[p->output] = 1;
-    qnt_loss_run(&loss, w->value[p->output], teacher, w->labels, batch, w->delta[p->output], w->p, sum);
+    w->delta_set[output] = 1;
+    qnt_loss_run(&loss, w->value[output], teacher, w->labels, batch, w->delta[output], w->p, sum);
 }
 
 void qnt_train_task_shards(const struct qnt_train *t, size_t task, size_t *begin, size_t *end)

@@ -25,7 +25,13 @@ static void count_free(void *user, void *ptr)
     free(ptr);
 }
 
-static void setup(bool moves)
+static qnt_status quantized(qnt_ctx *ctx, bool ignored, qnt_model **m)
+{
+    (void)ignored;
+    return test_model_quantized(ctx, 3, m);
+}
+
+static void setup(qnt_status (*make)(qnt_ctx *ctx, bool quantized, qnt_model **m))
 {
     struct hostile *h = &hostile;
     char path[TEST_PATH];
@@ -34,8 +40,7 @@ static void setup(bool moves)
     memset(h, 0, sizeof *h);
     test_temp_file(path);
     ck_assert_int_eq(qnt_ctx_create(&config, &h->ctx), QNT_OK);
-    ck_assert_msg((moves ? test_model_moves(h->ctx, true, &m) : test_model_quantized(h->ctx, 3, &m)) == QNT_OK, "%s",
-                  qnt_last_error());
+    ck_assert_msg(make(h->ctx, true, &m) == QNT_OK, "%s", qnt_last_error());
     ck_assert_int_eq(qnt_model_save(m, path), QNT_OK);
     qnt_model_free(m);
     h->good = qnt_bytes_read(path);
@@ -50,12 +55,17 @@ static void setup(bool moves)
 
 void hostile_setup(void)
 {
-    setup(false);
+    setup(quantized);
 }
 
 void hostile_setup_moves(void)
 {
-    setup(true);
+    setup(test_model_moves);
+}
+
+void hostile_setup_borders(void)
+{
+    setup(test_model_borders);
 }
 
 void hostile_teardown(void)

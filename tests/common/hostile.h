@@ -14,9 +14,10 @@ struct hostile {
 };
 extern struct hostile hostile;
 
-/* Fixtures of a check case. moves: of test_model_moves, quantized, instead. */
+/* Fixtures of a check case. moves, borders: of that test_model_..., quantized, instead. */
 void hostile_setup(void);
 void hostile_setup_moves(void);
+void hostile_setup_borders(void);
 void hostile_teardown(void);
 /* Loads from a block of exactly this size, so that the sanitizers see an over-read. */
 qnt_status hostile_load(const uint8_t *data, size_t n, qnt_model **m);

@@ -22,6 +22,9 @@ qnt_status test_model_functions(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* Everything that moves elements: pads of each mode, slice, transpose, resize both ways, concat, reshape,
  * global_maxpool; quantized: with several scales. Output 3. In models_moves.c. */
 qnt_status test_model_moves(qnt_ctx *ctx, bool quantized, qnt_model **out);
+/* Two inputs and four outputs: a maxpool of their sum, the sum, the second input itself, the sum once more. Inputs 6 x
+ * 6 x 3, outputs 3 x 3 x 3 and 6 x 6 x 3. In models_layers.c. */
+qnt_status test_model_borders(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* Signs times signs, enough of them to fill vectors: binary_conv2d twice, with a maxpool between them and a stride, and
  * binary_fully_connected, s8 inside. Input 12 x 12 x 16, output 10 floats. */
 qnt_status test_model_signs(qnt_ctx *ctx, qnt_model **out);

@@ -134,6 +134,36 @@ qnt_status test_model_functions(qnt_ctx *ctx, bool quantized, qnt_model **out)
     return end(&d, unary(&d, "sigmoid", "sigmoid", x, 0.005f), out);
 }
 
+/* An s8 activation as an output: of a quantized model its dequantized twin. */
+static void give(struct draft *d, const char *name, int x)
+{
+    if (d->quantized)
+        x = node(d, "dequantize", name, NULL, &x, 1, 0.0f, true);
+    if (!d->status)
+        d->status = qnt_model_add_output(d->m, x);
+}
+
+qnt_status test_model_borders(qnt_ctx *ctx, bool quantized, qnt_model **out)
+{
+    const qnt_node_attr half = {.size = sizeof half, .kernel = {2, 2}, .stride = {2, 2}};
+    struct draft d;
+    int in[2] = {begin(&d, ctx, quantized)}, other = 0;
+    if (!d.status)
+        d.status = qnt_model_add_input(d.m, "other", 3, input_dim, &other);
+    in[1] = quantized ? unary(&d, "quantize", "other.q", other, 0.03f) : other;
+    const int sum = node(&d, "add", "sum", NULL, in, 2, 0.04f, false);
+    give(&d, "pool.f", node(&d, "maxpool", "pool", &half, &sum, 1, 0.04f, false));
+    give(&d, "sum.f", sum);
+    if (!d.status)
+        d.status = qnt_model_add_output(d.m, other);
+    give(&d, "sum.again", sum);
+    if (d.status)
+        qnt_model_free(d.m);
+    else
+        *out = d.m;
+    return d.status;
+}
+
 qnt_status test_model_binary(qnt_ctx *ctx, bool quantized, qnt_model **out)
 {
     const qnt_node_attr pad = {.size = sizeof pad, .pad = {1, 1, 1, 1}};

@@ -43,7 +43,7 @@ static void rehash_constants(struct qnt_bytes b, const struct qnt_file_section *
 void qnt_bytes_rehash(struct qnt_bytes b)
 {
     struct qnt_file_header h;
-    struct qnt_file_section e, table[QNT_FILE_KINDS];
+    struct qnt_file_section e, table[QNT_FILE_LEAST_KINDS];
     if (b.n < sizeof h + sizeof table)
         return;
     memcpy(&h, b.data, sizeof h);
@@ -64,6 +64,13 @@ void qnt_bytes_rehash(struct qnt_bytes b)
     memcpy(b.data, &h, sizeof h);
     h.hash = XXH3_64bits(b.data, sizeof h + sections * sizeof e);
     memcpy(b.data, &h, sizeof h);
+}
+
+uint32_t qnt_bytes_sections(struct qnt_bytes b)
+{
+    struct qnt_file_header h;
+    memcpy(&h, b.data, sizeof h);
+    return h.sections;
 }
 
 struct qnt_file_section qnt_bytes_section(struct qnt_bytes b, enum qnt_file_kind kind)

@@ -75,7 +75,7 @@ qnt_status test_twin(const qnt_model *model, uint32_t bits, const char *layer_bi
         qnt_quantizer_free(q);
         return QNT_ERR_NOMEM;
     }
-    spread[model->input] = (struct spread){1.0 / 3, 1};
+    spread[model->inputs.id[0]] = (struct spread){1.0 / 3, 1};
     for (size_t i = 0; i < model->n_nodes; i++)
         spread[model->node[i].out] = spread_of(model, &model->node[i], spread);
     set_ranges(q, spread);

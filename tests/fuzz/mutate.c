@@ -38,11 +38,13 @@ static const uint64_t numbers[] = {
 /* A number, a record over another, or a byte more or less, in a section or (one time in four) before them. */
 static void change(uint8_t *data, size_t size, struct qnt_rng *r)
 {
-    const size_t front = sizeof(struct qnt_file_header) + QNT_FILE_KINDS * sizeof(struct qnt_file_section);
+    size_t front = sizeof(struct qnt_file_header) + QNT_FILE_LEAST_KINDS * sizeof(struct qnt_file_section);
+    const uint32_t sections = size < front ? 0 : qnt_bytes_sections((struct qnt_bytes){data, size});
+    const int kinds = sections < QNT_FILE_KINDS ? QNT_FILE_LEAST_KINDS : QNT_FILE_KINDS;
     struct qnt_file_section e = {.entry_bytes = 1, .offset = 0, .bytes = size};
     size_t bytes = (size_t)1 << qnt_rng_below(r, 4);
     if (size >= front && qnt_rng_below(r, 4))
-        e = qnt_bytes_section((struct qnt_bytes){data, size}, (enum qnt_file_kind)qnt_rng_between(r, 1, 6));
+        e = qnt_bytes_section((struct qnt_bytes){data, size}, (enum qnt_file_kind)qnt_rng_between(r, 1, kinds));
     else if (size >= front)
         e.bytes = front;
     if (e.offset > size || e.bytes > size - e.offset || e.bytes < 8 || !e.entry_bytes || e.entry_bytes > e.bytes)

@@ -127,9 +127,17 @@ static int copy_input(struct edit *e, const struct qnt_tensor *from)
         t.scales = t.type == QNT_S8;
     }
     t.scale = &scale;
-    if (qnt_model_append_tensor(e->to, &t, &id))
-        return -1;
-    return e->to->input = id;
+    return qnt_model_append_input(e->to, &t, &id) ? -1 : id;
+}
+
+/* One like it, under another name. */
+static void add_input(struct edit *e, const struct qnt_tensor *like)
+{
+    char name[16];
+    struct qnt_tensor t = *like;
+    some_name(e, name);
+    t.name = name;
+    copy_input(e, &t);
 }
 
 /* Any activation there is. */
@@ -140,7 +148,7 @@ static int some_activation(struct edit *e)
         if (!e->to->tensor[id].constant)
             return id;
     }
-    return e->to->input;
+    return e->to->inputs.id[0];
 }
 
 /* Of the ops that move elements. */
@@ -329,14 +337,22 @@ static bool copy(struct edit *e)
         if (t->constant)
             e->place[i] = copy_constant(e, t);
         else if (node < e->from->n_nodes && e->from->node[node].out == (int)i)
-            e->place[i] = e->to->input < 0 ? -1 : copy_node(e, &e->from->node[node]), node++;
+            e->place[i] = e->to->inputs.n ? copy_node(e, &e->from->node[node]) : -1, node++;
         else
             e->place[i] = copy_input(e, t);
+        if (chosen(e) && !t->constant)
+            add_input(e, t);
     }
-    int out = e->to->input < 0 ? -1 : e->place[e->from->output];
-    if (out >= 0 && chosen(e))
-        out = some_activation(e);
-    return out >= 0 && !qnt_model_set_output(e->to, out);
+    if (!e->to->inputs.n)
+        return false;
+    for (size_t i = 0; i < e->from->outputs.n; i++) {
+        int out = e->place[e->from->outputs.id[i]];
+        if (out < 0 || chosen(e))
+            out = some_activation(e);
+        if (qnt_model_add_output(e->to, out) || (chosen(e) && qnt_model_add_output(e->to, some_activation(e))))
+            return false;
+    }
+    return true;
 }
 
 size_t fuzz_rebuild(uint8_t *data, size_t size, size_t most, uint64_t seed)

@@ -49,8 +49,8 @@ static void show(struct qnt_bytes b)
     for (size_t i = 0; i < m->n_tensors; i++) {
         const struct qnt_tensor *t = &m->tensor[i];
         char shape[QNT_SHAPE_TEXT];
-        printf("%zu: %s%s%s '%s' %s of %u bits, %s", i, (int)i == m->input ? "input " : "",
-               (int)i == m->output ? "output " : "", t->constant ? "constant" : "activation", t->name,
+        printf("%zu: %s%s%s '%s' %s of %u bits, %s", i, qnt_ids_have(&m->inputs, (int)i) ? "input " : "",
+               qnt_ids_have(&m->outputs, (int)i) ? "output " : "", t->constant ? "constant" : "activation", t->name,
                qnt_dtype_name(t->type), t->bits, qnt_shape_text(t, shape));
         if (t->scales)
             printf(", %u scales, %g, zero %d", t->scales, (double)t->scale[0], t->zero);

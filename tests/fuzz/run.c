@@ -38,10 +38,16 @@ static size_t bytes_of(const qnt_tensor_info *t)
     return elements(t) * qnt_dtype_size(t->type);
 }
 
-/* Products and window elements of one image, about; saturates. */
+/* Products, window elements and values in and out of one image, about; saturates. */
 static uint64_t work(const qnt_model *m)
 {
     uint64_t sum = 0;
+    for (size_t i = 0; i < m->inputs.n + m->outputs.n; i++) {
+        const int id = i < m->inputs.n ? m->inputs.id[i] : m->outputs.id[i - m->inputs.n];
+        if (qnt_tensor_count(&m->tensor[id]) > MOST_ELEMENTS)
+            return UINT64_MAX;
+        sum += qnt_tensor_count(&m->tensor[id]);
+    }
     for (size_t i = 0; i < m->n_nodes; i++) {
         const struct qnt_node *n = &m->node[i];
         uint64_t macs = qnt_node_macs(m, n), out = qnt_tensor_count(&m->tensor[n->out]),
@@ -85,33 +91,71 @@ static void same(const qnt_tensor_info *t, size_t batch, const void *a, const vo
     }
 }
 
-/* Runs the whole batch, then image by image with one thread's session of the same kind: the same bytes. */
-static void run(qnt_model *m, const struct manner *how, qnt_session *s, uint8_t *out)
+/* All inputs or all outputs of a session, room for a batch of each. */
+struct border {
+    size_t n;
+    qnt_tensor_info *info;
+    void **data;
+};
+
+static struct border border_of(const qnt_session *s, const qnt_model *m, bool output, size_t batch)
 {
-    qnt_tensor_info in, to;
+    struct border b = {.n = output ? qnt_model_output_count(m) : qnt_model_input_count(m)};
+    b.info = malloc(b.n * sizeof *b.info);
+    b.data = malloc(b.n * sizeof *b.data);
+    for (size_t i = 0; i < b.n; i++) {
+        if ((output ? qnt_session_output_at : qnt_session_input_at)(s, i, &b.info[i]))
+            fuzz_wrong("a session does not say what it takes: %s", qnt_last_error());
+        b.data[i] = malloc(batch * bytes_of(&b.info[i]));
+    }
+    return b;
+}
+
+static void border_free(struct border b)
+{
+    for (size_t i = 0; i < b.n; i++)
+        free(b.data[i]);
+    free(b.data);
+    free(b.info);
+}
+
+static void run_one(qnt_session *s, const void *const *x, void *const *y, size_t batch, uint64_t which)
+{
+    const bool only = which % 2 && qnt_session_run(s, x[0], y[0], batch) == QNT_OK; /* refused for several: run below */
+    if (!only && qnt_session_run_io(s, x, y, batch))
+        fuzz_wrong("run: %s", qnt_last_error());
+}
+
+/* Runs the whole batch, then image by image with one thread's session of the same kind: the same bytes. */
+static void run(qnt_model *m, const struct manner *how, qnt_session *s, const struct border *out)
+{
     qnt_session *alone;
     qnt_session_config c = how->config;
-    size_t batch = c.max_batch;
-    if (qnt_session_input(s, &in) || qnt_session_output(s, &to))
-        fuzz_wrong("a session does not say what it takes: %s", qnt_last_error());
-    uint8_t *x = malloc(batch * bytes_of(&in)), *y = malloc(bytes_of(&to));
-    fill(&in, how->seed, batch, x);
-    if (qnt_session_run(s, x, out, batch))
-        fuzz_wrong("run: %s", qnt_last_error());
+    const size_t batch = c.max_batch;
+    struct border in = border_of(s, m, false, batch), y = border_of(s, m, true, 1);
+    const void **x = malloc(in.n * sizeof *x);
+    for (size_t k = 0; k < in.n; k++) {
+        fill(&in.info[k], how->seed + k, batch, in.data[k]);
+        x[k] = in.data[k];
+    }
+    run_one(s, x, out->data, batch, how->seed);
     c.threads = 1;
     c.max_batch = 1;
     qnt_status status = qnt_session_create(m, &c, &alone);
     if (status && status != QNT_ERR_NOMEM)
         fuzz_wrong("one image is refused, but not %zu: %s", batch, qnt_last_error());
     for (size_t i = 0; i < batch && !status; i++) {
-        if (qnt_session_run(alone, x + i * bytes_of(&in), y, 1))
-            fuzz_wrong("run: %s", qnt_last_error());
-        same(&to, 1, out + i * bytes_of(&to), y, "an image alone");
+        for (size_t k = 0; k < in.n; k++)
+            x[k] = (uint8_t *)in.data[k] + i * bytes_of(&in.info[k]);
+        run_one(alone, x, y.data, 1, how->seed / 2);
+        for (size_t k = 0; k < y.n; k++)
+            same(&y.info[k], 1, (uint8_t *)out->data[k] + i * bytes_of(&y.info[k]), y.data[k], "an image alone");
     }
     if (!status)
         qnt_session_free(alone);
     free(x);
-    free(y);
+    border_free(in);
+    border_free(y);
 }
 
 /* Prepares on both; true when both did. Both must say the same, but for want of memory. */
@@ -133,8 +177,7 @@ static enum fuzz_depth prepare(qnt_model *const *m, struct manner *how)
 {
     qnt_session *s[KERNELS] = {NULL};
     qnt_status status[KERNELS];
-    uint8_t *out[KERNELS] = {NULL};
-    qnt_tensor_info to;
+    struct border out[KERNELS] = {{0}};
     enum fuzz_depth depth = FUZZ_LOADED;
     bool both = create(m, &how->config, s, status);
     if (status[0] == QNT_ERR_TYPE && how->config.quantized_io) {
@@ -142,17 +185,17 @@ static enum fuzz_depth prepare(qnt_model *const *m, struct manner *how)
         both = create(m, &how->config, s, status);
     }
     if (both) {
-        qnt_session_output(s[0], &to);
-        size_t bytes = how->config.max_batch * bytes_of(&to);
         depth = work(m[0]) <= MOST_WORK ? FUZZ_RAN : FUZZ_PREPARED;
-        for (int i = 0; i < KERNELS && depth == FUZZ_RAN; i++)
-            run(m[i], how, s[i], out[i] = malloc(bytes));
-        if (depth == FUZZ_RAN)
-            same(&to, how->config.max_batch, out[0], out[1], "other kernels");
+        for (int i = 0; i < KERNELS && depth == FUZZ_RAN; i++) {
+            out[i] = border_of(s[i], m[i], true, how->config.max_batch);
+            run(m[i], how, s[i], &out[i]);
+        }
+        for (size_t k = 0; k < out[0].n; k++)
+            same(&out[0].info[k], how->config.max_batch, out[0].data[k], out[1].data[k], "other kernels");
     }
     for (int i = 0; i < KERNELS; i++) {
+        border_free(out[i]);
         qnt_session_free(s[i]);
-        free(out[i]);
     }
     return depth;
 }

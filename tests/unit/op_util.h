@@ -136,7 +136,7 @@ static inline void check_plan(struct qnt_model *m, const void *in, size_t image,
             snprintf(what, sizeof what, "%s, batch %zu, %u parts", isa, batch, parts);
             memset(arena, 0x55, p->arena_bytes);
             memset(scratch, 0x55, p->scratch_bytes);
-            memcpy(arena + p->offset[p->input], in, batch * image);
+            memcpy(arena + p->offset[p->model->inputs.id[0]], in, batch * image);
             run_parts(p, arena, scratch, batch, parts);
             compare(&want, p, arena, 0, what);
         }
@@ -172,7 +172,7 @@ static inline void check_model(build_fn *build, const void *arg, float range)
         OK(qnt_model_new(ctx, &m));
         unit_seed();
         build(m, arg);
-        const struct qnt_tensor *x = &m->tensor[m->input];
+        const struct qnt_tensor *x = &m->tensor[m->inputs.id[0]];
         size_t n = BATCHES * qnt_tensor_count(x);
         float *in = malloc(n * sizeof *in);
         for (size_t k = 0; k < n; k++)

@@ -330,16 +330,23 @@ static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
     }
 }
 
-static inline struct oracle oracle_run(const struct qnt_model *m, const void *in, size_t batch)
+/* in: by input of the model. */
+static inline struct oracle oracle_run_io(const struct qnt_model *m, const void *const *in, size_t batch)
 {
     struct oracle o = {m, batch, calloc(m->n_tensors, sizeof(void *))};
     for (size_t i = 0; i < m->n_tensors; i++)
         if (!m->tensor[i].constant)
             o.value[i] = calloc(batch, oracle_bytes(&m->tensor[i]));
-    memcpy(o.value[m->input], in, batch * oracle_bytes(&m->tensor[m->input]));
+    for (size_t i = 0; i < m->inputs.n; i++)
+        memcpy(o.value[m->inputs.id[i]], in[i], batch * oracle_bytes(&m->tensor[m->inputs.id[i]]));
     for (size_t i = 0; i < m->n_nodes; i++)
         oracle_node(&o, &m->node[i]);
     return o;
+}
+
+static inline struct oracle oracle_run(const struct qnt_model *m, const void *in, size_t batch)
+{
+    return oracle_run_io(m, &in, batch);
 }
 
 static inline void oracle_free(struct oracle *o)

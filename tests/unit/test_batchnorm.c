@@ -329,10 +329,10 @@ START_TEST(folded_is_the_same_function)
         uint8_t *arena = qnt_alloc(ctx, p->arena_bytes, "arena"),
                 *scratch = qnt_alloc(ctx, p->scratch_bytes, "scratch");
         struct qnt_exec x = {.arena = arena, .scratch = scratch, .batch = 1, .part = 0, .parts = 1};
-        memcpy(arena + p->offset[p->input], in, sizeof in);
+        memcpy(arena + p->offset[p->model->inputs.id[0]], in, sizeof in);
         for (size_t i = 0; i < p->n_steps; i++)
             qnt_plan_run_step(p, i, &x);
-        memcpy(k ? b : a, arena + p->offset[p->output], sizeof a);
+        memcpy(k ? b : a, arena + p->offset[p->model->outputs.id[0]], sizeof a);
         qnt_release(ctx, arena);
         qnt_release(ctx, scratch);
         qnt_plan_free(p);

@@ -116,10 +116,11 @@ static size_t run(struct qnt_model *m, struct qnt_plan_options o, const float *i
     uint8_t *arena = qnt_alloc(m->ctx, p->arena_bytes, "arena"),
             *scratch = qnt_alloc(m->ctx, p->scratch_bytes, "scratch");
     memset(arena, 0x55, p->arena_bytes);
-    memcpy(arena + p->offset[p->input], in, IMAGES * qnt_tensor_count(&m->tensor[m->input]) * sizeof *in);
+    memcpy(arena + p->offset[p->model->inputs.id[0]], in,
+           IMAGES * qnt_tensor_count(&m->tensor[m->inputs.id[0]]) * sizeof *in);
     run_parts(p, arena, scratch, IMAGES, parts);
-    size_t n = IMAGES * qnt_tensor_count(&m->tensor[m->output]), found = 0;
-    memcpy(out, arena + p->offset[p->output], n * sizeof *out);
+    size_t n = IMAGES * qnt_tensor_count(&m->tensor[m->outputs.id[0]]), found = 0;
+    memcpy(out, arena + p->offset[p->model->outputs.id[0]], n * sizeof *out);
     for (size_t i = 0; i < p->n_steps; i++) {
         const struct qnt_step *s = &p->step[i];
         if (!qnt_is_binary(s->node))
@@ -141,7 +142,7 @@ static void compare_plans(qnt_ctx *ctx, const struct chain *t, const char *isa)
 {
     static float in[IMAGES * 6 * 5 * 16], plain[IMAGES * 512], kept[IMAGES * 512], bits[IMAGES * 512];
     struct qnt_model *m = build(ctx, t);
-    const size_t n = IMAGES * qnt_tensor_count(&m->tensor[m->output]);
+    const size_t n = IMAGES * qnt_tensor_count(&m->tensor[m->outputs.id[0]]);
     for (size_t i = 0; i < sizeof in / sizeof *in; i++)
         in[i] = t->ones ? 1.0f : unit_random_float();
     size_t all = run(m, (struct qnt_plan_options){.keep_graph = true, .keep_tensors = true}, in, 1, plain, NULL);

@@ -39,8 +39,8 @@ START_TEST(sizes_are_the_published_ones)
     }
     ck_assert_uint_eq(net->macs ? macs : 0, net->macs);
     ck_assert_uint_eq(net->weights ? weights : 0, net->weights);
-    ck_assert_uint_eq(qnt_tensor_count(&m->tensor[m->input]), net->in);
-    ck_assert_uint_eq(qnt_tensor_count(&m->tensor[m->output]), net->out);
+    ck_assert_uint_eq(qnt_tensor_count(&m->tensor[m->inputs.id[0]]), net->in);
+    ck_assert_uint_eq(qnt_tensor_count(&m->tensor[m->outputs.id[0]]), net->out);
     qnt_model_free(m);
     qnt_ctx_free(ctx);
 }

@@ -17,8 +17,9 @@ static const struct {
     const char *name;
     qnt_status (*make)(qnt_ctx *ctx, bool quantized, qnt_model **out);
 } layer_table[] = {
-    {"pools", test_model_pools}, {"depthwise", test_model_depthwise}, {"binary", test_model_binary},
-    {"pairs", test_model_pairs}, {"functions", test_model_functions}, {"moves", test_model_moves},
+    {"pools", test_model_pools},     {"depthwise", test_model_depthwise}, {"binary", test_model_binary},
+    {"pairs", test_model_pairs},     {"functions", test_model_functions}, {"moves", test_model_moves},
+    {"borders", test_model_borders},
 };
 static const char *const built_in[] = {"article-cnn",     "resnet-8",         "resnet-8-bn",
                                        "binary-resnet-8", "mobilenetv1-0.25", "mobilenetv1-0.25-cifar",
@@ -33,7 +34,7 @@ static qnt_ctx *ctx;
 static qnt_model *model[MODELS]; /* float, 3 bits, the layers' */
 static int chosen;               /* of these, or of built_in: what the calls below are about */
 static qnt_dataset *images;
-static struct qnt_bytes file[2];
+static struct qnt_bytes file[3]; /* of models 0 and 1, and of the last one */
 static char path[TEST_PATH];
 
 static void setup(void)
@@ -45,8 +46,8 @@ static void setup(void)
     for (int i = FIRST_LAYER; i < MODELS; i++)
         ck_assert_int_eq(layer_table[(i - FIRST_LAYER) / 2].make(ctx, i % 2, &model[i]), QNT_OK);
     ck_assert_int_eq(qnt_dataset_builtin(ctx, QNT_TRAIN, 20, &images), QNT_OK);
-    for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(qnt_model_save(model[i], path), QNT_OK);
+    for (int i = 2; i >= 0; i--) {
+        ck_assert_int_eq(qnt_model_save(model[i < 2 ? i : MODELS - 1], path), QNT_OK);
         file[i] = qnt_bytes_read(path);
     }
 }
@@ -55,7 +56,7 @@ static void teardown(void)
 {
     for (int i = 0; i < MODELS; i++)
         qnt_model_free(model[i]);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         free(file[i].data);
     qnt_dataset_free(images);
     qnt_ctx_free(ctx);
@@ -113,6 +114,11 @@ static qnt_status load_packed(void)
     return load(1);
 }
 
+static qnt_status load_borders(void)
+{
+    return load(2);
+}
+
 static qnt_status load_mapped(void)
 {
     qnt_model *m = NULL;
@@ -124,6 +130,22 @@ static qnt_status load_mapped(void)
 static qnt_status save(void)
 {
     return qnt_model_save(model[1], path);
+}
+
+static qnt_status save_borders(void)
+{
+    return qnt_model_save(model[MODELS - 1], path);
+}
+
+static qnt_status copy_borders(void)
+{
+    qnt_model *m = NULL, *f = NULL;
+    qnt_status status = qnt_model_fold(model[MODELS - 1], &m);
+    if (!status)
+        status = qnt_model_dequantize(m, &f);
+    qnt_model_free(m);
+    qnt_model_free(f);
+    return status;
 }
 
 static qnt_status clone(void)
@@ -207,7 +229,10 @@ static const struct {
     {"load from memory, float", load_float},
     {"load from memory, 3 bits", load_packed},
     {"load by mapping", load_mapped},
+    {"load from memory, several inputs", load_borders},
     {"save", save},
+    {"save, several inputs", save_borders},
+    {"fold and dequantize, several inputs", copy_borders},
     {"clone", clone},
     {"dequantize", dequantize},
     {"data set", data_set},

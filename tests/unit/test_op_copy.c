@@ -274,7 +274,7 @@ START_TEST(gradients_go_back)
         in[i] = (float)i;
     struct oracle y = oracle_run(m, in, 2);
     for (size_t i = 0; i < 2 * k; i++) {
-        float from = ((const float *)y.value[m->output])[i];
+        float from = ((const float *)y.value[m->outputs.id[0]])[i];
         dy[i] = unit_random_float();
         if (from >= 0.0f)
             want[(size_t)from] += dy[i];

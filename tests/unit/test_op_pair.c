@@ -73,13 +73,14 @@ START_TEST(bounds_fuse)
     OK(qnt_plan_create(m, &o, &fused));
     OK(qnt_plan_create(m, &whole, &plain));
     ck_assert_uint_eq(fused->n_steps + 1, plain->n_steps);
-    size_t bytes = oracle_bytes(&m->tensor[m->output]);
+    size_t bytes = oracle_bytes(&m->tensor[m->outputs.id[0]]);
     uint8_t *arena[2] = {qnt_alloc(ctx, fused->arena_bytes, "arena"), qnt_alloc(ctx, plain->arena_bytes, "arena")};
-    *(float *)(void *)(arena[0] + fused->offset[fused->input]) = 0.9f;
-    *(float *)(void *)(arena[1] + plain->offset[plain->input]) = 0.9f;
+    *(float *)(void *)(arena[0] + fused->offset[fused->model->inputs.id[0]]) = 0.9f;
+    *(float *)(void *)(arena[1] + plain->offset[plain->model->inputs.id[0]]) = 0.9f;
     run_parts(fused, arena[0], NULL, 1, 1);
     run_parts(plain, arena[1], NULL, 1, 1);
-    ck_assert(!memcmp(arena[0] + fused->offset[fused->output], arena[1] + plain->offset[plain->output], bytes));
+    ck_assert(!memcmp(arena[0] + fused->offset[fused->model->outputs.id[0]],
+                      arena[1] + plain->offset[plain->model->outputs.id[0]], bytes));
     qnt_release(ctx, arena[0]);
     qnt_release(ctx, arena[1]);
     qnt_plan_free(fused);

@@ -123,15 +123,15 @@ START_TEST(nan_is_specified)
     OK(qnt_ctx_create(NULL, &ctx));
     OK(qnt_model_new(ctx, &m));
     build_batchnorm(m, NULL);
-    int r = add_node(m, "relu", "relu", NULL, &m->input, 1, NULL);
-    int q = add_node(m, "quantize", "q", NULL, &m->input, 1, scaled(1.0f, 17));
+    int r = add_node(m, "relu", "relu", NULL, &m->inputs.id[0], 1, NULL);
+    int q = add_node(m, "quantize", "q", NULL, &m->inputs.id[0], 1, scaled(1.0f, 17));
     OK(qnt_plan_create(m, &o, &p));
     uint8_t *arena = qnt_alloc(ctx, p->arena_bytes, "a");
     for (size_t i = 0; i < 3 * 5 * 7; i++)
-        memcpy(arena + p->offset[p->input] + 4 * i, &nans[i % 3], 4);
+        memcpy(arena + p->offset[p->model->inputs.id[0]] + 4 * i, &nans[i % 3], 4);
     run_parts(p, arena, NULL, 1, 1);
     for (size_t i = 0; i < 3 * 5 * 7; i++) {
-        memcpy(&found, arena + p->offset[m->output] + 4 * i, 4);
+        memcpy(&found, arena + p->offset[m->outputs.id[0]] + 4 * i, 4);
         ck_assert_uint_eq(found, 0x7fc00000);
         memcpy(&found, arena + p->offset[r] + 4 * i, 4);
         ck_assert_uint_eq(found, nans[i % 3]);

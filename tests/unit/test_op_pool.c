@@ -84,10 +84,10 @@ START_TEST(averages_that_are_not_exact_are_refused)
     OK(qnt_model_set_output(m, add_node(m, "global_avgpool", "gap", NULL, &x, 1, NULL)));
     refuse_plan(m, QNT_ERR_RANGE, "'gap'", "257 x 256");
     m->tensor[x].dim[0] = 256;
-    m->tensor[m->input].dim[0] = 256;
+    m->tensor[m->inputs.id[0]].dim[0] = 256;
     OK(qnt_plan_create(m, &o, &p));
     qnt_plan_free(p);
-    m->tensor[m->output].scale[0] = 1e-39f;
+    m->tensor[m->outputs.id[0]].scale[0] = 1e-39f;
     m->tensor[x].scale[0] = 3e38f;
     refuse_plan(m, QNT_ERR_RANGE, "'gap'", "3e+38");
     qnt_model_free(m);
@@ -104,7 +104,7 @@ START_TEST(a_maxpool_with_two_scales_is_refused)
     OK(qnt_ctx_create(NULL, &ctx));
     OK(qnt_model_new(ctx, &m));
     build(m, &t);
-    m->tensor[m->output].zero++;
+    m->tensor[m->outputs.id[0]].zero++;
     refuse_plan(m, QNT_ERR_TYPE, "'pool'", "zero point -10");
     qnt_model_free(m);
     qnt_ctx_free(ctx);

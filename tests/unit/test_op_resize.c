@@ -57,12 +57,12 @@ static void expect(qnt_node_attr a, size_t n, const float *want)
     a.size = sizeof a;
     a.dim[0] = 1;
     OK(qnt_model_set_output(m, add_node(m, "resize", "resize", &a, &x, 1, NULL)));
-    ck_assert_uint_eq(m->tensor[m->output].dim[1], n);
+    ck_assert_uint_eq(m->tensor[m->outputs.id[0]].dim[1], n);
     OK(qnt_plan_create(m, &o, &p));
     uint8_t *arena = qnt_alloc(ctx, p->arena_bytes, "arena");
-    memcpy(arena + p->offset[p->input], (float[]){0.0f, 10.0f, 20.0f, 30.0f}, 16);
+    memcpy(arena + p->offset[p->model->inputs.id[0]], (float[]){0.0f, 10.0f, 20.0f, 30.0f}, 16);
     run_parts(p, arena, NULL, 1, 1);
-    const float *y = (const float *)(const void *)(arena + p->offset[p->output]);
+    const float *y = (const float *)(const void *)(arena + p->offset[p->model->outputs.id[0]]);
     for (size_t i = 0; i < n; i++)
         ck_assert_msg(fabsf(y[i] - want[i]) < 1e-5f, "pixel %zu of %zu is %g, expected %g", i, n, (double)y[i],
                       (double)want[i]);
@@ -135,7 +135,7 @@ START_TEST(gradients_are_the_transposed_map)
         double there = 0.0, back = 0.0;
         s->op->backward(s, &g);
         for (size_t i = 0; i < k; i++)
-            there += (double)((const float *)y.value[m->output])[i] * (double)dy[i];
+            there += (double)((const float *)y.value[m->outputs.id[0]])[i] * (double)dy[i];
         for (size_t i = 0; i < n; i++)
             back += (double)x[i] * (double)dx[i];
         ck_assert_msg(fabs(time * there - back) < 1e-4 * (1.0 + (double)k / 100.0), "%g there, %g back", time * there,

@@ -36,16 +36,18 @@ static void expect_steps(const struct qnt_plan *p, size_t n, const char *const *
 /* Random inputs through a plan: the output must be the oracle's, within a share of its size. */
 static void expect_output(const struct qnt_plan *p, float tolerance)
 {
-    size_t n = 2 * qnt_tensor_count(&m->tensor[m->input]), outputs = 2 * qnt_tensor_count(&m->tensor[m->output]);
+    size_t n = 2 * qnt_tensor_count(&m->tensor[m->inputs.id[0]]),
+           outputs = 2 * qnt_tensor_count(&m->tensor[m->outputs.id[0]]);
     float *in = malloc(n * sizeof *in);
     uint8_t *arena = qnt_alloc(ctx, p->arena_bytes, "a"), *scratch = qnt_alloc(ctx, p->scratch_bytes, "s");
     for (size_t i = 0; i < n; i++)
         in[i] = unit_random_float();
     struct oracle o = oracle_run(m, in, 2);
     memset(arena, 0x55, p->arena_bytes);
-    memcpy(arena + p->offset[p->input], in, n * sizeof *in);
+    memcpy(arena + p->offset[p->model->inputs.id[0]], in, n * sizeof *in);
     run_parts(p, arena, scratch, 2, 1);
-    const float *want = o.value[m->output], *found = (const float *)(const void *)(arena + p->offset[p->output]);
+    const float *want = o.value[m->outputs.id[0]],
+                *found = (const float *)(const void *)(arena + p->offset[p->model->outputs.id[0]]);
     for (size_t i = 0; i < outputs; i++)
         ck_assert_msg(fabsf(want[i] - found[i]) <= tolerance * (1.0f + fabsf(want[i])), "output %zu: %g, expected %g",
                       i, (double)found[i], (double)want[i]);
@@ -294,7 +296,7 @@ static size_t random_tree(void)
 static void life_of(const struct qnt_plan *p, int id, size_t *from, size_t *to)
 {
     bool mine[128] = {false};
-    *from = id == p->input ? 0 : SIZE_MAX;
+    *from = id == p->model->inputs.id[0] ? 0 : SIZE_MAX;
     *to = 0;
     mine[id] = true;
     for (size_t i = 0; i < p->n_steps; i++) {
@@ -307,7 +309,7 @@ static void life_of(const struct qnt_plan *p, int id, size_t *from, size_t *to)
         }
         *to = mine[s->node->out] && i + 1 > *to ? i + 1 : *to;
     }
-    if (mine[p->output])
+    if (mine[p->model->outputs.id[0]])
         *to = p->n_steps + 1;
 }
 

@@ -90,12 +90,18 @@ static void same_tensor(const struct qnt_tensor *a, const struct qnt_tensor *b)
         ck_assert_mem_eq(a->data, b->data, qnt_tensor_count(a) * qnt_dtype_size(a->type));
 }
 
+static void same_ids(const struct qnt_ids *a, const struct qnt_ids *b)
+{
+    ck_assert_uint_eq(a->n, b->n);
+    ck_assert_mem_eq(a->id, b->id, a->n * sizeof *a->id);
+}
+
 static void same_model(const qnt_model *a, const qnt_model *b)
 {
     ck_assert_uint_eq(a->n_tensors, b->n_tensors);
     ck_assert_uint_eq(a->n_nodes, b->n_nodes);
-    ck_assert_int_eq(a->input, b->input);
-    ck_assert_int_eq(a->output, b->output);
+    same_ids(&a->inputs, &b->inputs);
+    same_ids(&a->outputs, &b->outputs);
     ck_assert_mem_eq(a->mean, b->mean, sizeof a->mean);
     ck_assert_mem_eq(a->deviation, b->deviation, sizeof a->deviation);
     for (size_t i = 0; i < a->n_tensors; i++)
@@ -207,7 +213,7 @@ START_TEST(file_keeps_its_layout)
     qnt_model *m = model_of(2);
     OK(qnt_model_save(m, path));
     struct qnt_bytes b = qnt_bytes_read(path);
-    static const uint8_t head[] = {0x89, 'Q', 'N', 'T', '\r', '\n', 0x1a, '\n', 1, 0, 1, 0, 6, 0, 0, 0};
+    static const uint8_t head[] = {0x89, 'Q', 'N', 'T', '\r', '\n', 0x1a, '\n', 1, 0, 2, 0, 6, 0, 0, 0};
     ck_assert_mem_eq(b.data, head, sizeof head);
     uint64_t end = 256;
     for (unsigned k = QNT_FILE_MODEL; k <= QNT_FILE_DATA; k++) {

@@ -84,7 +84,7 @@ START_TEST(lies_of_nodes_and_model_are_named)
     static const char bell[] = "\a", newer[] = "warp";
     MODEL(input, 11, "model: input 11 and output 10, expected tensors below 11");
     MODEL(output, UINT32_MAX, "model: input 0 and output 4294967295");
-    MODEL(input, 4, "model: the input, tensor 4, is made by node 1");
+    MODEL(input, 4, "tensors: 'image': neither a constant, nor an input, nor made by a node");
     MODEL(output, 2, "model: the output, tensor 2, is a constant");
     MODEL(input, 2, "tensors: 'image': neither a constant");
     MODEL(zero, 1, "model: a reserved field");
@@ -136,14 +136,14 @@ START_TEST(lies_of_the_header_are_named)
     uint16_t two = 2, none = 0;
     uint32_t many = UINT32_MAX, five = 5, seven = 7;
     uint64_t huge = UINT64_MAX - 63, odd = 1;
-    front(offsetof(struct qnt_file_header, major), &two, 2, "header: format version 2.1, this library");
+    front(offsetof(struct qnt_file_header, major), &two, 2, "header: format version 2.2, this library");
     front(offsetof(struct qnt_file_header, major), &none, 2, "header: format version 0");
     front(offsetof(struct qnt_file_header, sections), &many, 4, "header: 4294967295 sections");
     front(offsetof(struct qnt_file_header, sections), &five, 4, "header: 5 sections");
     front(offsetof(struct qnt_file_header, file_bytes), &huge, 8, "expected 18446744073709551552");
     front(offsetof(struct qnt_file_header, zero), &odd, 1, "header: a reserved byte");
     front(table + step, &seven, 4, "table: entry 1 is of kind 7, expected 2, tensors");
-    for (size_t i = 0; i < QNT_FILE_KINDS; i++) {
+    for (size_t i = 0; i < QNT_FILE_LEAST_KINDS; i++) {
         size_t at = table + i * step;
         front(at + offsetof(struct qnt_file_section, offset), &huge, 8, "table: ");
         front(at + offsetof(struct qnt_file_section, offset), &odd, 8, "table: ");
@@ -155,18 +155,18 @@ START_TEST(lies_of_the_header_are_named)
 }
 END_TEST
 
-/* The file with its node records `grow` bytes longer and, when `section` is set, a seventh section; as a later minor
+/* The file with its node records `grow` bytes longer and, when `section` is set, one of that kind; as a later minor
  * version would write it. Only for a file whose table has room up to the first section. */
-static struct qnt_bytes later_version(size_t grow, int section)
+static struct qnt_bytes later_version(size_t grow, uint32_t section)
 {
     struct qnt_file_header head;
-    struct qnt_file_section e[QNT_FILE_KINDS + 1];
+    struct qnt_file_section e[QNT_FILE_LEAST_KINDS + 1];
     struct qnt_bytes b = {calloc(1, h->good.n + 65536), 0};
-    size_t used = QNT_FILE_KINDS + (section != 0);
+    size_t used = QNT_FILE_LEAST_KINDS + (section != 0);
     memcpy(&head, h->good.data, sizeof head);
-    memcpy(e, h->good.data + sizeof head, QNT_FILE_KINDS * sizeof *e);
+    memcpy(e, h->good.data + sizeof head, QNT_FILE_LEAST_KINDS * sizeof *e);
     b.n = (sizeof head + used * sizeof *e + 63) / 64 * 64;
-    for (size_t k = 0; k < QNT_FILE_KINDS; k++) {
+    for (size_t k = 0; k < QNT_FILE_LEAST_KINDS; k++) {
         size_t more = k + 1 == QNT_FILE_NODES ? grow : 0, step = e[k].entry_bytes;
         size_t n = step == 1 ? 1 : (size_t)e[k].bytes / step, bytes = step == 1 ? (size_t)e[k].bytes : step;
         for (size_t i = 0; i < n; i++)
@@ -176,7 +176,7 @@ static struct qnt_bytes later_version(size_t grow, int section)
         e[k].entry_bytes += (uint32_t)more;
         b.n = (b.n + (size_t)e[k].bytes + 63) / 64 * 64;
     }
-    e[QNT_FILE_KINDS] = (struct qnt_file_section){.kind = 7, .entry_bytes = 1, .offset = b.n};
+    e[QNT_FILE_LEAST_KINDS] = (struct qnt_file_section){.kind = section, .entry_bytes = 1, .offset = b.n};
     head.minor = QNT_FILE_MINOR + 1;
     head.sections = (uint32_t)used;
     head.file_bytes = b.n;
@@ -198,10 +198,10 @@ START_TEST(later_minor_versions_are_read_as_far_as_known)
     ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(qnt_last_error(), "nodes: entry 1: byte 311 is set"));
     free(b.data);
-    b = later_version(0, 1);
+    b = later_version(0, QNT_FILE_KINDS + 1);
     qnt_bytes_rehash(b);
     ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: section kind 7 of format version 1.2 is unknown"));
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: section kind 8 of format version 1.3 is unknown"));
     free(b.data);
 }
 END_TEST
@@ -211,11 +211,11 @@ static struct qnt_bytes shorter(size_t record)
 {
     struct qnt_bytes b = {calloc(1, h->good.n), h->good.n};
     struct qnt_file_header head;
-    struct qnt_file_section e[QNT_FILE_KINDS];
+    struct qnt_file_section e[QNT_FILE_LEAST_KINDS];
     memcpy(&head, h->good.data, sizeof head);
     memcpy(e, h->good.data + sizeof head, sizeof e);
     b.n = e[0].offset;
-    for (size_t k = 0; k < QNT_FILE_KINDS; k++) {
+    for (size_t k = 0; k < QNT_FILE_LEAST_KINDS; k++) {
         const uint8_t *from = h->good.data + e[k].offset;
         const int nodes = k + 1 == QNT_FILE_NODES;
         const size_t n = nodes ? e[k].bytes / e[k].entry_bytes : 1, bytes = nodes ? record : e[k].bytes;
@@ -286,6 +286,30 @@ START_TEST(lies_of_moves_are_named)
 }
 END_TEST
 
+#define BORDER(i, field, number, text) FIELD(QNT_FILE_BORDERS, struct qnt_file_border, i, field, number, text)
+
+/* test_model_borders: inputs 0 and 1 are tensors 0 (image) and 2 (other), then four outputs, of which 2 is `other`. */
+START_TEST(lies_of_borders_are_named)
+{
+    const size_t table = sizeof(struct qnt_file_header) + 6 * sizeof(struct qnt_file_section);
+    uint32_t eight = 8, six = 6;
+    BORDER(1, tensor, 0, "borders: 1: the input is tensor 0, expected one after 0");
+    BORDER(1, tensor, 1, "model: the input, tensor 1, is made by node 0");
+    BORDER(1, tensor, 99, "borders: 1: tensor 99, output 0, expected one below");
+    BORDER(0, tensor, 1, "borders: they begin with input 1 and output");
+    BORDER(2, tensor, 0, "borders: they begin with input 0 and output 0, but the model's are 0 and");
+    BORDER(1, output, 1, "borders: they begin with input 0 and output 2");
+    BORDER(0, output, 1, "borders: 1: tensor 2, output 0, expected one below");
+    BORDER(2, output, 2, "borders: 2: tensor");
+    BORDER(5, output, 0, "borders: 5: tensor");
+    MODEL(input, 2, "borders: they begin with input 0");
+    front(table + offsetof(struct qnt_file_section, kind), &six, 4, "table: entry 6 is of kind 6, expected 7, borders");
+    front(table + offsetof(struct qnt_file_section, kind), &eight, 4,
+          "table: section kind 8 of format version 1.2 is unknown");
+    front(table + offsetof(struct qnt_file_section, entry_bytes), &six, 4, "table: borders: records of 6 in 48 bytes");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("qnt_lies");
@@ -300,6 +324,10 @@ int main(void)
     tc = tcase_create("moves");
     tcase_add_checked_fixture(tc, hostile_setup_moves, hostile_teardown);
     tcase_add_test(tc, lies_of_moves_are_named);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("borders");
+    tcase_add_checked_fixture(tc, hostile_setup_borders, hostile_teardown);
+    tcase_add_test(tc, lies_of_borders_are_named);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

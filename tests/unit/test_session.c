@@ -86,7 +86,7 @@ START_TEST(bytes_do_not_depend_on_threads_batch_or_level)
     qnt_ctx_free(all);
     struct qnt_model *m = net("ref", _i, &ctx);
     struct oracle o = oracle_run(m, images, MOST);
-    const float *want = o.value[m->output];
+    const float *want = o.value[m->outputs.id[0]];
     for (size_t k = 0; k < MOST * CLASSES; k++)
         ck_assert(fabsf(first[k] - want[k]) <= (_i ? 0.0f : 1e-6f));
     bool varies = false;

@@ -100,6 +100,8 @@ START_TEST(create_refuses_what_it_cannot_train)
     qnt_model_free(m);
     m = net_make(ctx, wide, 1, SIZE_MAX, 0, 0.0f);
     refuse(m, config(0), QNT_ERR_SHAPE, "7 values");
+    ck_assert_int_eq(qnt_model_add_output(m, m->inputs.id[0]), QNT_OK);
+    refuse(m, config(0), QNT_ERR_UNSUPPORTED, "1 inputs and 2 outputs, training knows one of each");
     qnt_model_free(m);
     m = net_make(ctx, bare, 1, SIZE_MAX, 0, 0.0f);
     refuse(m, config(0), QNT_ERR_SHAPE, "9 values");

@@ -33,7 +33,8 @@ struct qb_model {
 struct qb_runner {
     struct qbench *q;
     qnt_session *session;
-    void *in, *out;
+    void **in, **out; /* by input and output of the model */
+    size_t n_in, n_out;
     size_t parts, calls, samples, room; /* parts: the steps, and what comes before and behind; calls: in a round */
     uint64_t *ticks;
     double *part, *whole;           /* seconds: [parts][room]; of runs that are not measured inside */

@@ -28,6 +28,10 @@ void qb_runner_free(struct qb_runner *r)
         return;
     const qnt_ctx *ctx = r->q->ctx;
     qnt_session_free(r->session);
+    for (size_t i = 0; r->in && i < r->n_in; i++)
+        qnt_release(ctx, r->in[i]);
+    for (size_t i = 0; r->out && i < r->n_out; i++)
+        qnt_release(ctx, r->out[i]);
     qnt_release(ctx, r->in);
     qnt_release(ctx, r->out);
     qnt_release(ctx, r->ticks);
@@ -35,27 +39,48 @@ void qb_runner_free(struct qb_runner *r)
     qnt_release(ctx, r->whole);
 }
 
+/* Room for a batch of every input (with noise in it) and output. */
+static qnt_status make_borders(struct qb_runner *r, const qnt_model *model)
+{
+    const qnt_ctx *ctx = r->q->ctx;
+    qnt_tensor_info t;
+    qnt_status status = QNT_OK;
+    r->n_in = qnt_model_input_count(model);
+    r->n_out = qnt_model_output_count(model);
+    if (!(r->in = qnt_alloc_array(ctx, r->n_in, sizeof *r->in, "inputs")) ||
+        !(r->out = qnt_alloc_array(ctx, r->n_out, sizeof *r->out, "outputs")))
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < r->n_in && !status; i++) {
+        if ((status = qnt_session_input_at(r->session, i, &t)))
+            break;
+        if (!(r->in[i] = qnt_alloc_array(ctx, r->q->batch, bytes_of(&t), "input")))
+            return QNT_ERR_NOMEM;
+        make_noise(r->in[i], r->q->batch * bytes_of(&t));
+    }
+    for (size_t i = 0; i < r->n_out && !status; i++)
+        if (!(status = qnt_session_output_at(r->session, i, &t)) &&
+            !(r->out[i] = qnt_alloc_array(ctx, r->q->batch, bytes_of(&t), "output")))
+            return QNT_ERR_NOMEM;
+    return status;
+}
+
 qnt_status qb_runner_create(struct qbench *q, qnt_model *model, struct qb_runner *r)
 {
     qnt_session_config c = {.size = sizeof c, .max_batch = q->batch, .threads = q->threads};
-    qnt_tensor_info in, out;
     r->q = q;
     if (q->threads > 1) {
         c.cpus = q->cpus.cpu;
         c.n_cpus = q->cpus.count;
     }
     qnt_status status = qnt_session_create(model, &c, &r->session);
-    if (status || (status = qnt_session_input(r->session, &in)) || (status = qnt_session_output(r->session, &out)))
+    if (status || (status = make_borders(r, model)))
         return status;
     r->parts = qnt_session_step_count(r->session) + 2;
     r->room = (size_t)q->rounds * MOST_CALLS;
-    if (!(r->in = qnt_alloc_array(q->ctx, q->batch, bytes_of(&in), "input")) ||
-        !(r->out = qnt_alloc_array(q->ctx, q->batch, bytes_of(&out), "output")) ||
-        !(r->ticks = qnt_alloc_array(q->ctx, r->parts, sizeof *r->ticks, "ticks")) ||
+    if (!(r->ticks = qnt_alloc_array(q->ctx, r->parts, sizeof *r->ticks, "ticks")) ||
         !(r->part = qnt_alloc_array(q->ctx, r->parts * r->room, sizeof *r->part, "times")) ||
         !(r->whole = qnt_alloc_array(q->ctx, r->room, sizeof *r->whole, "times")))
         return QNT_ERR_NOMEM;
-    make_noise(r->in, q->batch * bytes_of(&in));
     return QNT_OK;
 }
 
@@ -78,7 +103,7 @@ static qnt_status run_once(struct qb_runner *r, double *seconds)
 {
     sweep(r->q);
     uint64_t begun = qnt_ticks();
-    qnt_status status = qnt_session_run(r->session, r->in, r->out, r->q->batch);
+    qnt_status status = qnt_session_run_io(r->session, (const void *const *)r->in, r->out, r->q->batch);
     *seconds = fmax(0, (double)(qnt_ticks() - begun) * r->seconds_per_tick - r->watch);
     return status;
 }
@@ -86,7 +111,8 @@ static qnt_status run_once(struct qb_runner *r, double *seconds)
 static qnt_status measure_once(struct qb_runner *r, size_t sample)
 {
     sweep(r->q);
-    qnt_status status = qnt_session_profile(r->session, r->in, r->out, r->q->batch, r->ticks, r->parts);
+    qnt_status status =
+        qnt_session_profile_io(r->session, (const void *const *)r->in, r->out, r->q->batch, r->ticks, r->parts);
     for (size_t i = 0; i < r->parts; i++)
         r->part[i * r->room + sample] = fmax(0, (double)r->ticks[i] * r->seconds_per_tick - r->watch);
     return status;
