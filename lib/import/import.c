@@ -72,7 +72,7 @@ static qnt_status check_config(const qnt_import_config *c)
 
 static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_import_config *c, qnt_model **out)
 {
-    const struct qnt_importer *importer;
+    const struct qnt_importer *importer = NULL;
     qnt_status status = find(s, c->format, &importer);
     return status ? status : importer->load(ctx, s, c, out);
 }

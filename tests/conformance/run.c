@@ -123,26 +123,32 @@ static bool fits(const qnt_tensor_info *t, const struct value *v, size_t *batch,
     return same;
 }
 
+/* Memory for the outputs, which the session says as the data does. */
+static enum outcome outputs_fit(const struct model *m, const qnt_session *session, const struct set *s, size_t batch,
+                                void **out, char *text)
+{
+    char why[TEXT / 2] = "out of memory";
+    qnt_tensor_info info;
+    for (size_t i = 0; i < s->n_out; i++)
+        if (qnt_session_output_at(session, i, &info) || !fits(&info, &s->out[i], &batch, why) ||
+            !(out[i] = malloc(s->out[i].bytes + 1)))
+            return differs(text, "output", i, m->graph->output[i].name, why);
+    return PASSED;
+}
+
 /* The session's inputs are the graph's that are not bound, in order. */
 static enum outcome run_session(const struct model *m, qnt_session *session, const struct set *s, size_t batch,
                                 struct tolerance t, char *text)
 {
     char why[TEXT / 2];
-    qnt_tensor_info info;
     const void *in[MOST_VALUES] = {NULL};
     void *out[MOST_VALUES] = {NULL};
     size_t n_in = 0;
-    enum outcome outcome = PASSED;
     for (size_t i = 0; i < m->graph->n_inputs; i++)
         if (!m->bound[i])
             in[n_in++] = s->in[i].data;
-    for (size_t i = 0; i < s->n_out && outcome == PASSED; i++) {
-        if (qnt_session_output(session, &info) || !fits(&info, &s->out[i], &batch, why))
-            outcome = differs(text, "output", i, m->graph->output[i].name, why);
-        else if (!(out[i] = malloc(s->out[i].bytes + 1)))
-            outcome = differs(text, "output", i, m->graph->output[i].name, "out of memory");
-    }
-    qnt_status status = outcome == PASSED ? qnt_session_run(session, in[0], out[0], batch) : QNT_OK;
+    enum outcome outcome = outputs_fit(m, session, s, batch, out, text);
+    qnt_status status = outcome == PASSED ? qnt_session_run_io(session, in, out, batch) : QNT_OK;
     if (status)
         outcome = told(status, "run", text);
     for (size_t i = 0; i < s->n_out && outcome == PASSED; i++)
@@ -156,19 +162,18 @@ static enum outcome run_session(const struct model *m, qnt_session *session, con
 /* The batch that all inputs together say. */
 static enum outcome inputs_fit(const struct model *m, const struct set *s, size_t *batch, char *text)
 {
-    char why[TEXT / 2];
+    char why[TEXT / 2] = "it is none of the model's";
     qnt_tensor_info info;
     size_t k = 0;
     *batch = 0;
-    for (size_t i = 0; i < m->graph->n_inputs; i++) {
-        if (m->bound[i])
-            continue;
-        if (k++)
-            return differs(text, "input", i, m->graph->input[i].name, "a second input");
-        if (qnt_model_input(m->imported, &info) || !fits(&info, &s->in[i], batch, why))
+    for (size_t i = 0; i < m->graph->n_inputs; i++)
+        if (!m->bound[i] && (qnt_model_input_at(m->imported, k++, &info) || !fits(&info, &s->in[i], batch, why)))
             return differs(text, "input", i, m->graph->input[i].name, why);
-    }
-    return PASSED;
+    if (k == qnt_model_input_count(m->imported) && s->n_out == qnt_model_output_count(m->imported))
+        return PASSED;
+    snprintf(text, TEXT, "%zu inputs and %zu outputs, expected %zu and %zu", qnt_model_input_count(m->imported),
+             qnt_model_output_count(m->imported), k, s->n_out);
+    return FAILED;
 }
 
 enum outcome model_run(struct model *m, const struct set *s, struct tolerance t, char text[TEXT])
