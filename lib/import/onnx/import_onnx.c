@@ -1,6 +1,7 @@
 /* ONNX models: told by the outermost fields of the file; read by read.c, made a model by map.c. */
 #include <string.h>
 #include "lib/import/import.h"
+#include "lib/import/onnx/map.h"
 #include "lib/import/onnx/onnx.h"
 
 /* ModelProto's fields, by number, and their wire types: 0 varint, 2 bytes. */
@@ -68,12 +69,11 @@ static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_impo
 {
     struct onnx_graph *graph = NULL;
     char *folder = NULL;
-    (void)out;
     if (c->external_data && !(folder = folder_of(ctx, s->path)))
         return QNT_ERR_NOMEM;
     qnt_status status = qnt_onnx_read(ctx, s->data, s->bytes, folder, &graph);
     if (!status)
-        status = qnt_fail(QNT_ERR_UNSUPPORTED, "ONNX graphs are read but not mapped yet");
+        status = qnt_onnx_map(ctx, graph, c, out);
     qnt_onnx_graph_free(graph);
     qnt_release(ctx, folder);
     return status;

@@ -1,0 +1,128 @@
+/* Functions of one element: the model's op of that name, on floats, or as a table from codes to codes where a
+ * QuantizeLinear follows; Relu and Clip as bounds. */
+#include <math.h>
+#include <string.h>
+#include "lib/import/onnx/maps.h"
+
+static const struct function {
+    const char *onnx, *op;
+    float lo, hi; /* the defaults of alpha and beta */
+} functions[] = {
+    {"Sigmoid", "sigmoid", 0, 0},
+    {"Tanh", "tanh", 0, 0},
+    {"HardSwish", "hard_swish", 0, 0},
+    {"LeakyRelu", "leaky_relu", 0.01f, 0},
+    {"Elu", "elu", 1.0f, 0},
+    {"HardSigmoid", "hard_sigmoid", 0.2f, 0.5f},
+    {"Gelu", "gelu", 0, 0},
+    {"Erf", "erf", 0, 0},
+    {"Exp", "exp", 0, 0},
+    {"Log", "log", 0, 0},
+    {"Sqrt", "sqrt", 0, 0},
+    {"Reciprocal", "reciprocal", 0, 0},
+    {"Abs", "abs", 0, 0},
+    {"Neg", "neg", 0, 0},
+    {"Sign", "sign", 0, 0},
+    {"Floor", "floor", 0, 0},
+    {"Ceil", "ceil", 0, 0},
+    {"Round", "round", 0, 0},
+};
+
+static qnt_status apply(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, const qnt_node_attr *attr)
+{
+    struct onnx_value *x, *codes = qnt_onnx_codes(mp, n, 0);
+    struct onnx_after after;
+    int id;
+    qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
+    if (status)
+        return status;
+    const bool last = qnt_onnx_is_last(x);
+    if (!codes || !qnt_onnx_after(mp, n, &after)) {
+        if ((status = qnt_onnx_as_tensor(mp, n, x, last, &id)) ||
+            (status = qnt_onnx_emit(mp, n, op, attr, &id, 1, n->out[0], NULL, &id)))
+            return status;
+        return qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &x->shape, last, id);
+    }
+    const struct qnt_tensor t = qnt_onnx_code_tensor(&after.quant);
+    if ((status = qnt_onnx_as_tensor(mp, n, codes, last, &id)) ||
+        (status = qnt_onnx_emit(mp, n, op, attr, &id, 1, n->out[0], &t, &id)))
+        return status;
+    return qnt_onnx_after_result(mp, &after, &x->shape, last, id);
+}
+
+qnt_status qnt_onnx_map_function(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    const struct function *f = functions;
+    while (strcmp(f->onnx, n->op))
+        f++;
+    qnt_node_attr attr = {.lo = qnt_onnx_attr_float(n, "alpha", f->lo), .hi = qnt_onnx_attr_float(n, "beta", f->hi)};
+    if (!strcmp(n->op, "Gelu"))
+        attr.mode = qnt_onnx_attr_is(n, "approximate", "none", "tanh") ? 1 : 0;
+    return apply(mp, n, f->op, &attr);
+}
+
+qnt_status qnt_onnx_clip(struct onnx_mapper *mp, const struct onnx_node *n, float *lo, float *hi)
+{
+    float *to[2] = {lo, hi};
+    *lo = qnt_onnx_attr_float(n, "min", -INFINITY);
+    *hi = qnt_onnx_attr_float(n, "max", INFINITY);
+    for (size_t k = 0; k < 2; k++) {
+        struct onnx_value *v;
+        qnt_status status = qnt_onnx_in(mp, n, k + 1) ? qnt_onnx_constant(mp, n, k + 1, k ? "max" : "min", &v) : QNT_OK;
+        if (status)
+            return status;
+        if (!qnt_onnx_in(mp, n, k + 1))
+            continue;
+        const float *x = qnt_onnx_floats(mp, v);
+        if (!x || qnt_onnx_count(&v->shape) != 1)
+            return x ? qnt_onnx_fail(QNT_ERR_SHAPE, n, "bound '%s' is no scalar", v->name) : QNT_ERR_NOMEM;
+        *to[k] = x[0];
+    }
+    *lo = *lo < *hi ? *lo : *hi; /* what is above max is max, whatever min is */
+    return QNT_OK;
+}
+
+/* Bounds of floats, or of codes that keep their meaning. */
+static qnt_status bounded(struct onnx_mapper *mp, const struct onnx_node *n, float lo, float hi)
+{
+    const qnt_node_attr attr = {.lo = lo, .hi = hi};
+    struct onnx_value *x = qnt_onnx_in(mp, n, 0), *codes = qnt_onnx_codes(mp, n, 0);
+    const bool last = qnt_onnx_is_last(x);
+    struct onnx_after after;
+    int id;
+    if (codes && qnt_onnx_after(mp, n, &after) && qnt_onnx_same_quant(&after.quant, &x->quant)) {
+        const float low = after.lo, high = after.hi;
+        after.lo = fminf(fmaxf(lo, low), high);
+        after.hi = fminf(fmaxf(hi, low), high);
+        qnt_status status = qnt_onnx_as_tensor(mp, n, codes, last, &id);
+        return status ? status : qnt_onnx_after_result(mp, &after, &x->shape, last, id);
+    }
+    if (x->type != ONNX_FLOAT && x->type != ONNX_INT8 && x->type != ONNX_UINT8)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s, expected float, int8 or uint8", x->name,
+                             onnx_type_name(x->type));
+    qnt_status status = qnt_onnx_as_tensor(mp, n, x, last, &id);
+    if (!status && x->type != ONNX_FLOAT && mp->model->tensor[id].scale[0] != 1.0f)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "bounds of codes whose scale is %g, expected plain numbers",
+                             (double)mp->model->tensor[id].scale[0]);
+    if (status || (status = qnt_onnx_emit(mp, n, lo == 0.0f && hi == INFINITY ? "relu" : "clamp", &attr, &id, 1,
+                                          n->out[0], NULL, &id)))
+        return status;
+    return qnt_onnx_result(mp, n, 0, x->type, &x->shape, last, id);
+}
+
+qnt_status qnt_onnx_map_relu(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    return bounded(mp, n, 0.0f, INFINITY);
+}
+
+qnt_status qnt_onnx_map_clip(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    float lo, hi;
+    qnt_status status = qnt_onnx_clip(mp, n, &lo, &hi);
+    if (status)
+        return status;
+    if (lo > -INFINITY || hi < INFINITY)
+        return bounded(mp, n, lo, hi);
+    qnt_onnx_alias(mp, n, 0, qnt_onnx_in(mp, n, 0));
+    return QNT_OK;
+}

@@ -1,0 +1,79 @@
+/* BatchNormalization, Softmax, LogSoftmax. */
+#include <string.h>
+#include "lib/import/onnx/maps.h"
+
+/* x, scale, bias, mean, variance; in training form it would change its own parameters. */
+qnt_status qnt_onnx_map_batchnorm(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    qnt_node_attr attr = {.epsilon = qnt_onnx_attr_float(n, "epsilon", 1e-5f)};
+    struct onnx_value *x;
+    int in[5], id;
+    qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
+    if (status)
+        return status;
+    if (qnt_onnx_attr_int(n, "training_mode", 0) || !qnt_onnx_attr_int(n, "spatial", 1))
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "training_mode 1 or spatial 0, expected the form for inference");
+    if (x->shape.rank < 2)
+        return qnt_onnx_touches(n);
+    for (size_t k = 1; k < 5; k++) {
+        static const char *const what[] = {"scale", "bias", "mean", "variance"};
+        const struct onnx_shape channels = {1, {x->shape.dim[1]}};
+        struct onnx_value *v;
+        if ((status = qnt_onnx_constant(mp, n, k, what[k - 1], &v)))
+            return status;
+        const float *data = qnt_onnx_floats(mp, v);
+        if (qnt_onnx_count(&v->shape) != channels.dim[0] || !data)
+            return qnt_onnx_fail(QNT_ERR_SHAPE, n, "%s '%s' has %zu elements, expected %zu", what[k - 1], v->name,
+                                 qnt_onnx_count(&v->shape), channels.dim[0]);
+        if ((status = qnt_onnx_emit_floats(mp, &channels, data, v->name, &in[k])))
+            return status;
+    }
+    if ((status = qnt_onnx_as_tensor(mp, n, x, true, &in[0])) ||
+        (status = qnt_onnx_emit(mp, n, "batchnorm", &attr, in, 5, n->out[0], NULL, &id)))
+        return status;
+    return qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &x->shape, true, id);
+}
+
+/* Before opset 13 all dimensions from the axis on are one. */
+static qnt_status flat_softmax(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *x,
+                               uint32_t axis, int *id)
+{
+    const struct onnx_shape stored = qnt_onnx_stored(mp, &x->shape, false);
+    struct onnx_shape flat = {.rank = 2, .dim = {1, 1}};
+    if (!mp->whole && !axis)
+        return qnt_onnx_touches(n);
+    for (uint32_t d = mp->whole ? 0 : 1; d < x->shape.rank; d++)
+        flat.dim[d >= axis] *= x->shape.dim[d];
+    qnt_status status = qnt_onnx_as_tensor(mp, n, x, false, id);
+    if (status || (status = qnt_onnx_emit_reshape(mp, n, *id, &flat, x->name, id)) ||
+        (status = qnt_onnx_emit(mp, n, op, NULL, id, 1, n->out[0], NULL, id)))
+        return status;
+    return qnt_onnx_emit_reshape(mp, n, *id, &stored, n->out[0], id);
+}
+
+qnt_status qnt_onnx_map_softmax(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    const char *op = strcmp(n->op, "Softmax") ? "log_softmax" : "softmax";
+    const bool early = mp->g->opset < 13;
+    struct onnx_value *x;
+    uint32_t axis;
+    int id;
+    qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
+    if (status ||
+        (status = qnt_onnx_axis(n, qnt_onnx_attr_int(n, "axis", early ? 1 : -1), x->shape.rank, false, &axis)))
+        return status;
+    const bool last = qnt_onnx_is_last(x) && !early;
+    if (early && axis + 1 < x->shape.rank) {
+        status = flat_softmax(mp, n, op, x, axis, &id);
+        return status ? status : qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &x->shape, false, id);
+    }
+    const int at = qnt_onnx_stored_axis(mp, x->shape.rank, last, axis);
+    if (at < 0)
+        return qnt_onnx_touches(n);
+    if ((status = qnt_onnx_as_tensor(mp, n, x, last, &id)))
+        return status;
+    const qnt_node_attr attr = {.axis = {mp->model->tensor[id].rank - 1 - (uint32_t)at}};
+    if ((status = qnt_onnx_emit(mp, n, op, &attr, &id, 1, n->out[0], NULL, &id)))
+        return status;
+    return qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &x->shape, last, id);
+}

@@ -1,0 +1,83 @@
+#ifndef IMPORT_ONNX_MAPS_H
+#define IMPORT_ONNX_MAPS_H
+/* The functions that ops.def names, and the parts of the mapper's way that have files of their own. */
+#include "lib/import/onnx/map.h"
+
+#define ONNX_OP(domain, name, fold, map, attr) onnx_map_fn qnt_onnx_fold_##fold, qnt_onnx_map_##map;
+#include "lib/import/onnx/ops.def"
+#undef ONNX_OP
+
+/* map.c: fills mp->model; mp: ctx, g, config, model, whole and batch are set. */
+qnt_status qnt_onnx_map_once(struct onnx_mapper *mp);
+
+/* border.c */
+/* Inputs that the configuration gives become constants. */
+qnt_status qnt_onnx_bind(struct onnx_mapper *mp);
+/* Shape of an input; what the file leaves open, from the configuration. */
+qnt_status qnt_onnx_input_shape(const struct onnx_mapper *mp, const struct onnx_value_info *info, struct onnx_shape *s);
+/* What the codes of input v mean: the first node that says it, looked for behind those that only move them; *q stays as
+ * it is when there is none. */
+void qnt_onnx_find_quant(struct onnx_mapper *mp, const struct onnx_value *v, struct onnx_quant *q);
+/* The model's type for an ONNX one; false: it has none. */
+bool qnt_onnx_dtype(int32_t type, qnt_dtype *dtype, uint32_t *bits);
+/* v, an input of the graph, is a constant or an activation that a tensor can hold; n: who asks, or NULL. */
+qnt_status qnt_onnx_check_input(const struct onnx_value *v, const struct onnx_node *n);
+/* An input of the model of ONNX type `type`; *id is the tensor to compute with. */
+qnt_status qnt_onnx_append_input(struct onnx_mapper *mp, const struct qnt_tensor *t, int32_t type, int *id);
+qnt_status qnt_onnx_append_output(struct onnx_mapper *mp, const struct onnx_value *v, int id);
+
+/* quant.c: codes of one scale that mean the same. */
+bool qnt_onnx_same_quant(const struct onnx_quant *a, const struct onnx_quant *b);
+/* quant_general.c: as floats. */
+qnt_status qnt_onnx_dequantize_general(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x,
+                                       const struct onnx_quant *q);
+qnt_status qnt_onnx_quantize_general(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x,
+                                     const struct onnx_quant *q);
+/* What tensors of int8 or uint8 mean whose codes are plain numbers. */
+struct onnx_quant qnt_onnx_number_quant(int32_t type);
+/* x, floats or integers, as a tensor of floats. */
+qnt_status qnt_onnx_numbers(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x, bool last,
+                            int *id);
+/* Floats, rounded and saturated, as a tensor of integers. */
+qnt_status qnt_onnx_to_ints(struct onnx_mapper *mp, const struct onnx_node *n, int32_t type, int in, int *id);
+/* map_cast.c: tensor in as one of an ONNX type. */
+qnt_status qnt_onnx_cast(struct onnx_mapper *mp, const struct onnx_node *n, int in, int32_t type, int *id);
+
+/* map_pair.c */
+/* Shape of what two shapes are broadcast to. */
+qnt_status qnt_onnx_broadcast(const struct onnx_node *n, const struct onnx_shape *a, const struct onnx_shape *b,
+                              struct onnx_shape *s);
+/* A constant, its dimensions aligned to the last of `rank`, as a float constant of the model. */
+qnt_status qnt_onnx_spread_const(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *v, uint32_t rank,
+                                 bool last, int *id);
+/* Tensor in, an activation of shape s in ONNX's order, plus c. */
+qnt_status qnt_onnx_add_to(struct onnx_mapper *mp, const struct onnx_node *n, int in, const struct onnx_shape *s,
+                           struct onnx_value *c, int *id);
+/* map_matmul_pair.c: both sides are activations. */
+qnt_status qnt_onnx_matmul_activations(struct onnx_mapper *mp, const struct onnx_node *n);
+
+/* move.c: operations that only move elements do so with codes, and what these mean stays. *x: what to move for input k.
+ */
+qnt_status qnt_onnx_moved_in(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, struct onnx_value **x);
+/* Output k of shape s is tensor id, made of *x; as floats by meaning if input k_in is such. */
+qnt_status qnt_onnx_moved(struct onnx_mapper *mp, const struct onnx_node *n, size_t k_in, size_t k,
+                          const struct onnx_shape *s, bool last, int id);
+/* Output 0 is x under shape s. */
+qnt_status qnt_onnx_reshaped(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_shape *s);
+
+/* map_shape.c: the new shape of x by Reshape, Flatten, Squeeze, Unsqueeze, and the axes of Transpose. */
+qnt_status qnt_onnx_new_shape(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_shape *x,
+                              struct onnx_shape *s);
+qnt_status qnt_onnx_reshape_shape(const struct onnx_node *n, const struct onnx_shape *x, const int64_t *dims,
+                                  size_t rank, struct onnx_shape *s);
+qnt_status qnt_onnx_perm(const struct onnx_node *n, uint32_t rank, uint32_t perm[ONNX_MAX_RANK]);
+/* fold_shape.c: input k, a constant, has `data` of its type, also where it was codes. */
+qnt_status qnt_onnx_plain_data(struct onnx_mapper *mp, const struct onnx_node *n, size_t k);
+/* map_pad.c: *value, a code of input 0, becomes the number that tensor id means by it. */
+qnt_status qnt_onnx_pad_code(struct onnx_mapper *mp, const struct onnx_node *n, int id, float *value);
+/* finish.c: outputs have the graph's names. */
+qnt_status qnt_onnx_name_outputs(struct onnx_mapper *mp);
+
+/* same.c: the two models are equal, names and constants included; *what names a difference. */
+bool qnt_onnx_same(const struct qnt_model *a, const struct qnt_model *b, const char **what);
+#endif
