@@ -23,4 +23,11 @@ static inline bool test_emulated(void)
 {
     return test_flag("TEST_EMULATED");
 }
+
+/* TEST_REPEATED is set where this very program has done the same on the machine's own processor: what is left to see is
+ * that the emulated one has all instructions that it runs. */
+static inline bool test_repeated(void)
+{
+    return test_flag("TEST_REPEATED");
+}
 #endif

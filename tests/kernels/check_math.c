@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "ck.h"
+#include "tests/common/quick.h"
 
 enum { BENCH = 4096 };
 
@@ -59,7 +60,7 @@ static void fill_sweep(struct ck *c, float *src, uint32_t part, uint32_t parts)
             fill_edge(src, edges[e]);                                                                                  \
             CK_BOTH(c, op, src, dst, NEAR);                                                                            \
         }                                                                                                              \
-        for (uint32_t part = 0, parts = c->quick ? 16 : 256; part < parts; part++) {                                   \
+        for (uint32_t part = 0, parts = test_repeated() ? 2 : c->quick ? 16 : 256; part < parts; part++) {                                   \
             ck_case(c, "sweep part=%u", part);                                                                         \
             float *src = ck_in(c, 0, CK_F32, SWEEP, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, SWEEP, CK_END);      \
             fill_sweep(c, src, part, parts);                                                                           \

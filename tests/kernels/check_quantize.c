@@ -50,7 +50,12 @@ static const struct qnt_quant *quants(struct ck *c, unsigned slot, size_t channe
     return (const struct qnt_quant *)to;
 }
 
-enum { SCALES = 48, THRESHOLDS = 512, ULPS = 2, AROUND = 2 * ULPS + 1, NEAR = THRESHOLDS * AROUND + 8 };
+enum { SCALES = 48, REPEATED_SCALES = 6, THRESHOLDS = 512, ULPS = 2, AROUND = 2 * ULPS + 1, NEAR = THRESHOLDS * AROUND + 8 };
+
+static int scales(void)
+{
+    return test_repeated() ? REPEATED_SCALES : SCALES;
+}
 
 /* A scale, and NEAR floats in slot 0: those where a code begins, each with its neighbours, then what no code is for. */
 static const float *around_thresholds(struct ck *c, struct qnt_quant *q, int32_t lowest_zero)
@@ -80,7 +85,7 @@ static size_t past_caches(struct ck *c)
 void check_quantize_f32_s8(struct ck *c);
 void check_quantize_f32_s8(struct ck *c)
 {
-    for (int i = 0; i < SCALES; i++) {
+    for (int i = 0; i < scales(); i++) {
         struct qnt_quant q;
         const float *src = around_thresholds(c, &q, -128);
         int8_t *dst = ck_out(c, 1, CK_S8, NEAR, CK_INSIDE);
@@ -117,7 +122,7 @@ void check_quantize_f32_s8(struct ck *c)
 void check_quantize_f32_u8(struct ck *c);
 void check_quantize_f32_u8(struct ck *c)
 {
-    for (int i = 0; i < SCALES; i++) {
+    for (int i = 0; i < scales(); i++) {
         struct qnt_quant q;
         const float *src = around_thresholds(c, &q, 0);
         uint8_t *dst = ck_out(c, 1, CK_U8, NEAR, CK_INSIDE);
@@ -156,7 +161,7 @@ static size_t some_rows(struct ck *c, const struct ck_point *g)
 void check_quantize_pc_f32_s8(struct ck *c);
 void check_quantize_pc_f32_s8(struct ck *c)
 {
-    for (int i = 0; i < SCALES; i++) {
+    for (int i = 0; i < scales(); i++) {
         struct qnt_quant q[2];
         const float *src = around_thresholds(c, q, -128);
         q[1] = q[0];

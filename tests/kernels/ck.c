@@ -15,7 +15,7 @@ static const uint32_t sizes[] = {0,   1,   2,   3,   4,   5,   7,    8,    9,   
                                  65,  67,  79,  80,  81,  95,  96,   97,   127,  128,   129,  131, 191,
                                  192, 193, 255, 256, 257, 509, 1021, 4096, 4099, 16411, 65536};
 /* Large sizes take the first fills only: noise and the extremes. */
-enum { SIZES = sizeof sizes / sizeof *sizes, LARGE = 512, LARGE_FILLS = 3, QUICK = 4099 };
+enum { SIZES = sizeof sizes / sizeof *sizes, LARGE = 512, LARGE_FILLS = 3, QUICK = 4099, REPEATED = 81 };
 
 const char *ck_place_name(enum ck_place place)
 {
@@ -34,7 +34,7 @@ bool ck_grid(struct ck *c, enum ck_type type, struct ck_point *p)
         }
     }
     p->begun = true;
-    if (p->size == SIZES || (c->quick && sizes[p->size] > QUICK))
+    if (p->size == SIZES || (c->quick && sizes[p->size] > (test_repeated() ? REPEATED : QUICK)))
         return false;
     p->n = sizes[p->size];
     snprintf(c->base, sizeof c->base, "n=%zu fill=%s place=%s", p->n, ck_fill_name(p->fill), ck_place_name(p->place));

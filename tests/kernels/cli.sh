@@ -13,7 +13,7 @@ run() { # expected exit status, text that must appear, then arguments
 }
 checkkern=$1
 export CHECKKERN_QUICK=1
-unset QNT_ISA
+unset QNT_ISA CHECKKERN_ISA
 run 0 '^1 passed, 0 failed, 0 skipped$' --op clamp_s8 --isa ref --seed 7
 run 0 'seed 7' --op clamp_s8 --isa ref --seed 7
 run 0 'Gelem/s .* 1.00 x ref' --op clamp_s8 --isa ref --bench
@@ -21,6 +21,8 @@ run 0 '"outcome": "passed"' --op clamp_s8 --json
 run 0 '^dot_s8 *ref *usable$' --list
 run 2 "no op 'nothing'" --op nothing
 run 2 "unknown ISA level 'avx9'" --isa avx9
+CHECKKERN_ISA=avx9 run 2 "CHECKKERN_ISA: unknown ISA level 'avx9'" --op clamp_s8
+CHECKKERN_ISA=ref run 0 '^1 passed, 0 failed, 0 skipped$' --op clamp_s8
 export QNT_ISA=ref
 run 0 '^1 passed, 0 failed, [1-9]' --op dot_s8
 export QNT_ISA=avx9

@@ -252,7 +252,7 @@ static void pin(void)
 
 static int set_up(const struct opt_tool *tool)
 {
-    const char *narrow = getenv("QNT_ISA"), *upper = "not reported here";
+    const char *narrow = getenv("QNT_ISA"), *levels = getenv("CHECKKERN_ISA"), *upper = "not reported here", *wrong;
     struct qnt_cpu_words words;
     char bad[40];
     bool known = false;
@@ -266,6 +266,8 @@ static int set_up(const struct opt_tool *tool)
         opt.usable &= allowed;
     }
     opt.quick |= ck_wants_quick();
+    if (!opt.isa && levels && *levels && (wrong = set_isa(NULL, levels)))
+        return opt_usage(tool, "CHECKKERN_ISA: %s", wrong);
     for (size_t i = 0; opt.op && i < ENTRIES; i++)
         known |= !strcmp(entries[i].op, opt.op);
     if (opt.op && !known)
@@ -287,7 +289,7 @@ int main(int argc, char **argv)
         {.name = "op", .arg = "OP", .help = "check this op only", .kind = OPT_STRING, .target = &opt.op},
         {.name = "isa",
          .arg = "LEVELS",
-         .help = "check variants of these levels only",
+         .help = "check variants of these levels only (also CHECKKERN_ISA=LEVELS)",
          .kind = OPT_CALL,
          .call = set_isa},
         {.name = "seed", .arg = "N", .help = "seed of all inputs (default 1)", .kind = OPT_U64, .target = &opt.seed},

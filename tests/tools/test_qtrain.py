@@ -88,6 +88,7 @@ def test_models_of_other_data():
 
 
 def test_same_weights_for_any_thread_count():
+    natively("qtrain: many trainings")
     for threads in (1, 2, 3):
         run("qtrain", *SMALL, "--threads", threads, "--out", f"{threads}.qnt")
     assert read("1.qnt") == read("2.qnt") == read("3.qnt")
@@ -96,6 +97,7 @@ def test_same_weights_for_any_thread_count():
 
 
 def test_bits_and_layer_bits():
+    natively("qtrain: many trainings")
     size = {}
     for name, options in {"1": ("--bits", 1, "--optimizer", "adam"), "8": ("--bits", 8), "2": ("--bits", 2), "ternary": ("--bits", "ternary"), "mixed": ("--bits", 8, "--layer-bits", "fc1=ternary")}.items():
         size[name] = json.loads(run("qtrain", *SMALL, "--json", *options).stdout)["weight_bytes"]
@@ -103,6 +105,7 @@ def test_bits_and_layer_bits():
 
 
 def test_recipe_yields_to_options_in_any_order():
+    natively("qtrain: many trainings")
     run("qtrain", "--recipe", "improved", *SMALL, "--lr", "0.02", "--out", "a.qnt")
     run("qtrain", "--lr", "0.02", *SMALL, "--recipe", "improved", "--out", "b.qnt")
     run("qtrain", *SMALL, "--recipe", "improved", "--out", "c.qnt")
@@ -110,6 +113,7 @@ def test_recipe_yields_to_options_in_any_order():
 
 
 def test_float_then_finetuned_with_teacher():
+    natively("qtrain: many trainings")
     text = run("qtrain", *SMALL, "--bits", 0, "--out", "float.qnt").stdout
     has(text, r"^Accuracy of Float CNN: ")
     models = set()
