@@ -5,7 +5,7 @@
 #include <string.h>
 #include "binary.h"
 #include "infer.h"
-#include "lib/train/fake.h"
+#include "lib/quant/fake.h"
 #include "linear.h"
 #include "requant.h"
 #include "step.h"

@@ -8,7 +8,7 @@
 #include "lib/train/grad.h"
 #include "lib/train/input.h"
 #include "lib/train/loss.h"
-#include "lib/train/quantizer.h"
+#include "lib/quant/quantizer.h"
 #include "lib/train/sgd.h"
 
 enum {

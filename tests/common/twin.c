@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
 #include "lib/op/bounds.h"
-#include "lib/train/quantizer.h"
+#include "lib/quant/quantizer.h"
 #include "tests/common/twin.h"
 
 /* Of a tensor's values, by id of the float model: mean square, and deviation before the clamps behind the layer. */

@@ -3,7 +3,7 @@
 #include "lib/op/binary.h"
 #include "lib/train/grad.h"
 #include "op_util.h"
-#include "lib/train/fake.h"
+#include "lib/quant/fake.h"
 #include <qnt/train.h>
 
 enum { BATCH = 3 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/core/rng.h"
-#include "lib/train/fake.h"
+#include "lib/quant/fake.h"
 #include "lib/train/input.h"
 #include "lib/train/loss.h"
 #include "lib/train/sgd.h"

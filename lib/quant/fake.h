@@ -1,5 +1,5 @@
-#ifndef TRAIN_FAKE_H
-#define TRAIN_FAKE_H
+#ifndef QUANT_FAKE_H
+#define QUANT_FAKE_H
 /* The number side of fake quantization: from float values to scales and codes. Plain float32 operations in a fixed
  * order: the same bits on every machine. */
 #include "simd/kernels.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include "lib/op/function.h"
 #include "lib/op/pair.h"
-#include "lib/train/quantizer.h"
+#include "lib/quant/quantizer.h"
 
 qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch)
 {

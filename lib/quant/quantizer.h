@@ -1,12 +1,12 @@
-#ifndef TRAIN_QUANTIZER_H
-#define TRAIN_QUANTIZER_H
+#ifndef QUANT_QUANTIZER_H
+#define QUANT_QUANTIZER_H
 /* The quantized twin of a float model: quantize -> the same nodes on s8 -> dequantize. Tensors that must share scale
  * and zero point form a group with one range: what passes codes on (pool, flatten, relu) is in the group of its input;
  * a layer with weights, an add, sub or mul followed by relu or clamp is in the group of the clamped output, so that the
  * clamp fuses into the requantization; a function's output is a group of its own. */
 #include <qnt/train.h>
 #include "lib/graph/plan.h"
-#include "lib/train/fake.h"
+#include "lib/quant/fake.h"
 
 struct qnt_group {
     struct qnt_range range;

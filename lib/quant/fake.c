@@ -2,7 +2,7 @@
  * bits. */
 #include <math.h>
 #include <stdbool.h>
-#include "lib/train/fake.h"
+#include "lib/quant/fake.h"
 
 enum { LANES = 16, MAX_CLIPS = 16 };
 static const float coarse = 0.8f, fine = 0.9f, tiny_scale = 1e-6f;

@@ -5,7 +5,7 @@
 #include "lib/op/bounds.h"
 #include "lib/op/function.h"
 #include "lib/op/pair.h"
-#include "lib/train/quantizer.h"
+#include "lib/quant/quantizer.h"
 
 struct build {
     const struct qnt_model *f;
