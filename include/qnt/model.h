@@ -12,14 +12,27 @@ extern "C" {
 typedef struct qnt_model qnt_model;
 
 enum { QNT_MAX_RANK = 4 };
-/** QNT_TERNARY: weights whose codes are -1, 0 and 1, stored in 2 bits each. */
-typedef enum qnt_dtype { QNT_F32 = 1, QNT_S8 = 2, QNT_U8 = 3, QNT_S32 = 4, QNT_TERNARY = 5 } qnt_dtype;
+/** QNT_TERNARY: weights whose codes are -1, 0 and 1, stored in 2 bits each. QNT_BOOL: bytes, 0 or 1. */
+typedef enum qnt_dtype {
+    QNT_F32 = 1,
+    QNT_S8 = 2,
+    QNT_U8 = 3,
+    QNT_S32 = 4,
+    QNT_TERNARY = 5,
+    QNT_S16 = 6,
+    QNT_U16 = 7,
+    QNT_S64 = 8,
+    QNT_BOOL = 9
+} qnt_dtype;
+/** Bytes of one element in memory (of codes: 1), and its name, "f32". Thread-safe. */
+QNT_API size_t qnt_dtype_size(qnt_dtype type);
+QNT_API const char *qnt_dtype_name(qnt_dtype type);
 
 /** A tensor as the model describes it. Pointers stay valid while the model lives and is not changed. */
 typedef struct qnt_tensor_info {
     const char *name;
     qnt_dtype type;
-    uint32_t bits;      /**< width of the codes: 1..8 for S8 (1: codes -1 and 1), 2 for TERNARY, else 8 or 32 */
+    uint32_t bits;      /**< width of the codes: 1..8 for S8 (1: codes -1 and 1), 2 for TERNARY, else that of the type */
     uint32_t rank;      /**< activations: without the batch; constants: all */
     size_t dim[QNT_MAX_RANK];
     int constant;

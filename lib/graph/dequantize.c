@@ -34,6 +34,10 @@ static float code_at(const struct qnt_tensor *t, size_t i)
         return ((const float *)t->data)[i];
     case QNT_S32:
         return (float)((const int32_t *)t->data)[i];
+    case QNT_S16:
+        return (float)(((const int16_t *)t->data)[i] - t->zero);
+    case QNT_U16:
+        return (float)(((const uint16_t *)t->data)[i] - t->zero);
     case QNT_U8:
         return (float)(((const uint8_t *)t->data)[i] - t->zero);
     default:
@@ -52,12 +56,20 @@ static void values(const struct qnt_model *m, const struct qnt_node *n, uint32_t
     }
 }
 
+/* Integers that no layer takes for codes. */
+static bool is_plain(const struct qnt_tensor *t)
+{
+    return !t->scales && (t->type == QNT_S16 || t->type == QNT_U16 || t->type == QNT_S64 || t->type == QNT_BOOL);
+}
+
 /* Two layers may share a constant, but what it means must be the same in both. */
 static qnt_status copy_constant(struct copy *c, const struct qnt_node *n, uint32_t input)
 {
     const struct qnt_tensor *t = &c->from->tensor[n->in[input]];
     int *twin = &c->twin[n->in[input]];
     const size_t count = qnt_tensor_count(t);
+    if (is_plain(t))
+        return *twin < 0 ? qnt_model_copy_tensor(c->to, t, false, twin) : QNT_OK;
     struct qnt_tensor copy = {
         .name = t->name, .type = QNT_F32, .bits = 32, .rank = t->rank, .constant = true, .owns_data = true};
     if (!t->data)
@@ -102,7 +114,11 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
 static qnt_status copy_input(struct copy *c, int id)
 {
     const struct qnt_tensor *t = &c->from->tensor[id];
-    struct qnt_tensor copy = {.name = t->name, .type = QNT_F32, .bits = 32, .rank = t->rank};
+    struct qnt_tensor copy = {.name = t->name, .type = t->type, .bits = t->bits, .rank = t->rank};
+    if (t->scales) { /* other integers are no codes of values */
+        copy.type = QNT_F32;
+        copy.bits = 32;
+    }
     memcpy(copy.dim, t->dim, sizeof copy.dim);
     return qnt_model_append_input(c->to, &copy, &c->twin[id]);
 }

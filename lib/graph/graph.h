@@ -54,10 +54,10 @@ struct qnt_model {
 /* Elements of one image (activations) or of the whole constant; QNT_ERR_RANGE when the product overflows or exceeds
  * 2^40. */
 qnt_status qnt_tensor_elements(const struct qnt_tensor *t, size_t *out);
-size_t qnt_dtype_size(qnt_dtype type);
 /* In-memory count for a tensor already validated. */
 size_t qnt_tensor_count(const struct qnt_tensor *t);
-const char *qnt_dtype_name(qnt_dtype type);
+/* The least and the greatest code of a type of integers; false: f32. TERNARY: of its two bits. */
+bool qnt_dtype_range(qnt_dtype type, int64_t *least, int64_t *most);
 /* "32 x 32 x 3" for error texts, into text[QNT_SHAPE_TEXT]. */
 enum { QNT_SHAPE_TEXT = QNT_MAX_RANK * 24 };
 const char *qnt_shape_text(const struct qnt_tensor *t, char *text);

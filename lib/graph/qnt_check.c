@@ -47,16 +47,11 @@ static qnt_status check_names(const struct qnt_image *f)
 
 static qnt_status check_type(const struct qnt_file_tensor *t, const char *name)
 {
-    uint32_t lo = 32, hi = 32;   /* bits */
-    int32_t first = 0, last = 0; /* zero point */
-    if (t->type < QNT_F32 || t->type > QNT_TERNARY)
-        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': type %u, expected 1 to 5", name, t->type);
-    if (t->type == QNT_S8 || t->type == QNT_U8) {
-        lo = t->type == QNT_S8 ? 1 : 8;
-        hi = 8;
-    } else if (t->type == QNT_TERNARY) {
-        lo = hi = 2;
-    }
+    int64_t first = 0, last = 0; /* zero point */
+    if (t->type < QNT_F32 || t->type > QNT_BOOL)
+        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': type %u, expected 1 to %d", name, t->type, QNT_BOOL);
+    const uint32_t hi = t->type == QNT_TERNARY ? 2 : 8 * (uint32_t)qnt_dtype_size((qnt_dtype)t->type); /* bits */
+    const uint32_t lo = t->type == QNT_S8 ? 1 : hi;
     if (t->bits < lo || t->bits > hi)
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %u bits, expected %u to %u", name, t->bits, lo, hi);
     if (t->constant > 1)
@@ -66,11 +61,11 @@ static qnt_status check_type(const struct qnt_file_tensor *t, const char *name)
     if (t->type == QNT_S8 && t->bits > 1) {
         first = -(1 << (t->bits - 1));
         last = -first - 1;
-    } else if (t->type == QNT_U8)
-        last = 255;
+    } else if (t->type == QNT_U8 || t->type == QNT_U16 || t->type == QNT_S16)
+        qnt_dtype_range((qnt_dtype)t->type, &first, &last);
     if (t->zero_point < first || t->zero_point > last)
-        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': zero point %d, expected %d to %d", name, t->zero_point, first,
-                        last);
+        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': zero point %d, expected %lld to %lld", name, t->zero_point,
+                        (long long)first, (long long)last);
     return QNT_OK;
 }
 
@@ -101,8 +96,9 @@ static qnt_status check_scales(const struct qnt_image *f, const struct qnt_file_
     if (t->scales > 1 && !(t->constant && t->scales == t->dim[0]))
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %u scales, expected 0, 1%s", name, t->scales,
                         t->constant ? " or one per channel" : "");
-    if (t->scales && t->type == QNT_F32)
-        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %u scales of a float tensor, expected 0", name, t->scales);
+    if (t->scales && (t->type == QNT_F32 || t->type == QNT_S64 || t->type == QNT_BOOL))
+        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %u scales of a tensor of %s, expected 0", name, t->scales,
+                        qnt_dtype_name((qnt_dtype)t->type));
     if (t->scales > f->n_scales - *next)
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %u scales, but only %zu are left", name, t->scales,
                         f->n_scales - *next);

@@ -45,3 +45,11 @@ size_t qnt_codes_not_ternary(const int8_t *codes, size_t n)
         i++;
     return i;
 }
+
+size_t qnt_codes_not_bool(const uint8_t *codes, size_t n)
+{
+    size_t i = 0;
+    while (i < n && codes[i] <= 1)
+        i++;
+    return i;
+}

@@ -53,8 +53,8 @@ static inline uint32_t *qnt_file_input(struct qnt_file_node *n, uint32_t k)
     return k < 6 ? &n->in[k] : &n->more[k - 6];
 }
 
-/* Bytes of `count` (<= 2^40) elements in a file: k-bit codes packed, the last byte filled up. Other types: bits is 8
- * or 32. */
+/* Bytes of `count` (<= 2^40) elements in a file: k-bit codes packed, the last byte filled up. Other types: bits is
+ * their width. */
 static inline uint64_t qnt_stored_bytes(uint32_t bits, uint64_t count)
 {
     return (count * bits + 7) / 8;
@@ -63,6 +63,7 @@ static inline uint64_t qnt_stored_bytes(uint32_t bits, uint64_t count)
  * spare bits of the last byte are set. */
 size_t qnt_codes_pack(const int8_t *src, size_t n, uint32_t bits, uint8_t *dst);
 bool qnt_codes_unpack(const uint8_t *src, size_t n, uint32_t bits, int8_t *dst);
-/* Index of the first code that is not -1, 0 or 1, or n. */
+/* Index of the first code that is not -1, 0 or 1 (of bool: not 0 or 1), or n. */
 size_t qnt_codes_not_ternary(const int8_t *codes, size_t n);
+size_t qnt_codes_not_bool(const uint8_t *codes, size_t n);
 #endif

@@ -19,7 +19,7 @@
  * in a field; a reader takes such a file if it uses none of them (fields past the ones it knows are zero), and else
  * names what it does not know. Minor 1 brought ternary constants and the second part of a node's record: a file of
  * minor 0 lacks it, and it counts as zero. Minor 2 brought the borders, of models with more than one input or output: a
- * file of any other model has none. */
+ * file of any other model has none; and types past ternary. */
 #include <stdint.h>
 
 #define QNT_FILE_MAX_ELEMENTS (UINT64_C(1) << 40) /* of a tensor */
@@ -83,7 +83,7 @@ struct qnt_file_border {
 struct qnt_file_tensor {
     uint32_t name; /* offset in names */
     uint8_t type;  /* enum qnt_dtype */
-    uint8_t bits;  /* s8: 1..8, u8: 8, ternary (constants only): 2, else 32 */
+    uint8_t bits;  /* s8: 1..8, ternary (constants only): 2, else the type's */
     uint8_t rank;  /* 1..4 */
     uint8_t constant;
     int32_t zero_point;

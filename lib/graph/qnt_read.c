@@ -51,6 +51,9 @@ static qnt_status add_constant(struct qnt_model *m, const struct qnt_source *s, 
             status = qnt_fail(QNT_ERR_FORMAT, "data: '%s': code %llu is -2, expected -1 to 1", t.name,
                               (unsigned long long)at);
     }
+    if (t.type == QNT_BOOL && (at = qnt_codes_not_bool(t.data, count)) < count)
+        status = qnt_fail(QNT_ERR_FORMAT, "data: '%s': code %llu is %u, expected 0 or 1", t.name,
+                          (unsigned long long)at, ((const uint8_t *)t.data)[at]);
     if (!status)
         status = qnt_model_append_tensor(m, &t, &id);
     if (status && t.owns_data)

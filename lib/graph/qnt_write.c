@@ -191,6 +191,12 @@ static qnt_status write_at(int fd, const void *data, size_t bytes, uint64_t offs
 static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_tensor *t, struct qnt_file_tensor *r,
                                  uint64_t at)
 {
+    if (t->type == QNT_BOOL) {
+        const size_t at = qnt_codes_not_bool(t->data, r->bytes);
+        if (at < r->bytes)
+            return qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %u, expected 0 or 1", t->name, at,
+                            ((const uint8_t *)t->data)[at]);
+    }
     if (t->bits >= 8) {
         r->hash = XXH3_64bits(t->data, r->bytes);
         return write_at(fd, t->data, r->bytes, at);

@@ -17,7 +17,22 @@ qnt_status qnt_tensor_elements(const struct qnt_tensor *t, size_t *out)
 
 size_t qnt_dtype_size(qnt_dtype type)
 {
-    return type == QNT_F32 || type == QNT_S32 ? 4 : 1;
+    switch (type) {
+    case QNT_S64:
+        return 8;
+    case QNT_F32:
+    case QNT_S32:
+        return 4;
+    case QNT_S16:
+    case QNT_U16:
+        return 2;
+    case QNT_S8:
+    case QNT_U8:
+    case QNT_TERNARY:
+    case QNT_BOOL:
+        break;
+    }
+    return 1;
 }
 
 size_t qnt_tensor_count(const struct qnt_tensor *t)
@@ -41,8 +56,27 @@ const char *qnt_dtype_name(qnt_dtype type)
         return "s32";
     case QNT_TERNARY:
         return "ternary";
+    case QNT_S16:
+        return "s16";
+    case QNT_U16:
+        return "u16";
+    case QNT_S64:
+        return "s64";
+    case QNT_BOOL:
+        return "bool";
     }
     return "unknown";
+}
+
+bool qnt_dtype_range(qnt_dtype type, int64_t *least, int64_t *most)
+{
+    const uint32_t bits = type == QNT_TERNARY ? 2 : 8 * (uint32_t)qnt_dtype_size(type);
+    const bool is_unsigned = type == QNT_U8 || type == QNT_U16;
+    if (type == QNT_F32)
+        return false;
+    *most = type == QNT_BOOL ? 1 : (int64_t)(UINT64_MAX >> (is_unsigned ? 64 - bits : 65 - bits));
+    *least = is_unsigned || type == QNT_BOOL ? 0 : -*most - 1;
+    return true;
 }
 
 const char *qnt_shape_text(const struct qnt_tensor *t, char *text)

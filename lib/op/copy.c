@@ -34,6 +34,8 @@ static uint32_t find_columns(const struct qnt_copy *c, uint32_t n)
 {
     const ptrdiff_t elem = (ptrdiff_t)c->elem;
     const struct qnt_copy_axis *last = &c->axis[n - 1];
+    if (elem != 1 && elem != 4)
+        return n; /* no kernel turns these: rows of one element */
     for (uint32_t d = 0; d + 1 < n; d++) {
         const struct qnt_copy_axis *a = &c->axis[d];
         if (a->src == elem && last->dst == elem && last->src >= (ptrdiff_t)a->extent * elem &&

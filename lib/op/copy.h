@@ -1,8 +1,8 @@
 #ifndef OP_COPY_H
 #define OP_COPY_H
 /* Moves without arithmetic: element [i0][i1]... of a box goes from one place to another, each with a stride for every
- * dimension. transpose and slice are such boxes. Runs through the kernels copy_rows and transpose_s8 or _f32, shared in
- * pieces. */
+ * dimension. transpose and slice are such boxes. Runs through the kernels copy_rows and, of 1 or 4 bytes, transpose_s8
+ * or _f32, shared in pieces. */
 #include "op.h"
 
 struct qnt_copy_axis {
@@ -11,7 +11,7 @@ struct qnt_copy_axis {
 };
 /* A box, made by qnt_copy_prepare: loops around one kernel call for `chunk` of the `rows`. */
 struct qnt_copy {
-    size_t elem;              /* bytes: 1 or 4 */
+    size_t elem;              /* bytes: 1, 2, 4 or 8 */
     ptrdiff_t src_at, dst_at; /* the first element in an image, bytes */
     size_t src_image, dst_image;
     uint32_t outer;

@@ -22,13 +22,14 @@ qnt_status qnt_check_quant(const struct qnt_node *n, const struct qnt_tensor *t)
 
 qnt_status qnt_same_codes(const struct qnt_node *n, const struct qnt_tensor *x, const struct qnt_tensor *y)
 {
-    if (x->type != QNT_S8 || (x->bits == 1 && y->bits == 1) || (x->scale[0] == y->scale[0] && x->zero == y->zero))
+    const float from = x->scales ? x->scale[0] : 0.0f, to = y->scales ? y->scale[0] : 0.0f;
+    if (from == to && x->zero == y->zero)
         return QNT_OK;
     return qnt_fail(
         QNT_ERR_TYPE,
         "node '%s': %s passes codes on: '%s' has scale %.9g and zero point %d, expected those of '%s', %.9g "
         "and %d",
-        n->name, n->op->name, y->name, (double)y->scale[0], y->zero, x->name, (double)x->scale[0], x->zero);
+        n->name, n->op->name, y->name, (double)to, y->zero, x->name, (double)from, x->zero);
 }
 
 qnt_status qnt_infer_data(const struct qnt_model *m, const struct qnt_node *n)
@@ -84,6 +85,29 @@ qnt_status qnt_infer_passing(const struct qnt_model *m, const struct qnt_node *n
 {
     qnt_status status = qnt_infer_same_type(m, n, out);
     return status ? status : qnt_same_codes(n, input(m, n, 0), out);
+}
+
+qnt_status qnt_infer_moving(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
+{
+    const struct qnt_tensor *x = input(m, n, 0);
+    if (x->constant)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': input '%s' is a constant, expected an activation", n->name, x->name);
+    if (x->type == QNT_S8 && x->scales)
+        return qnt_infer_passing(m, n, out);
+    if (x->scales > 1 || x->bits != 8 * qnt_dtype_size(x->type))
+        return qnt_fail(QNT_ERR_TYPE,
+                        "node '%s': input '%s' is %s of %u bits with %u scales, expected 0 or 1 scale of %zu", n->name,
+                        x->name, qnt_dtype_name(x->type), x->bits, x->scales, 8 * qnt_dtype_size(x->type));
+    if (out->type && (out->type != x->type || out->bits != x->bits))
+        return wrong_output(n, out, qnt_dtype_name(x->type));
+    if (!out->type) {
+        out->scales = x->scales;
+        out->scale = x->scale;
+        out->zero = x->zero;
+    }
+    out->type = x->type;
+    out->bits = x->bits;
+    return qnt_same_codes(n, x, out);
 }
 
 void qnt_infer_same_shape(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)

@@ -12,14 +12,17 @@ qnt_status qnt_infer_f32(const struct qnt_node *n, struct qnt_tensor *out);
 qnt_status qnt_infer_same_type(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 /* The same, and s8 codes pass unchanged: a preset must be input 0's scale and zero point. */
 qnt_status qnt_infer_passing(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
+/* Ops that move elements: input 0 is an activation of any type, the output of the same type, scale and zero point; a
+ * preset must agree. */
+qnt_status qnt_infer_moving(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 /* The output must be preset as s8 with one scale. */
 qnt_status qnt_infer_quantized(const struct qnt_node *n, const struct qnt_tensor *out);
 /* conv2d, fully_connected: types of weights, bias and output. Weights: rank as given, channels first; bias: [channels].
  */
 qnt_status qnt_infer_linear(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
                             struct qnt_tensor *out);
-/* binary_conv2d, binary_fully_connected: the same, with weights of 1 bit or, for an f32 output, in f32; the output is f32
- * with an f32 bias, or preset as s8 with an s32 bias. */
+/* binary_conv2d, binary_fully_connected: the same, with weights of 1 bit or, for an f32 output, in f32; the output is
+ * f32 with an f32 bias, or preset as s8 with an s32 bias. */
 qnt_status qnt_infer_binary(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
                             struct qnt_tensor *out);
 /* Shapes of input, weights and output of a convolution, and of a fully connected layer. */
@@ -35,7 +38,8 @@ qnt_status qnt_infer_global_pool(const struct qnt_model *m, const struct qnt_nod
 void qnt_infer_same_shape(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 qnt_status qnt_infer_rank(const struct qnt_model *m, const struct qnt_node *n, uint32_t rank, const char *layout);
 
-/* Codes pass from x to y unchanged; also asked at prepare, since training moves scales. */
+/* Codes pass from x to y unchanged: scales (0 or 1 of them) and zero points are the same; also asked at prepare, since
+ * training moves scales. */
 qnt_status qnt_same_codes(const struct qnt_node *n, const struct qnt_tensor *x, const struct qnt_tensor *y);
 /* A usable scale and zero point of an s8 activation. */
 qnt_status qnt_check_quant(const struct qnt_node *n, const struct qnt_tensor *t);

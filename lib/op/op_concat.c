@@ -1,6 +1,6 @@
-/* concat (a, b, ...): activations of one type behind each other along dimension axis[0]. s8: a preset scale and zero
- * point, or those of all inputs where these agree; codes of an input with others go through a table,
- * quantize(dequantize(code)), as ONNX Runtime's QLinearConcat has it. */
+/* concat (a, b, ...): activations of one type, any, behind each other along dimension axis[0]; with scales, these are
+ * the same. s8: a preset scale and zero point, or those of all inputs where these agree; codes of an input with others
+ * go through a table, quantize(dequantize(code)), as ONNX Runtime's QLinearConcat has it. */
 #include "backward.h"
 #include "infer.h"
 #include "requant.h"
@@ -21,7 +21,14 @@ struct state {
     struct part part[QNT_MAX_INPUTS];
 };
 
-static qnt_status check_input(const struct qnt_model *m, const struct qnt_node *n, const struct qnt_tensor *t)
+/* Codes of values, which a table may take to others. */
+static bool is_mapped_type(const struct qnt_tensor *t)
+{
+    return t->type == QNT_S8 && t->scales;
+}
+
+static qnt_status check_input(const struct qnt_model *m, const struct qnt_node *n, const struct qnt_tensor *t,
+                              const struct qnt_tensor *out)
 {
     const struct qnt_tensor *x = &m->tensor[n->in[0]];
     char one[QNT_SHAPE_TEXT], other[QNT_SHAPE_TEXT];
@@ -37,7 +44,7 @@ static qnt_status check_input(const struct qnt_model *m, const struct qnt_node *
     if (!fits)
         return qnt_fail(QNT_ERR_SHAPE, "node '%s': input '%s' is %s, expected %s as '%s' but for dimension %u", n->name,
                         t->name, qnt_shape_text(t, one), qnt_shape_text(x, other), x->name, n->attr.axis[0]);
-    return t->type == QNT_S8 ? qnt_check_quant(n, t) : QNT_OK;
+    return is_mapped_type(out) ? qnt_check_quant(n, t) : qnt_same_codes(n, t, out);
 }
 
 static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
@@ -45,7 +52,8 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     const struct qnt_tensor *x = &m->tensor[n->in[0]];
     const uint32_t axis = n->attr.axis[0];
     const bool preset = out->type;
-    qnt_status status = qnt_infer_same_type(m, n, out);
+    const bool mapped = is_mapped_type(x);
+    qnt_status status = mapped ? qnt_infer_same_type(m, n, out) : qnt_infer_moving(m, n, out);
     if (status)
         return status;
     if (axis >= x->rank)
@@ -55,9 +63,9 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     out->dim[axis] = 0;
     for (uint32_t k = 0; k < n->n_in; k++) {
         const struct qnt_tensor *t = &m->tensor[n->in[k]];
-        if ((status = check_input(m, n, t)))
+        if ((status = check_input(m, n, t, out)))
             return status;
-        if (!preset && t->type == QNT_S8 && (t->scale[0] != x->scale[0] || t->zero != x->zero))
+        if (!preset && mapped && (t->scale[0] != x->scale[0] || t->zero != x->zero))
             return qnt_fail(
                 QNT_ERR_TYPE,
                 "node '%s': '%s' has scale %.9g and zero point %d, '%s' %.9g and %d: the output needs a scale", n->name,
@@ -96,7 +104,7 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
         st->lookup = ctx->dsp.lookup_s8;
         s->variant = QNT_VARIANT_OF(st->copy_rows);
     }
-    for (uint32_t k = 0; k < s->node->n_in && s->out->type == QNT_S8; k++) {
+    for (uint32_t k = 0; k < s->node->n_in && is_mapped_type(s->out); k++) {
         const struct qnt_tensor *x = s->in[k];
         struct part *p = &st->part[k];
         if ((status = qnt_check_quant(s->node, x)) || (status = qnt_check_quant(s->node, s->out)))

@@ -4,7 +4,7 @@
 
 static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
-    qnt_status status = qnt_infer_passing(m, n, out);
+    qnt_status status = qnt_infer_moving(m, n, out);
     out->rank = 1;
     out->dim[0] = qnt_tensor_count(&m->tensor[n->in[0]]);
     return status;

@@ -1,5 +1,6 @@
-/* pad (x): begin[d] elements before and end[d] after dimension d: a constant, the mirror image or the outermost
- * element. s8: the same scale and zero point on both sides, the constant's code is quantize(value).
+/* pad (x, of any type): begin[d] elements before and end[d] after dimension d: a constant, the mirror image or the
+ * outermost element. With a scale, it and the zero point are the same on both sides, and the constant's code is
+ * quantize(value); integers without one have a whole number of their type.
  *
  * The result is made of lines: the last dimension that is padded, with all behind it taken as one pixel. A line comes
  * from the line of x that its outer dimensions lead to, and is the pixels before, those of x, and the pixels after. */
@@ -14,7 +15,9 @@ struct state {
     uint32_t outer;               /* dimensions before the line's */
     size_t lines, pixel;          /* lines an image; bytes of a pixel */
     size_t before, inside, after; /* pixels of a line */
-    uint32_t fill;
+    size_t elem;                  /* bytes of one */
+    uint64_t fill;                /* the constant over and over */
+    bool by_words;                /* fill_rows can write it */
     qnt_copy_rows_fn *copy_rows;
     qnt_fill_rows_fn *fill_rows;
 };
@@ -32,17 +35,31 @@ static qnt_status check_dimension(const struct qnt_node *n, const struct qnt_ten
     return QNT_OK;
 }
 
+static qnt_status check_value(const struct qnt_node *n, const struct qnt_tensor *t)
+{
+    const double value = (double)n->attr.value;
+    int64_t least, most;
+    if (isnan(n->attr.value))
+        return qnt_fail(QNT_ERR_ARG, "node '%s': the constant is NaN, expected a number", n->name);
+    if (n->attr.mode != QNT_PAD_CONSTANT || t->scales || !qnt_dtype_range(t->type, &least, &most))
+        return QNT_OK;
+    if (value != rint(value) || value < (double)least || value >= (double)most + 1.0)
+        return qnt_fail(QNT_ERR_ARG, "node '%s': the constant is %.9g, expected a whole number of %s, %lld to %lld",
+                        n->name, value, qnt_dtype_name(t->type), (long long)least, (long long)most);
+    return QNT_OK;
+}
+
 static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     const struct qnt_tensor *x = &m->tensor[n->in[0]];
-    qnt_status status = qnt_infer_passing(m, n, out);
+    qnt_status status = qnt_infer_moving(m, n, out);
     if (status)
         return status;
     if (n->attr.mode > QNT_PAD_EDGE)
         return qnt_fail(QNT_ERR_ARG, "node '%s': pad mode %u, expected 0 (constant), 1 (reflect) or 2 (edge)", n->name,
                         n->attr.mode);
-    if (isnan(n->attr.value))
-        return qnt_fail(QNT_ERR_ARG, "node '%s': the constant is NaN, expected a number", n->name);
+    if ((status = check_value(n, out)))
+        return status;
     qnt_infer_same_shape(m, n, out);
     for (uint32_t d = 0; d < QNT_MAX_RANK; d++) {
         if ((status = check_dimension(n, x, d)))
@@ -58,7 +75,7 @@ static void geometry(const struct qnt_step *s, struct state *st)
     const qnt_node_attr *a = &s->node->attr;
     uint32_t last = x->rank - 1;
     st->lines = 1;
-    st->pixel = qnt_dtype_size(y->type);
+    st->pixel = st->elem = qnt_dtype_size(y->type);
     for (; last > 0 && !a->begin[last] && !a->end[last]; last--)
         st->pixel *= x->dim[last];
     for (uint32_t d = 0; d < last; d++)
@@ -67,6 +84,34 @@ static void geometry(const struct qnt_step *s, struct state *st)
     st->before = (size_t)a->begin[last];
     st->inside = x->dim[last];
     st->after = (size_t)a->end[last];
+}
+
+/* The constant's bits; integers without a scale have a code for a value (infer). */
+static uint64_t code_of(float value, const struct qnt_tensor *t)
+{
+    int64_t least, most;
+    uint32_t word;
+    if (!qnt_dtype_range(t->type, &least, &most)) {
+        memcpy(&word, &value, sizeof word);
+        return word;
+    }
+    if (!t->scales)
+        return (uint64_t)(int64_t)value;
+    if (t->type == QNT_S8)
+        return (uint64_t)qnt_bound_code(value, t);
+    const double code = rint((double)(value / t->scale[0])) + (double)t->zero;
+    return (uint64_t)(code < (double)least ? least : code > (double)most ? most : (int64_t)code);
+}
+
+static void fill_with(struct state *st, uint64_t code)
+{
+    const uint32_t bits = 8 * (uint32_t)st->elem;
+    const uint8_t first = (uint8_t)code;
+    st->fill = 0;
+    for (uint32_t at = 0; at < 64; at += bits)
+        st->fill |= (bits < 64 ? code & ((UINT64_C(1) << bits) - 1) : code) << at;
+    /* Words of two elements may end between them. */
+    st->by_words = st->elem == 4 || st->fill == first * UINT64_C(0x0101010101010101);
 }
 
 static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
@@ -85,10 +130,8 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
         st->fill_rows = ctx->dsp.fill_rows;
         s->variant = QNT_VARIANT_OF(st->copy_rows);
     }
-    if (s->out->type == QNT_S8)
-        st->fill = (uint8_t)qnt_bound_code(value, s->out) * 0x01010101u;
-    else
-        memcpy(&st->fill, &value, sizeof st->fill);
+    if (s->node->attr.mode == QNT_PAD_CONSTANT)
+        fill_with(st, code_of(value, s->out));
     return QNT_OK;
 }
 
@@ -121,19 +164,29 @@ static ptrdiff_t source_line(const struct qnt_step *s, size_t line)
     return at;
 }
 
+static void fill(const struct state *st, uint8_t *dst, size_t bytes)
+{
+    if (st->by_words) {
+        st->fill_rows(dst, bytes, 1, bytes, (uint32_t)st->fill);
+        return;
+    }
+    for (size_t i = 0; i < bytes; i += st->elem)
+        memcpy(dst + i, &st->fill, st->elem);
+}
+
 /* src: the line of x, NULL for the constant alone. */
 static void run_line(const struct state *st, uint32_t mode, const uint8_t *src, uint8_t *dst)
 {
     const size_t pixel = st->pixel, inside = st->inside * pixel, before = st->before * pixel, after = st->after * pixel;
     const ptrdiff_t step = (ptrdiff_t)pixel;
     if (!src) {
-        st->fill_rows(dst, before + inside + after, 1, before + inside + after, st->fill);
+        fill(st, dst, before + inside + after);
         return;
     }
     st->copy_rows(src, 0, dst + before, 0, 1, inside);
     if (mode == QNT_PAD_CONSTANT) {
-        st->fill_rows(dst, before, 1, before, st->fill);
-        st->fill_rows(dst + before + inside, after, 1, after, st->fill);
+        fill(st, dst, before);
+        fill(st, dst + before + inside, after);
     } else if (mode == QNT_PAD_EDGE) {
         st->copy_rows(src, 0, dst, step, st->before, pixel);
         st->copy_rows(src + inside - pixel, 0, dst + before + inside, step, st->after, pixel);

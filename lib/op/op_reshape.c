@@ -8,7 +8,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     const size_t *dim = n->attr.dim;
     char one[QNT_SHAPE_TEXT], other[QNT_SHAPE_TEXT];
     size_t count;
-    qnt_status status = qnt_infer_passing(m, n, out);
+    qnt_status status = qnt_infer_moving(m, n, out);
     if (status)
         return status;
     out->rank = 0;

@@ -1,5 +1,5 @@
 /* slice (x): of every dimension the elements begin, begin + step, ... before end (ONNX Slice, one entry a dimension).
- * s8: the same scale and zero point. */
+ * Any type; the same scale and zero point. */
 #include "backward.h"
 #include "copy.h"
 #include "infer.h"
@@ -35,7 +35,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     const struct qnt_tensor *x = &m->tensor[n->in[0]];
     const qnt_node_attr *a = &n->attr;
     int64_t first, step;
-    qnt_status status = qnt_infer_passing(m, n, out);
+    qnt_status status = qnt_infer_moving(m, n, out);
     if (status)
         return status;
     out->rank = x->rank;

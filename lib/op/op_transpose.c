@@ -1,4 +1,4 @@
-/* transpose (x): dimension d of the result is dimension axis[d] of x. s8: the same scale and zero point. */
+/* transpose (x): dimension d of the result is dimension axis[d] of x. Any type; the same scale and zero point. */
 #include "backward.h"
 #include "copy.h"
 #include "infer.h"
@@ -17,7 +17,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     const struct qnt_tensor *x = &m->tensor[n->in[0]];
     const uint32_t *axis = n->attr.axis;
     uint32_t seen = 0;
-    qnt_status status = qnt_infer_passing(m, n, out);
+    qnt_status status = qnt_infer_moving(m, n, out);
     if (status)
         return status;
     out->rank = x->rank;

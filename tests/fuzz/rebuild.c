@@ -26,7 +26,14 @@ static double value(const struct qnt_tensor *t, size_t i)
         return ((const float *)t->data)[i];
     case QNT_S32:
         return ((const int32_t *)t->data)[i];
+    case QNT_S64:
+        return (double)((const int64_t *)t->data)[i];
+    case QNT_S16:
+        return ((const int16_t *)t->data)[i];
+    case QNT_U16:
+        return ((const uint16_t *)t->data)[i];
     case QNT_U8:
+    case QNT_BOOL:
         return ((const uint8_t *)t->data)[i];
     default:
         return ((const int8_t *)t->data)[i];
@@ -36,19 +43,23 @@ static double value(const struct qnt_tensor *t, size_t i)
 /* Into what the type and bits of `t` can hold. */
 static void put(const struct qnt_tensor *t, size_t i, double x)
 {
-    double half = t->type == QNT_S32 ? 0x1p31 : t->type == QNT_U8 ? 128 : ldexp(1.0, (int)t->bits - 1);
-    double lo = t->type == QNT_U8 ? 0 : t->type == QNT_TERNARY ? -1 : -half, hi = t->type == QNT_U8 ? 255 : half - 1;
-    if (t->type == QNT_F32) {
+    int64_t least = 0, most = 0;
+    if (!qnt_dtype_range(t->type, &least, &most)) {
         ((float *)t->data)[i] = (float)x;
         return;
     }
-    x = isnan(x) ? 0 : x < lo ? lo : x > hi ? hi : x;
-    if (t->type == QNT_S32)
-        ((int32_t *)t->data)[i] = (int32_t)x;
-    else if (t->type == QNT_U8)
-        ((uint8_t *)t->data)[i] = (uint8_t)x;
-    else
-        ((int8_t *)t->data)[i] = (int8_t)(t->bits > 1 ? x : x < 0 ? -1 : 1);
+    if (t->type == QNT_S8) {
+        least = -(1 << (t->bits - 1));
+        most = -least - 1;
+    } else if (t->type == QNT_TERNARY) {
+        least = -1;
+    } else if (t->type == QNT_S64) { /* all of them are doubles */
+        least = -(INT64_C(1) << 52);
+        most = -least;
+    }
+    x = isnan(x) ? 0 : x < (double)least ? (double)least : x > (double)most ? (double)most : x;
+    const int64_t code = t->type != QNT_S8 || t->bits > 1 ? (int64_t)x : x < 0 ? -1 : 1;
+    memcpy((uint8_t *)t->data + i * qnt_dtype_size(t->type), &code, qnt_dtype_size(t->type)); /* little-endian */
 }
 
 /* Appends a constant described by t, its values and scales those of `from` over and over. -1 when that cannot be. */
@@ -83,22 +94,21 @@ static int append_constant(struct edit *e, struct qnt_tensor t, const struct qnt
 
 static uint32_t bits_of(struct edit *e, qnt_dtype type)
 {
-    return type == QNT_S8 ? 1 + below(e, 8) : type == QNT_U8 ? 8 : type == QNT_TERNARY ? 2 : 32;
+    return type == QNT_S8 ? 1 + below(e, 8) : type == QNT_TERNARY ? 2 : 8 * (uint32_t)qnt_dtype_size(type);
 }
 
 static int copy_constant(struct edit *e, const struct qnt_tensor *from)
 {
-    static const qnt_dtype types[] = {QNT_F32, QNT_S8, QNT_U8, QNT_S32, QNT_TERNARY};
     struct qnt_tensor t = *from;
     if (chosen(e) && t.type == QNT_S8)
         t.bits = 1 + below(e, 8);
     if (chosen(e))
         t.dim[below(e, t.rank)] = some_size(e);
     if (chosen(e) && chance(e, 4)) {
-        t.type = types[below(e, 5)];
+        t.type = (qnt_dtype)(QNT_F32 + below(e, QNT_BOOL));
         t.bits = bits_of(e, t.type);
     }
-    if (t.type == QNT_F32)
+    if (t.type == QNT_F32 || t.type == QNT_S64 || t.type == QNT_BOOL)
         t.scales = 0;
     else if (t.scales > 1 || (chosen(e) && t.scales))
         t.scales = chance(e, 4) ? below(e, 2) : (uint32_t)t.dim[0];
@@ -121,10 +131,11 @@ static int copy_input(struct edit *e, const struct qnt_tensor *from)
             t.dim[d] = was;
     }
     if (chosen(e) && chance(e, 4)) {
-        t.type = t.type == QNT_F32 ? QNT_S8 : QNT_F32;
-        t.bits = t.type == QNT_S8 ? 8 : 32;
+        t.type = chance(e, 2) ? (t.type == QNT_F32 ? QNT_S8 : QNT_F32) : (qnt_dtype)(QNT_F32 + below(e, QNT_BOOL));
+        t.type = t.type == QNT_TERNARY ? QNT_U8 : t.type;
+        t.bits = 8 * (uint32_t)qnt_dtype_size(t.type);
         t.zero = 0;
-        t.scales = t.type == QNT_S8;
+        t.scales = t.type == QNT_S8 || t.type == QNT_U8 || t.type == QNT_S16 ? !chance(e, 3) : 0;
     }
     t.scale = &scale;
     return qnt_model_append_input(e->to, &t, &id) ? -1 : id;

@@ -67,10 +67,10 @@ static void fill(const qnt_tensor_info *t, uint64_t seed, size_t batch, void *to
         uint64_t x = qnt_rng_next(&r);
         if (t->type == QNT_F32)
             ((float *)to)[i] = x % 64 ? (float)(int32_t)(x >> 32) * 0x1p-29f : odd[x / 64 % 8];
-        else if (t->type == QNT_S32)
-            ((int32_t *)to)[i] = (int32_t)(x >> 32);
+        else if (t->type == QNT_BOOL)
+            ((uint8_t *)to)[i] = x & 1;
         else
-            ((uint8_t *)to)[i] = (uint8_t)x;
+            memcpy((uint8_t *)to + i * qnt_dtype_size(t->type), &x, qnt_dtype_size(t->type));
     }
 }
 

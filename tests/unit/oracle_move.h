@@ -147,17 +147,33 @@ static inline int8_t move_code(float v, const struct qnt_tensor *t)
     return (int8_t)(code < -128 ? -128 : code > 127 ? 127 : code);
 }
 
+/* pad's constant. */
+static inline void move_constant(float value, const struct qnt_tensor *t, void *dst)
+{
+    int64_t least, most, code = (int64_t)value;
+    if (!qnt_dtype_range(t->type, &least, &most)) {
+        memcpy(dst, &value, sizeof value);
+        return;
+    }
+    if (t->scales) {
+        const double real = rint((double)(value / t->scale[0])) + t->zero;
+        code = real < (double)least ? least : real > (double)most ? most : (int64_t)real;
+    }
+    memcpy(dst, &code, qnt_dtype_size(t->type));
+}
+
 /* One image of one input of a concat; `at`: where it begins along the axis. */
 static inline void move_concat(const struct qnt_node *n, const struct qnt_tensor *x, const struct qnt_tensor *y,
                                size_t at, const void *src, void *dst)
 {
+    const size_t size = qnt_dtype_size(x->type);
     for (size_t i = 0; i < qnt_tensor_count(x); i++) {
         long long index[QNT_MAX_RANK];
         move_split(x, i, index);
         index[n->attr.axis[0]] += (long long)at;
         size_t to = move_join(y, index);
-        if (x->type == QNT_F32)
-            ((float *)dst)[to] = ((const float *)src)[i];
+        if (x->type != QNT_S8 || !x->scales)
+            memcpy((char *)dst + to * size, (const char *)src + i * size, size);
         else
             ((int8_t *)dst)[to] = move_code((float)(((const int8_t *)src)[i] - x->zero) * x->scale[0], y);
     }
@@ -185,12 +201,10 @@ static inline bool oracle_move(const struct qnt_model *m, const struct qnt_node 
     else if (op < 6)
         for (size_t i = 0; i < qnt_tensor_count(y); i++) {
             long long from = move_source(n, x, y, i);
-            int8_t code = y->type == QNT_S8 ? move_code(n->attr.value, y) : 0;
-            memcpy(dst + i * size,
-                   from >= 0   ? src + (size_t)from * size
-                   : size == 1 ? (char *)&code
-                               : (char *)&n->attr.value,
-                   size);
+            if (from >= 0)
+                memcpy(dst + i * size, src + (size_t)from * size, size);
+            else
+                move_constant(n->attr.value, y, dst + i * size);
         }
     return op < 6;
 }

@@ -358,6 +358,46 @@ START_TEST(ternary_codes_are_checked)
 }
 END_TEST
 
+/* An input, a constant and what a reshape makes, of every type that may be all of these. */
+START_TEST(every_type_comes_back)
+{
+    const qnt_dtype type = (qnt_dtype)_i;
+    const qnt_node_attr flat = {.size = sizeof flat, .dim = {6}};
+    float scale = 0.5f;
+    qnt_model *m, *loaded;
+    int id;
+    if (type == QNT_TERNARY)
+        return;
+    const bool codes = type != QNT_F32 && type != QNT_S64 && type != QNT_BOOL;
+    struct qnt_tensor t = {.name = "x",
+                           .type = type,
+                           .bits = 8 * (uint32_t)qnt_dtype_size(type),
+                           .rank = 2,
+                           .dim = {2, 3},
+                           .scales = codes,
+                           .scale = &scale};
+    OK(qnt_model_new(ctx, &m));
+    OK(qnt_model_append_input(m, &t, &id));
+    OK(qnt_model_add_node(m, "reshape", "y", &flat, &id, 1, &id));
+    OK(qnt_model_set_output(m, id));
+    t.name = "c";
+    t.constant = t.owns_data = true;
+    uint8_t *data = t.data = qnt_alloc(ctx, 6 * qnt_dtype_size(type), "c");
+    for (size_t i = 0; i < 6 * qnt_dtype_size(type); i++)
+        data[i] = type == QNT_BOOL ? i % 2 : (uint8_t)(37 * i);
+    OK(qnt_model_append_tensor(m, &t, &id));
+    OK(qnt_model_save(m, path));
+    OK(qnt_model_load(ctx, path, &loaded));
+    same_model(m, loaded);
+    qnt_model_free(loaded);
+    if (type == QNT_BOOL) {
+        data[3] = 2;
+        refuses(qnt_model_save(m, path), QNT_ERR_RANGE, "'c': code 3 is 2, expected 0 or 1");
+    }
+    qnt_model_free(m);
+}
+END_TEST
+
 START_TEST(saving_replaces_the_file_whole)
 {
     qnt_model *m = model_of(0), *mapped, *again;
@@ -387,6 +427,7 @@ int main(void)
     tcase_add_test(tc, mapping_lives_as_long_as_the_model);
     tcase_add_test(tc, what_cannot_be_written_is_refused);
     tcase_add_test(tc, ternary_codes_are_checked);
+    tcase_add_loop_test(tc, every_type_comes_back, QNT_F32, QNT_BOOL + 1);
     tcase_add_test(tc, saving_replaces_the_file_whole);
     suite_add_tcase(suite, tc);
     return unit_run(suite);

@@ -86,7 +86,7 @@ static void mutate(struct qnt_rng *r)
 
 static size_t io_bytes(const qnt_tensor_info *t)
 {
-    size_t n = t->type == QNT_F32 || t->type == QNT_S32 ? 4 : 1;
+    size_t n = qnt_dtype_size(t->type);
     for (uint32_t d = 0; d < t->rank; d++)
         n *= t->dim[d];
     return n;

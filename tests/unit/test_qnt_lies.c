@@ -34,8 +34,8 @@ START_TEST(lies_of_tensors_are_named)
 {
     TENSOR(0, name, 3, "tensors: 0: name at offset 3 of the names, expected 0");
     TENSOR(5, name, 0, "tensors: 5: name at offset 0");
-    TENSOR(2, type, 9, "tensors: 'conv.weight': type 9, expected 1 to 5");
-    TENSOR(2, type, 0, "tensors: 'conv.weight': type 0, expected 1 to 5");
+    TENSOR(2, type, 10, "tensors: 'conv.weight': type 10, expected 1 to 9");
+    TENSOR(2, type, 0, "tensors: 'conv.weight': type 0, expected 1 to 9");
     TENSOR(2, type, QNT_TERNARY, "tensors: 'conv.weight': 3 bits, expected 2 to 2");
     TENSOR(2, bits, 9, "tensors: 'conv.weight': 9 bits, expected 1 to 8");
     TENSOR(2, bits, 0, "tensors: 'conv.weight': 0 bits, expected 1 to 8");
@@ -46,7 +46,7 @@ START_TEST(lies_of_tensors_are_named)
     TENSOR(3, constant, 2, "tensors: 'conv.bias': constant is 2");
     TENSOR(1, zero_point, 128, "tensors: 'image.q': zero point 128, expected -128 to 127");
     TENSOR(2, zero_point, 4, "tensors: 'conv.weight': zero point 4, expected -4 to 3");
-    TENSOR(0, scales, 1, "tensors: 'image': 1 scales of a float tensor");
+    TENSOR(0, scales, 1, "tensors: 'image': 1 scales of a tensor of f32");
     TENSOR(4, scales, 5, "tensors: 'conv': 5 scales, expected 0, 1");
     TENSOR(2, scales, 4000000000u, "tensors: 'conv.weight': 4000000000 scales");
     TENSOR(3, first_scale, 4, "tensors: 'conv.bias': first scale 4, expected 6");

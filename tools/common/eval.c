@@ -76,7 +76,13 @@ struct eval {
 
 static size_t element_size(const qnt_tensor_info *t)
 {
-    return t->type == QNT_F32 ? sizeof(float) : 1;
+    return qnt_dtype_size(t->type);
+}
+
+/* Floats, or codes of them. */
+static int is_real(const qnt_tensor_info *t)
+{
+    return t->type == QNT_F32 || (t->type == QNT_S8 && t->scales == 1);
 }
 
 static void quantize(const struct eval *e, int8_t *dst)
@@ -220,6 +226,10 @@ int eval_run(const struct opt_tool *tool, qnt_model *model, const struct source 
     cpu_set_t old;
     memset(out, 0, sizeof *out);
     int code = opt_fail(tool, open_session(&e, model));
+    if (code == EXIT_OK && !(is_real(&e.in) && is_real(&e.out)))
+        code = opt_error(tool, EXIT_UNSUPPORTED,
+                         "input '%s' is %s and output '%s' %s, supported are f32 and s8 with a scale", e.in.name,
+                         qnt_dtype_name(e.in.type), e.out.name, qnt_dtype_name(e.out.type));
     if (code == EXIT_OK && !allocate(&e))
         code = opt_error(tool, EXIT_RESOURCE, "out of memory: buffers for a batch of %u", config->batch);
     if (code == EXIT_OK) {

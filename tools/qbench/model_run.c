@@ -7,7 +7,7 @@ enum { MOST_CALLS = 64 }; /* of one network in a round */
 
 static size_t bytes_of(const qnt_tensor_info *t)
 {
-    size_t n = t->type == QNT_F32 ? sizeof(float) : 1;
+    size_t n = qnt_dtype_size(t->type);
     for (uint32_t d = 0; d < t->rank; d++)
         n *= t->dim[d];
     return n;
