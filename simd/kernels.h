@@ -137,6 +137,9 @@ typedef void qnt_add_f32_fn(const float *a, const float *b, float *dst, size_t n
                             float hi);
 typedef void qnt_mul_f32_fn(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
                             float hi);
+/* The same with v = a / b, (a < b ? a : b), (a > b ? a : b) or (a < 0 ? a * b : a); of least and greatest, any operand that
+ * is NaN gives it. */
+typedef qnt_mul_f32_fn qnt_div_f32_fn, qnt_min_f32_fn, qnt_max_f32_fn, qnt_prelu_f32_fn;
 
 /* ---- elementwise (in place allowed: dst == src; lo <= hi) ------------------------------------------------------ */
 typedef void qnt_clamp_s8_fn(const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi);
@@ -154,6 +157,31 @@ typedef void qnt_exp_f32_fn(const float *src, float *dst, size_t n);
 typedef void qnt_tanh_f32_fn(const float *src, float *dst, size_t n);
 /* 1 / (1 + exp(-x)) with that exp. */
 typedef void qnt_sigmoid_f32_fn(const float *src, float *dst, size_t n);
+/* dst[i] = f(src[i]), in the sequences of ref/function_one.h; any NaN result is 0x7fc00000. */
+enum qnt_function_kind {
+    QNT_LEAKY_RELU,   /* x < 0 ? x * a : x */
+    QNT_HARD_SWISH,   /* x * clamp(x + 3, 0, 6) * (1 / 6) */
+    QNT_HARD_SIGMOID, /* clamp(x * a + b, 0, 1), rounded twice */
+    QNT_ELU,          /* x < 0 ? a * (exp(x) - 1) : x */
+    QNT_GELU,         /* x / 2 * (1 + erf(x / sqrt(2))) */
+    QNT_GELU_TANH,    /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
+    QNT_ERF,
+    QNT_LOG,
+    QNT_SQRT,
+    QNT_RECIPROCAL,
+    QNT_ABS,
+    QNT_NEG,
+    QNT_SIGN, /* -1, 0 or 1 */
+    QNT_FLOOR,
+    QNT_CEIL,
+    QNT_ROUND, /* halves to even */
+    QNT_FUNCTIONS
+};
+struct qnt_function {
+    int32_t kind; /* enum qnt_function_kind */
+    float a, b;   /* finite */
+};
+typedef void qnt_function_f32_fn(const float *src, float *dst, size_t n, const struct qnt_function *f);
 /* Each row: e = exp(x - max); the sum runs over 16 interleaved partial sums (lane c % 16, in order of c) folded by halves
  * (8, 4, 2, 1: s[i] += s[i + half]); dst = e / sum. rows x cols, dense. */
 typedef void qnt_softmax_f32_fn(const float *src, float *dst, size_t rows, size_t cols);

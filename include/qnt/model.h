@@ -95,6 +95,8 @@ QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], floa
 typedef enum qnt_pad_mode { QNT_PAD_CONSTANT, QNT_PAD_REFLECT, QNT_PAD_EDGE } qnt_pad_mode;
 /** resize: the value of the nearest pixel, or linear interpolation between the nearest two of each axis. */
 typedef enum qnt_resize_mode { QNT_RESIZE_NEAREST, QNT_RESIZE_LINEAR } qnt_resize_mode;
+/** gelu: x / 2 times 1 + erf(x / sqrt(2)), or 1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)). */
+typedef enum qnt_gelu_mode { QNT_GELU_BY_ERF, QNT_GELU_BY_TANH } qnt_gelu_mode;
 /** resize: where on an axis of `in` pixels output o of `out` lies, with s = out / in or the scale given:
  *  (o + 1/2) / s - 1/2;  o * (in - 1) / (out - 1), 0 for one output;  o / s;  as the first, but 0 for one output. */
 typedef enum qnt_resize_position {
@@ -119,8 +121,8 @@ typedef struct qnt_node_attr {
                                                      binary_conv2d, maxpool, avgpool */
     uint32_t pad[4];                            /**< top, left, bottom, right */
     uint32_t groups;                            /**< conv2d, binary_conv2d; 0 means 1 */
-    float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0; what binary_conv2d's padding
-                                                     holds: 0, 1 or -1 */
+    float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0; elu's factor; what
+                                                     binary_conv2d's padding holds: 0, 1 or -1; hard_sigmoid: lo * x + hi */
     float epsilon;                              /**< batchnorm */
     /** slice: every step-th element from begin on and before end; both count from the end when negative and are cut to
      *  the dimension, a step below 0 goes backwards (end below -dim: to the first). Step 0 means 1; all three 0: the whole
@@ -128,10 +130,11 @@ typedef struct qnt_node_attr {
     int64_t begin[QNT_MAX_RANK], end[QNT_MAX_RANK], step[QNT_MAX_RANK];
     size_t dim[QNT_MAX_RANK];    /**< reshape: the new shape; resize: new height and width, 0: floor(scale * old) */
     uint32_t axis[QNT_MAX_RANK]; /**< transpose: dimension d of the output is axis[d] of the input; all 0: reversed.
-                                      concat: axis[0] */
+                                      concat: axis[0]. softmax, log_softmax: axis[0] dimensions lie after the one that is
+                                      meant. reduce_*: axis[d] = 1: over dimension d; all 0: over all */
     float scale[2];              /**< resize: of height and width, 0: new / old */
     float value;                 /**< pad: the constant, in real numbers */
-    uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode */
+    uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode; gelu: qnt_gelu_mode */
     uint32_t position, rounding; /**< resize: qnt_resize_position, qnt_resize_rounding (nearest) */
 } qnt_node_attr;
 
@@ -145,13 +148,16 @@ QNT_API qnt_status qnt_model_add_input(qnt_model *model, const char *name, uint3
 QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint32_t rank, const size_t *dim,
                                        const float *data, int *id);
 /** A node: op is conv2d (x, w[, b]), fully_connected (x, w[, b]), relu, clamp, maxpool, avgpool, global_avgpool, flatten,
- *  softmax (over the last dimension), batchnorm (x, gamma, beta, mean, variance; likewise), leaky_relu, hard_swish,
+ *  softmax, log_softmax, batchnorm (x, gamma, beta, mean, variance; likewise), leaky_relu, hard_swish,
  *  sigmoid, tanh, add, sub, mul (a, b; b may be a constant; shapes are broadcast, aligned at the last dimension),
+ *  div, min, max and prelu likewise, of which either operand may be the constant (prelu: b is the slope below 0);
+ *  elu, gelu, hard_sigmoid, erf, exp, log, sqrt, reciprocal, abs, neg, sign, floor, ceil, round (halves to even);
+ *  reduce_mean, reduce_sum, reduce_max, reduce_min (the dimensions stay, as 1);
  *  global_maxpool, reshape, transpose, concat (up to 16 activations of one type), pad, slice or resize (height and width).
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
- *  Training knows no gradient of softmax, and with quantized weights no constant as b and no concat. avgpool's
- *  mean is that of the window's pixels inside the image; every pool window must hold one. fully_connected wants one
+ *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to reduce_min, and with quantized
+ *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image; every pool window must hold one. fully_connected wants one
  *  dimension: a flatten before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error
  *  naming the node. *id receives its output tensor, named as the node. Changes the model. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,

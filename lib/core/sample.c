@@ -53,6 +53,14 @@ BODY(add_f32, 0, 12 * N, const struct qnt_pair p = {0, 0, 0, -1.0f, 1, 1};
      fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
 BODY(mul_f32, 0, 12 * N, const struct qnt_pair p = {0, 0, 0, 0, 0, 1};
      fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
+BODY(div_f32, 0, 12 * N, const struct qnt_pair p = {0, 0, 0, 0, 1, 1};
+     fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
+BODY(min_f32, 0, 12 * N, const struct qnt_pair p = {0, 0, 0, 0, 1, 1};
+     fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
+BODY(max_f32, 0, 12 * N, const struct qnt_pair p = {0, 0, 0, 0, 1, 1};
+     fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
+BODY(prelu_f32, 0, 12 * N, const struct qnt_pair p = {0, 0, 0, 0, 1, 1};
+     fn(x->f, x->f + 1, x->out[k].f, N - 1, &p, -5.0f, 5.0f))
 BODY(clamp_s8, 0, 2 * N, fn(x->s, x->out[k].s, N, -50, 77))
 BODY(clamp_f32, 0, 8 * N, fn(x->f, x->out[k].f, N, -1.5f, 2.5f))
 BODY(scale_shift_f32, 0, 8 * N, fn(x->f, x->out[k].f, ROWS, C, x->f + C, x->f + 2 * C, -1.5f, 2.5f))
@@ -70,6 +78,7 @@ BODY(bilinear_f32, 0, 20 * 2 * C, const struct qnt_bilinear at[] = {{0, C, 0, 0.
 BODY(exp_f32, 0, 8 * N, fn(x->f, x->out[k].f, N))
 BODY(tanh_f32, 0, 8 * N, fn(x->f, x->out[k].f, N))
 BODY(sigmoid_f32, 0, 8 * N, fn(x->f, x->out[k].f, N))
+BODY(function_f32, 0, 8 * N, fn(x->f, x->out[k].f, N, &(struct qnt_function){.kind = QNT_GELU}))
 BODY(softmax_f32, 0, 8 * N, fn(x->f, x->out[k].f, ROWS, C))
 BODY(maxpool_grad_f32, 0, 32 * C * x->tile.pixels, struct qnt_window w = x->tile;
      fn(x->f, x->f, x->f + C, NULL, x->out[k].f, C, &w, -1.0f, 3.0f))

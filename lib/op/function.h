@@ -1,6 +1,6 @@
 #ifndef OP_FUNCTION_H
 #define OP_FUNCTION_H
-/* Functions of one value: leaky_relu, hard_swish, sigmoid, tanh. s8: a table of 256 codes made at prepare, entry by
+/* Functions of one value. s8: a table of 256 codes made at prepare, entry by
  * entry quantize(f(dequantize(code))) with the float function's bits; the output has a scale and zero point of its own.
  */
 #include "op.h"

@@ -1,4 +1,4 @@
-/* add, sub and mul: rows along the last dimension go to the kernels, an operand with one value a row is spread there.
+/* Rows along the last dimension go to the kernels, an operand with one value a row is spread there.
  */
 #include <math.h>
 #include "infer.h"
@@ -8,10 +8,12 @@
 
 struct state {
     bool product, s8;
+    bool by_floats; /* s8: codes.run */
     qnt_add_s8_fn *run_s8;
     qnt_add_f32_fn *run_f32;
     struct qnt_pair pair;
     struct qnt_requant rq;
+    struct qnt_pair_codes codes;
     struct qnt_pair_shape single; /* of one image: what most runs are */
 };
 
@@ -20,15 +22,27 @@ static size_t dim_at(const struct qnt_tensor *t, uint32_t rank, uint32_t d)
     return d + t->rank < rank ? 1 : t->dim[d + t->rank - rank];
 }
 
-static qnt_status check_second(const struct qnt_model *m, const struct qnt_node *n)
+static qnt_status check_operands(const struct qnt_model *m, const struct qnt_node *n)
 {
     const struct qnt_tensor *a = &m->tensor[n->in[0]], *b = &m->tensor[n->in[1]];
+    if (a->constant && b->constant)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': inputs '%s' and '%s' are constants, expected an activation", n->name,
+                        a->name, b->name);
+    if (a->type != QNT_F32 && a->type != QNT_S8)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': input '%s' is %s, expected f32 or s8", n->name, a->name,
+                        qnt_dtype_name(a->type));
     if (b->type != a->type)
         return qnt_fail(QNT_ERR_TYPE, "node '%s': input '%s' is %s, expected %s as '%s'", n->name, b->name,
                         qnt_dtype_name(b->type), qnt_dtype_name(a->type), a->name);
-    if (b->constant && !b->data)
-        return qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': constant '%s' has no data", n->name, b->name);
-    return b->type == QNT_S8 ? qnt_check_quant(n, b) : QNT_OK;
+    for (int i = 0; i < 2; i++) {
+        const struct qnt_tensor *t = i ? b : a;
+        qnt_status status = t->type == QNT_S8 ? qnt_check_quant(n, t) : QNT_OK;
+        if (status)
+            return status;
+        if (t->constant && !t->data)
+            return qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': constant '%s' has no data", n->name, t->name);
+    }
+    return QNT_OK;
 }
 
 bool qnt_is_pair(const struct qnt_node *n)
@@ -40,9 +54,8 @@ qnt_status qnt_pair_infer(const struct qnt_model *m, const struct qnt_node *n, s
 {
     const struct qnt_tensor *a = &m->tensor[n->in[0]], *b = &m->tensor[n->in[1]];
     char one[QNT_SHAPE_TEXT], other[QNT_SHAPE_TEXT];
-    qnt_status status = qnt_infer_data(m, n);
-    if (status || (status = check_second(m, n)) ||
-        (status = a->type == QNT_S8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)))
+    qnt_status status = check_operands(m, n);
+    if (status || (status = a->type == QNT_S8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)))
         return status;
     out->rank = a->rank > b->rank ? a->rank : b->rank;
     for (uint32_t d = 0; d < out->rank; d++) {
@@ -117,6 +130,30 @@ static qnt_status factors(const struct qnt_step *s, struct state *st)
     return QNT_OK;
 }
 
+static qnt_mul_f32_fn *float_kernel(const struct qnt_dsp *dsp, const struct qnt_op_def *op)
+{
+    return op == &qnt_op_mul     ? dsp->mul_f32
+           : op == &qnt_op_div   ? dsp->div_f32
+           : op == &qnt_op_min   ? dsp->min_f32
+           : op == &qnt_op_max   ? dsp->max_f32
+           : op == &qnt_op_prelu ? dsp->prelu_f32
+                                 : dsp->add_f32;
+}
+
+static qnt_status prepare_s8(const struct qnt_dsp *dsp, struct qnt_step *s, struct state *st)
+{
+    if (st->by_floats) {
+        st->codes.dequantize = dsp->dequantize_s8_f32;
+        st->codes.quantize = dsp->quantize_f32_s8;
+        st->codes.run = st->run_f32;
+        s->variant = QNT_VARIANT_OF(st->run_f32);
+        return qnt_pair_codes_set(s, &st->codes);
+    }
+    st->run_s8 = st->product ? dsp->mul_s8 : dsp->add_s8;
+    s->variant = QNT_VARIANT_OF(st->run_s8);
+    return factors(s, st);
+}
+
 qnt_status qnt_pair_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
 {
     struct state *st = s->state;
@@ -126,13 +163,12 @@ qnt_status qnt_pair_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_b
         return QNT_ERR_NOMEM;
     st->single = qnt_pair_shape(s, 1);
     st->product = s->op == &qnt_op_mul;
+    st->by_floats = !qnt_is_pair(s->node);
     st->s8 = s->out->type == QNT_S8;
+    st->run_f32 = float_kernel(&ctx->dsp, s->op);
     if (st->s8) {
-        st->run_s8 = st->product ? ctx->dsp.mul_s8 : ctx->dsp.add_s8;
-        s->variant = QNT_VARIANT_OF(st->run_s8);
-        status = factors(s, st);
+        status = prepare_s8(&ctx->dsp, s, st);
     } else {
-        st->run_f32 = st->product ? ctx->dsp.mul_f32 : ctx->dsp.add_f32;
         s->variant = QNT_VARIANT_OF(st->run_f32);
         st->pair.b_factor = 1.0f;
     }
@@ -150,7 +186,10 @@ static void run_row(const struct qnt_step *s, const struct qnt_exec *x, const st
                     size_t at, size_t n)
 {
     const struct state *st = s->state;
-    if (st->s8)
+    if (st->s8 && st->by_floats)
+        qnt_pair_codes_row(&st->codes, (const int8_t *)operand(s, x, 0) + a, (const int8_t *)operand(s, x, 1) + b,
+                           (int8_t *)qnt_step_out(s, x) + at, n, pair, s->clamp_lo, s->clamp_hi);
+    else if (st->s8)
         st->run_s8((const int8_t *)operand(s, x, 0) + a, (const int8_t *)operand(s, x, 1) + b,
                    (int8_t *)qnt_step_out(s, x) + at, n, pair, &st->rq);
     else

@@ -51,6 +51,11 @@ QNT_INLINE vf vf_first(size_t n, vf a, vf b)
     return n >= VL ? a : vbslq_f32(vcltq_u32(lane, vdupq_n_u32((uint32_t)n)), a, b);
 }
 
+QNT_INLINE vf vf_sqrt(vf x)
+{
+    return vsqrtq_f32(x);
+}
+
 QNT_INLINE vf vf_max(vf a, vf b)
 {
     return vbslq_f32(vcgtq_f32(a, b), a, b);

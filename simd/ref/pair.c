@@ -32,3 +32,34 @@ void qnt_mul_f32_ref(const float *a, const float *b, float *dst, size_t n, const
     for (size_t i = 0; i < n; i++)
         dst[i] = bounded(a[i * p->a_step] * b[i * p->b_step], lo, hi);
 }
+
+void qnt_div_f32_ref(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = bounded(a[i * p->a_step] / b[i * p->b_step], lo, hi);
+}
+
+void qnt_min_f32_ref(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = a[i * p->a_step], y = b[i * p->b_step];
+        dst[i] = bounded(x != x || x < y ? x : y, lo, hi);
+    }
+}
+
+void qnt_max_f32_ref(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = a[i * p->a_step], y = b[i * p->b_step];
+        dst[i] = bounded(x != x || x > y ? x : y, lo, hi);
+    }
+}
+
+void qnt_prelu_f32_ref(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                       float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = a[i * p->a_step];
+        dst[i] = bounded(x < 0.0f ? x * b[i * p->b_step] : x, lo, hi);
+    }
+}

@@ -77,19 +77,38 @@ void V_FN(mul_s8)(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const
     pair_s8(a, b, dst, n, p, r, 1);
 }
 
+enum pair_op { SUM, PRODUCT, QUOTIENT, LEAST, GREATEST, SLOPE };
+
+/* A NaN of either operand is the result of each: where the comparison would take the other one, it is put back. */
+QNT_INLINE vf pair_value(vf x, vf y, const struct qnt_pair *p, const enum pair_op op)
+{
+    switch (op) {
+    case SUM:
+        return vf_fma(y, vf_set(p->b_factor), x);
+    case PRODUCT:
+        return x * y;
+    case QUOTIENT:
+        return x / y;
+    case LEAST:
+        return vf_or_nan(x, vf_min(x, y));
+    case GREATEST:
+        return vf_or_nan(x, vf_max(x, y));
+    default:
+        return vf_if_lt(x, vf_set(0.0f), x * y, x);
+    }
+}
+
 QNT_INLINE void pair_part(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, vf one_a,
-                          vf one_b, vf lo, vf hi, const int product)
+                          vf one_b, vf lo, vf hi, const enum pair_op op)
 {
     vf x = p->a_step ? vf_load(a, n) : one_a, y = p->b_step ? vf_load(b, n) : one_b;
-    vf v = x * y;
-    if (!product)
-        v = vf_fma(y, vf_set(p->b_factor), x);
+    vf v = pair_value(x, y, p, op);
     v = vf_or_nan(v, v);
     vf_store(dst, vf_max(lo, vf_min(hi, v)), n); /* NaN is the second operand, which passes */
 }
 
 QNT_INLINE void pair_f32(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *settings,
-                         float lo, float hi, const int product)
+                         float lo, float hi, const enum pair_op op)
 {
     const struct qnt_pair p = *settings;
     const vf l = vf_set(lo), h = vf_set(hi);
@@ -98,17 +117,21 @@ QNT_INLINE void pair_f32(const float *a, const float *b, float *dst, size_t n, c
     const vf one_a = vf_set(a[0]), one_b = vf_set(b[0]);
     size_t i = 0;
     for (; n - i >= VL; i += VL)
-        pair_part(a + i, b + i, dst + i, VL, &p, one_a, one_b, l, h, product);
+        pair_part(a + i, b + i, dst + i, VL, &p, one_a, one_b, l, h, op);
     if (i < n)
-        pair_part(a + i, b + i, dst + i, n - i, &p, one_a, one_b, l, h, product);
+        pair_part(a + i, b + i, dst + i, n - i, &p, one_a, one_b, l, h, op);
 }
 
-void V_FN(add_f32)(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi)
-{
-    pair_f32(a, b, dst, n, p, lo, hi, 0);
-}
-
-void V_FN(mul_f32)(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi)
-{
-    pair_f32(a, b, dst, n, p, lo, hi, 1);
-}
+#define PAIR_F32(name, op)                                                                                             \
+    void V_FN(name)(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,          \
+                    float hi)                                                                                          \
+    {                                                                                                                  \
+        pair_f32(a, b, dst, n, p, lo, hi, op);                                                                         \
+    }
+PAIR_F32(add_f32, SUM)
+PAIR_F32(mul_f32, PRODUCT)
+PAIR_F32(div_f32, QUOTIENT)
+PAIR_F32(min_f32, LEAST)
+PAIR_F32(max_f32, GREATEST)
+PAIR_F32(prelu_f32, SLOPE)
+#undef PAIR_F32

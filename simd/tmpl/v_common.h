@@ -9,6 +9,7 @@
  * folds) moves a whole vector; less touches only n elements, and a load gives 0 in the other lanes.
  *
  *   vf_set(x)  vf_load(p, n)  vf_store(p, v, n)  vf_of(vi)      vf_fma(a, b, c) = a * b + c, rounded once
+ *   vf_sqrt(x)
  *   vf_max(a, b) = a > b ? a : b    vf_min(a, b) = a < b ? a : b     vf_if_lt(a, b, x, y) = a < b ? x : y
  *   vf_if_eq(a, b, x, y) = a == b ? x : y
  *   vf_first(n, a, b): lanes below n from a, others from b    vf_or_nan(x, y): y, but 0x7fc00000 where x is NaN

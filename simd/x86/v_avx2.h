@@ -53,6 +53,11 @@ QNT_INLINE vf vf_first(size_t n, vf a, vf b)
     return n >= VL ? a : _mm256_blendv_ps(b, a, _mm256_castsi256_ps(v_mask(n)));
 }
 
+QNT_INLINE vf vf_sqrt(vf x)
+{
+    return _mm256_sqrt_ps(x);
+}
+
 QNT_INLINE vf vf_max(vf a, vf b)
 {
     return _mm256_max_ps(a, b);

@@ -39,6 +39,11 @@ QNT_INLINE vf vf_first(size_t n, vf a, vf b)
     return n >= VL ? a : _mm512_mask_blend_ps(v_mask(n), b, a);
 }
 
+QNT_INLINE vf vf_sqrt(vf x)
+{
+    return _mm512_sqrt_ps(x);
+}
+
 QNT_INLINE vf vf_max(vf a, vf b)
 {
     return _mm512_max_ps(a, b);

@@ -97,3 +97,7 @@ CHECK_S8(mul_s8, true)
     }
 CHECK_F32(add_f32)
 CHECK_F32(mul_f32)
+CHECK_F32(div_f32)
+CHECK_F32(min_f32)
+CHECK_F32(max_f32)
+CHECK_F32(prelu_f32)

@@ -1,6 +1,7 @@
 /* Wrong arithmetic of depthwise convolutions and of what works on two tensors. Each function is the reference with one
  * mistake. */
 #include "mutants.h"
+#include "simd/ref/function_one.h"
 #include "simd/ref/scalar.h"
 
 /* ---- depthwise ---- */
@@ -133,6 +134,71 @@ static void mul_drops_nan(const float *a, const float *b, float *dst, size_t n, 
         dst[i] = fminf(fmaxf(a[i * p->a_step] * b[i * p->b_step], lo), hi);
 }
 
+static void div_by_reciprocal(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                              float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float v = a[i * p->a_step] * (1.0f / b[i * p->b_step]);
+        dst[i] = v != v ? __builtin_nanf("") : v < lo ? lo : v > hi ? hi : v;
+    }
+}
+
+static void min_drops_nan(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                          float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = a[i * p->a_step], y = b[i * p->b_step], v = x < y ? x : y;
+        dst[i] = v != v ? __builtin_nanf("") : v < lo ? lo : v > hi ? hi : v;
+    }
+}
+
+static void max_takes_first(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                            float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = a[i * p->a_step], y = b[i * p->b_step], v = y != y || y > x ? y : x; /* of both zeros */
+        dst[i] = v != v ? __builtin_nanf("") : v < lo ? lo : v > hi ? hi : v;
+    }
+}
+
+static void prelu_first_slope(const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo,
+                              float hi)
+{
+    struct qnt_pair one = *p;
+    one.b_step = 0;
+    qnt_prelu_f32_ref(a, b, dst, n, &one, lo, hi);
+}
+
+/* ---- functions: one kind is wrong ---- */
+static void with_kind(const float *src, float *dst, size_t n, const struct qnt_function *f, int32_t kind,
+                      float (*wrong)(float))
+{
+    for (size_t i = 0; i < n; i++) {
+        const float y = f->kind == kind ? wrong(src[i]) : qnt_function_one(src[i], f);
+        dst[i] = y != y ? __builtin_nanf("") : y;
+    }
+}
+
+static float gelu_cancels(float x)
+{
+    return 0.5f * x * (1.0f + qnt_erf_one(x * 0.707106781186547524f));
+}
+
+static float log_no_denormals(float x)
+{
+    return x > 0.0f && x < 0x1p-126f ? -INFINITY : qnt_log_one(x);
+}
+
+#define FUNCTION_MUTANT(name, kind, wrong)                                                                             \
+    static void name(const float *src, float *dst, size_t n, const struct qnt_function *f)                             \
+    {                                                                                                                  \
+        with_kind(src, dst, n, f, kind, wrong);                                                                        \
+    }
+FUNCTION_MUTANT(function_gelu_cancels, QNT_GELU, gelu_cancels)
+FUNCTION_MUTANT(function_log_flushes, QNT_LOG, log_no_denormals)
+FUNCTION_MUTANT(function_round_away, QNT_ROUND, roundf)
+FUNCTION_MUTANT(function_floor_truncates, QNT_FLOOR, truncf)
+
 /* ---- table ---- */
 static void lookup_signed(const int8_t *src, int8_t *dst, size_t n, const int8_t *table)
 {
@@ -164,6 +230,14 @@ const struct mutant layer_mutants[] = {
     M(depthwise_f32, "NaN dropped", depthwise_f32_drops_nan),
     M(add_f32, "NaN passed through", add_any_nan),
     M(mul_f32, "NaN dropped", mul_drops_nan),
+    M(div_f32, "by the reciprocal", div_by_reciprocal),
+    M(min_f32, "NaN of the first dropped", min_drops_nan),
+    M(max_f32, "first of equal ones", max_takes_first),
+    M(prelu_f32, "first slope for all", prelu_first_slope),
+    M(function_f32, "gelu that cancels", function_gelu_cancels),
+    M(function_f32, "log of denormals", function_log_flushes),
+    M(function_f32, "halves away from zero", function_round_away),
+    M(function_f32, "floor towards zero", function_floor_truncates),
     M(lookup_s8, "indexed from -128", lookup_signed),
     M(lookup_s8, "half of the table", lookup_7_bits),
     {NULL, NULL, NULL},

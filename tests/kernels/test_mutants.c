@@ -188,6 +188,14 @@ MUTANT(add_f32, (const float *a, const float *b, float *dst, size_t n, const str
        (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
 MUTANT(mul_f32, (const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi),
        (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
+MUTANT(div_f32, (const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi),
+       (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
+MUTANT(min_f32, (const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi),
+       (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
+MUTANT(max_f32, (const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi),
+       (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
+MUTANT(prelu_f32, (const float *a, const float *b, float *dst, size_t n, const struct qnt_pair *p, float lo, float hi),
+       (a, b, dst, n, p, lo, hi), a, (p->a_step ? n : 1) * 4, dst, 4, 1, n, n)
 MUTANT(clamp_s8, (const int8_t *src, int8_t *dst, size_t n, int8_t lo, int8_t hi), (src, dst, n, lo, hi), src, n, dst,
        1, 1, n, n)
 MUTANT(clamp_f32, (const float *src, float *dst, size_t n, float lo, float hi), (src, dst, n, lo, hi), src, n * 4, dst,
@@ -201,6 +209,8 @@ MUTANT(lookup_s8, (const int8_t *src, int8_t *dst, size_t n, const int8_t *table
 MUTANT(exp_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
 MUTANT(tanh_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
 MUTANT(sigmoid_f32, (const float *src, float *dst, size_t n), (src, dst, n), src, n * 4, dst, 4, 1, n, n)
+MUTANT(function_f32, (const float *src, float *dst, size_t n, const struct qnt_function *f), (src, dst, n, f), src,
+       n * 4, dst, 4, 1, n, n)
 MUTANT(softmax_f32, (const float *src, float *dst, size_t rows, size_t cols), (src, dst, rows, cols), src,
        rows *cols * 4, dst, 4, rows, cols, cols)
 

@@ -1,0 +1,9 @@
+/* ceil (x) -> the next whole number above. */
+#include "function.h"
+
+const struct qnt_op_def qnt_op_ceil = {.name = "ceil",
+                                       .min_in = 1,
+                                       .max_in = 1,
+                                       .infer = qnt_function_infer,
+                                       .prepare = qnt_function_prepare,
+                                       .run = qnt_function_run};

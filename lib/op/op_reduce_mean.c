@@ -1,0 +1,9 @@
+/* reduce_mean (x, f32): the mean over some dimensions, which become 1. */
+#include "reduce.h"
+
+const struct qnt_op_def qnt_op_reduce_mean = {.name = "reduce_mean",
+                                              .min_in = 1,
+                                              .max_in = 1,
+                                              .infer = qnt_reduce_infer,
+                                              .prepare = qnt_reduce_prepare,
+                                              .run = qnt_reduce_run};
