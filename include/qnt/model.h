@@ -95,6 +95,9 @@ QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], floa
 typedef enum qnt_pad_mode { QNT_PAD_CONSTANT, QNT_PAD_REFLECT, QNT_PAD_EDGE } qnt_pad_mode;
 /** resize: the value of the nearest pixel, or linear interpolation between the nearest two of each axis. */
 typedef enum qnt_resize_mode { QNT_RESIZE_NEAREST, QNT_RESIZE_LINEAR } qnt_resize_mode;
+/** maxpool, avgpool; flags. COUNT_PADDING: an average counts the padding's zeros too (not what lies beyond it). CEIL: as many
+ *  windows as begin before the padding at the end, that is, in the image or the padding before it. */
+typedef enum qnt_pool_mode { QNT_POOL_COUNT_PADDING = 1, QNT_POOL_CEIL = 2 } qnt_pool_mode;
 /** gelu: x / 2 times 1 + erf(x / sqrt(2)), or 1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)). */
 typedef enum qnt_gelu_mode { QNT_GELU_BY_ERF, QNT_GELU_BY_TANH } qnt_gelu_mode;
 /** resize: where on an axis of `in` pixels output o of `out` lies, with s = out / in or the scale given:
@@ -134,7 +137,8 @@ typedef struct qnt_node_attr {
                                       meant. reduce_*: axis[d] = 1: over dimension d; all 0: over all */
     float scale[2];              /**< resize: of height and width, 0: new / old */
     float value;                 /**< pad: the constant, in real numbers */
-    uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode; gelu: qnt_gelu_mode */
+    uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode; gelu: qnt_gelu_mode;
+                                      maxpool, avgpool: qnt_pool_mode */
     uint32_t position, rounding; /**< resize: qnt_resize_position, qnt_resize_rounding (nearest) */
 } qnt_node_attr;
 
@@ -157,8 +161,9 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
  *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to reduce_min, and with quantized
- *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image; every pool window must hold one. fully_connected wants one
- *  dimension: a flatten before it, whose order is height, width, channels. Shapes are inferred now: a misfit is an error
+ *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image, unless mode says;
+ *  every pool window must hold one. fully_connected wants one dimension: a flatten before it, whose order is height, width,
+ *  channels. Shapes are inferred now: a misfit is an error
  *  naming the node. *id receives its output tensor, named as the node. Changes the model. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
                                       const int *inputs, size_t n_inputs, int *id);

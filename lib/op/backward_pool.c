@@ -1,5 +1,5 @@
 /* Reverse mode of the pools, NHWC. A window's gradient goes to its first largest tap (as PyTorch), or in equal shares
- * to its taps inside the image. */
+ * to its taps inside the image; those that are counted in the padding have theirs too. */
 #include <math.h>
 #include <string.h>
 #include "lib/op/backward.h"
@@ -8,6 +8,7 @@ enum { BLOCK = 64 }; /* channels at a time */
 
 struct window {
     size_t h, w, c, oh, ow, kh, kw, stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
+    size_t more_h, more_w; /* padding that averages count: all of an axis */
 };
 
 static struct window window_of(const struct qnt_step *s)
@@ -36,6 +37,10 @@ static struct window window_of(const struct qnt_step *s)
         w.dil_w = a->dilation[1];
         w.pad_top = a->pad[0];
         w.pad_left = a->pad[1];
+        if (a->mode & QNT_POOL_COUNT_PADDING) {
+            w.more_h = a->pad[0] + a->pad[2];
+            w.more_w = a->pad[1] + a->pad[3];
+        }
     }
     return w;
 }
@@ -130,9 +135,9 @@ static void average_pixel(const struct window *w, const float *dy, float *dx, si
 {
     size_t rows = 0, cols = 0, at;
     for (size_t i = 0; i < w->kh; i++)
-        rows += tap_inside(oy, i, w->stride_h, w->dil_h, w->pad_top, w->h, &at);
+        rows += tap_inside(oy, i, w->stride_h, w->dil_h, w->more_h ? 0 : w->pad_top, w->h + w->more_h, &at);
     for (size_t j = 0; j < w->kw; j++)
-        cols += tap_inside(ox, j, w->stride_w, w->dil_w, w->pad_left, w->w, &at);
+        cols += tap_inside(ox, j, w->stride_w, w->dil_w, w->more_w ? 0 : w->pad_left, w->w + w->more_w, &at);
     float taps = (float)(rows * cols);
     for (size_t i = 0; i < w->kh; i++) {
         size_t iy, ix;

@@ -266,6 +266,16 @@ qnt_status qnt_infer_global_pool(const struct qnt_model *m, const struct qnt_nod
     return QNT_OK;
 }
 
+/* One more window where the last one leaves pixels over, if it begins before the padding at the end. */
+static void add_last_windows(const struct qnt_tensor *x, const qnt_node_attr *a, struct qnt_tensor *out)
+{
+    for (int d = 0; d < 2; d++) {
+        size_t reach = (size_t)(a->kernel[d] - 1) * a->dilation[d] + 1, next = out->dim[d] * a->stride[d];
+        if ((x->dim[d] + a->pad[d] + a->pad[d + 2] - reach) % a->stride[d] && next < x->dim[d] + a->pad[d])
+            out->dim[d]++;
+    }
+}
+
 qnt_status qnt_infer_pool(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     const struct qnt_tensor *x = input(m, n, 0);
@@ -273,6 +283,10 @@ qnt_status qnt_infer_pool(const struct qnt_model *m, const struct qnt_node *n, s
     qnt_status status = qnt_infer_windows(m, n, out);
     if (status)
         return status;
+    if (a->mode & ~(uint32_t)(QNT_POOL_COUNT_PADDING | QNT_POOL_CEIL))
+        return qnt_fail(QNT_ERR_ARG, "node '%s': mode %u, expected at most 3", n->name, a->mode);
+    if (a->mode & QNT_POOL_CEIL)
+        add_last_windows(x, a, out);
     /* With both, the first tap at or past the border lies inside, and it is one of the window's. */
     for (int d = 0; d < 2; d++) {
         size_t reach = (size_t)(a->kernel[d] - 1) * a->dilation[d] + 1;

@@ -1,5 +1,6 @@
 /* Pools over NHWC images. Padding is not there: a window is clipped to its taps inside the image, and an average counts
- * these alone (ONNX: count_include_pad = 0). Along an output line all windows but those near the ends have the same
+ * these alone (ONNX: count_include_pad = 0) or, with QNT_POOL_COUNT_PADDING, its taps inside image and padding: their
+ * zeros change only what the sum is divided by. Along an output line all windows but those near the ends have the same
  * size: the kernel takes them in one call. s8 averages: sum of (x - zero), then y = clamp(rne(sum * M) + zero) with
  * M = (sx / sy) / taps in float32. */
 #include <math.h>
@@ -12,7 +13,7 @@ enum { MAX_TAPS = 1 << 16 };
 
 /* One axis. */
 struct axis {
-    size_t in, out, kernel, stride, dilation, pad;
+    size_t in, out, kernel, stride, dilation, pad, pad_end;
     size_t inner0, inner1; /* outputs [inner0, inner1) have all their taps inside */
 };
 
@@ -24,6 +25,7 @@ struct state {
     qnt_avgpool_s8_fn *average_s8;
     qnt_avgpool_f32_fn *average_f32;
     float ratio; /* average_s8: sx / sy */
+    bool count_padding;
     struct qnt_requant rq;
 };
 
@@ -44,6 +46,13 @@ static size_t clip(const struct axis *a, size_t o, size_t *at)
     return left < room ? left : room;
 }
 
+/* Taps of output o inside image and padding. */
+static size_t counted(const struct axis *a, size_t o)
+{
+    size_t room = (a->in + a->pad + a->pad_end - 1 - o * a->stride) / a->dilation + 1;
+    return a->kernel < room ? a->kernel : room;
+}
+
 static void geometry(const struct qnt_step *s, struct state *st)
 {
     const struct qnt_tensor *x = s->in[0], *y = s->out;
@@ -53,8 +62,11 @@ static void geometry(const struct qnt_step *s, struct state *st)
         st->h = (struct axis){.in = x->dim[0], .out = 1, .kernel = x->dim[0], .stride = 1, .dilation = 1};
         st->w = (struct axis){.in = x->dim[1], .out = 1, .kernel = x->dim[1], .stride = 1, .dilation = 1};
     } else {
-        st->h = (struct axis){x->dim[0], y->dim[0], a->kernel[0], a->stride[0], a->dilation[0], a->pad[0], 0, 0};
-        st->w = (struct axis){x->dim[1], y->dim[1], a->kernel[1], a->stride[1], a->dilation[1], a->pad[1], 0, 0};
+        st->h =
+            (struct axis){x->dim[0], y->dim[0], a->kernel[0], a->stride[0], a->dilation[0], a->pad[0], a->pad[2], 0, 0};
+        st->count_padding = a->mode & QNT_POOL_COUNT_PADDING;
+        st->w =
+            (struct axis){x->dim[1], y->dim[1], a->kernel[1], a->stride[1], a->dilation[1], a->pad[1], a->pad[3], 0, 0};
     }
     find_inner(&st->h);
     find_inner(&st->w);
@@ -113,9 +125,26 @@ qnt_status qnt_avgpool_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t ma
     return QNT_OK;
 }
 
-/* `pixels` outputs from (iy, ix) on, kh x kw taps each. */
+/* As the kernel, but divided by `count`: for the windows at the border. */
+static void average_of(const struct qnt_window *w, const float *x, float *y, size_t count)
+{
+    for (size_t p = 0; p < w->pixels; p++, x += w->step, y += w->channels) {
+        for (size_t c = 0; c < w->channels; c++)
+            y[c] = 0.0f;
+        for (size_t i = 0; i < w->kh; i++)
+            for (size_t j = 0; j < w->kw; j++)
+                for (size_t c = 0; c < w->channels; c++)
+                    y[c] += x[i * w->row + j * w->col + c];
+        for (size_t c = 0; c < w->channels; c++) {
+            const float v = y[c] / (float)count;
+            y[c] = v != v ? __builtin_nanf("") : v;
+        }
+    }
+}
+
+/* `pixels` outputs from (iy, ix) on, kh x kw taps each; averages over `count`. */
 static void windows(const struct qnt_step *s, const struct qnt_exec *x, size_t in, size_t out,
-                    const struct qnt_window *w)
+                    const struct qnt_window *w, size_t count)
 {
     const struct state *st = s->state;
     const void *from = qnt_step_in(s, x);
@@ -125,10 +154,13 @@ static void windows(const struct qnt_step *s, const struct qnt_exec *x, size_t i
     } else if (st->max_f32) {
         st->max_f32((const float *)from + in, (float *)to + out, st->c, w);
     } else if (st->average_f32) {
-        st->average_f32((const float *)from + in, (float *)to + out, st->c, w);
+        if (count == w->kh * w->kw)
+            st->average_f32((const float *)from + in, (float *)to + out, st->c, w);
+        else
+            average_of(w, (const float *)from + in, (float *)to + out, count);
     } else {
         struct qnt_requant rq = st->rq;
-        float factor = st->ratio / (float)(w->kh * w->kw);
+        float factor = st->ratio / (float)count;
         rq.scale = &factor;
         st->average_s8((const int8_t *)from + in, (int8_t *)to + out, st->c, w, s->in[0]->zero, &rq);
     }
@@ -149,7 +181,8 @@ void qnt_pool_run(const struct qnt_step *s, const struct qnt_exec *x)
             count = ox == v->inner0 && v->inner1 > ox ? v->inner1 - ox : 1;
             w.kw = clip(v, ox, &ix);
             w.pixels = count;
-            windows(s, x, ((top + iy) * v->in + ix) * st->c, (line * v->out + ox) * st->c, &w);
+            const size_t taps = st->count_padding ? counted(h, line % h->out) * counted(v, ox) : w.kh * w.kw;
+            windows(s, x, ((top + iy) * v->in + ix) * st->c, (line * v->out + ox) * st->c, &w, taps);
         }
     }
 }

@@ -54,6 +54,14 @@ static inline bool oracle_pixel(const struct oracle_window *w, size_t t, size_t 
     return in_y && in_x;
 }
 
+/* Tap t lies in the image or its padding. */
+static inline bool oracle_padded(const struct oracle_window *w, size_t t)
+{
+    const qnt_node_attr *a = &w->n->attr;
+    return w->oy * a->stride[0] + t / w->kw * a->dilation[0] < w->x->dim[0] + a->pad[0] + a->pad[2] &&
+           w->ox * a->stride[1] + t % w->kw * a->dilation[1] < w->x->dim[1] + a->pad[1] + a->pad[3];
+}
+
 static inline void oracle_conv_output(const struct oracle *o, const struct oracle_window *win, const void *x, size_t c,
                                       void *y)
 {
@@ -139,10 +147,11 @@ static inline void oracle_pool_output(const struct oracle *o, const struct oracl
     int64_t acc = max ? -128 : 0;
     size_t taps = 0, pixel;
     for (size_t t = 0; t < win->kh * win->kw; t++) {
-        if (!oracle_pixel(win, t, &pixel))
+        const bool inside = oracle_pixel(win, t, &pixel);
+        taps += inside || (n->attr.mode & QNT_POOL_COUNT_PADDING && oracle_padded(win, t));
+        if (!inside)
             continue;
         size_t at = pixel * in->dim[2] + c;
-        taps++;
         if (in->type == QNT_F32) {
             float v = ((const float *)x)[at];
             sum = max ? (v > sum ? v : sum) : sum + v;
