@@ -98,6 +98,19 @@ typedef enum qnt_resize_mode { QNT_RESIZE_NEAREST, QNT_RESIZE_LINEAR } qnt_resiz
 /** maxpool, avgpool; flags. COUNT_PADDING: an average counts the padding's zeros too (not what lies beyond it). CEIL: as many
  *  windows as begin before the padding at the end, that is, in the image or the padding before it. */
 typedef enum qnt_pool_mode { QNT_POOL_COUNT_PADDING = 1, QNT_POOL_CEIL = 2 } qnt_pool_mode;
+/** rnn, gru, lstm; flags. REVERSE: from the last element back; BOTH: forwards, and backwards beside it; LINEAR: gru's
+ *  linear_before_reset. And which inputs follow x, w and r, in this order: bias [d][2 g h], first h and c [d][n][h],
+ *  peepholes [d][3 h] (i, o, f), lengths [n]. */
+typedef enum qnt_rnn_mode {
+    QNT_RNN_REVERSE = 1,
+    QNT_RNN_BOTH = 2,
+    QNT_RNN_LINEAR = 4,
+    QNT_RNN_BIAS = 8,
+    QNT_RNN_FIRST_H = 16,
+    QNT_RNN_FIRST_C = 32,
+    QNT_RNN_PEEPHOLES = 64,
+    QNT_RNN_LENGTHS = 128
+} qnt_rnn_mode;
 /** gelu: x / 2 times 1 + erf(x / sqrt(2)), or 1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)). */
 typedef enum qnt_gelu_mode { QNT_GELU_BY_ERF, QNT_GELU_BY_TANH } qnt_gelu_mode;
 /** resize: where on an axis of `in` pixels output o of `out` lies, with s = out / in or the scale given:
@@ -126,7 +139,7 @@ typedef struct qnt_node_attr {
     uint32_t groups;                            /**< conv2d, binary_conv2d; 0 means 1 */
     float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0; elu's factor; what
                                                      binary_conv2d's padding holds: 0, 1 or -1; hard_sigmoid: lo * x + hi */
-    float epsilon;                              /**< batchnorm */
+    float epsilon;                              /**< batchnorm, layer_norm */
     /** slice: every step-th element from begin on and before end; both count from the end when negative and are cut to
      *  the dimension, a step below 0 goes backwards (end below -dim: to the first). Step 0 means 1; all three 0: the whole
      *  dimension. pad: elements added before (begin) and after (end). */
@@ -134,11 +147,11 @@ typedef struct qnt_node_attr {
     size_t dim[QNT_MAX_RANK];    /**< reshape: the new shape; resize: new height and width, 0: floor(scale * old) */
     uint32_t axis[QNT_MAX_RANK]; /**< transpose: dimension d of the output is axis[d] of the input; all 0: reversed.
                                       concat: axis[0]. softmax, log_softmax: axis[0] dimensions lie after the one that is
-                                      meant. reduce_*: axis[d] = 1: over dimension d; all 0: over all */
+                                      meant; layer_norm: after the first one that is. gather: axis[0]. reduce_*: axis[d] = 1: over dimension d; all 0: over all */
     float scale[2];              /**< resize: of height and width, 0: new / old */
     float value;                 /**< pad: the constant, in real numbers */
     uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode; gelu: qnt_gelu_mode;
-                                      maxpool, avgpool: qnt_pool_mode */
+                                      maxpool, avgpool: qnt_pool_mode; rnn, gru, lstm: qnt_rnn_mode */
     uint32_t position, rounding; /**< resize: qnt_resize_position, qnt_resize_rounding (nearest) */
 } qnt_node_attr;
 
@@ -156,11 +169,13 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  sigmoid, tanh, add, sub, mul (a, b; b may be a constant; shapes are broadcast, aligned at the last dimension),
  *  div, min, max and prelu likewise, of which either operand may be the constant (prelu: b is the slope below 0);
  *  elu, gelu, hard_sigmoid, erf, exp, log, sqrt, reciprocal, abs, neg, sign, floor, ceil, round (halves to even);
- *  reduce_mean, reduce_sum, reduce_max, reduce_min (the dimensions stay, as 1);
+ *  reduce_mean, reduce_sum, reduce_max, reduce_min (the dimensions stay, as 1); layer_norm (x, gamma[, beta]);
+ *  matmul (a, b: [..][m][k] and [..][k][n], one may be a constant); rnn, gru and lstm (x [t][n][i], w [d][g h][i],
+ *  r [d][g h][h], ..: y, last h and last c one after another); gather (x, index: a constant of s32);
  *  global_maxpool, reshape, transpose, concat (up to 16 activations of one type), pad, slice or resize (height and width).
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
- *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to reduce_min, and with quantized
+ *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to gather, and with quantized
  *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image, unless mode says;
  *  every pool window must hold one. fully_connected wants one dimension: a flatten before it, whose order is height, width,
  *  channels. Shapes are inferred now: a misfit is an error

@@ -6,12 +6,14 @@
 uint64_t qnt_node_macs(const struct qnt_model *m, const struct qnt_node *n)
 {
     uint64_t macs;
+    const bool product = n->op == &qnt_op_matmul;
     if (n->op != &qnt_op_conv2d && n->op != &qnt_op_fully_connected && n->op != &qnt_op_binary_conv2d &&
-        n->op != &qnt_op_binary_fully_connected)
+        n->op != &qnt_op_binary_fully_connected && !product)
         return 0;
-    const struct qnt_tensor *w = &m->tensor[n->in[1]];
+    const struct qnt_tensor *a = &m->tensor[n->in[0]], *w = &m->tensor[n->in[1]];
     size_t outputs = qnt_tensor_count(&m->tensor[n->out]);
-    return __builtin_mul_overflow(outputs, qnt_tensor_count(w) / w->dim[0], &macs) ? UINT64_MAX : macs;
+    size_t depth = product ? a->dim[a->rank - 1] : qnt_tensor_count(w) / w->dim[0];
+    return __builtin_mul_overflow(outputs, depth, &macs) ? UINT64_MAX : macs;
 }
 
 static uint64_t stored_bytes(const struct qnt_tensor *t)

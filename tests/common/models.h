@@ -25,9 +25,10 @@ qnt_status test_model_moves(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* Two inputs and four outputs: a maxpool of their sum, the sum, the second input itself, the sum once more. Inputs 6 x
  * 6 x 3, outputs 3 x 3 x 3 and 6 x 6 x 3. In models_layers.c. */
 qnt_status test_model_borders(qnt_ctx *ctx, bool quantized, qnt_model **out);
-/* What training does not know: functions of one value and div, min, max, prelu, with constants on either side. In
- * models_values.c. */
+/* What training does not know: functions of one value, div, min, max, prelu with constants on either side, matmul,
+ * gather, layer_norm, reductions; and rnn, gru, lstm. In models_values.c. */
 qnt_status test_model_values(qnt_ctx *ctx, bool quantized, qnt_model **out);
+qnt_status test_model_recurrent(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* Signs times signs, enough of them to fill vectors: binary_conv2d twice, with a maxpool between them and a stride, and
  * binary_fully_connected, s8 inside. Input 12 x 12 x 16, output 10 floats. */
 qnt_status test_model_signs(qnt_ctx *ctx, qnt_model **out);

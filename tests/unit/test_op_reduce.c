@@ -1,5 +1,5 @@
-/* softmax and log_softmax along every dimension, reduce_* over every set of dimensions: against double, and the bytes
- * of the documented order. */
+/* softmax and log_softmax along every dimension, reduce_* over every set of dimensions, layer_norm: against double, and
+ * the bytes of the documented order. */
 #include "values.h"
 
 static const size_t shape[4] = {3, 5, 2, 37};
@@ -126,6 +126,65 @@ START_TEST(a_mean_is_one)
 }
 END_TEST
 
+struct norm {
+    uint32_t last;
+    bool beta;
+};
+
+static void build_norm(struct qnt_model *m, const void *arg)
+{
+    const struct norm *p = arg;
+    const qnt_node_attr attr = ATTR(.axis = {p->last}, .epsilon = 1e-5f);
+    int in[3] = {add_input(m, 4, shape)};
+    in[1] = add_floats(m, "gamma", p->last + 1, shape + 3 - p->last, 2.0f);
+    if (p->beta)
+        in[2] = add_floats(m, "beta", p->last + 1, shape + 3 - p->last, 2.0f);
+    add_node(m, "layer_norm", "norm", &attr, in, p->beta ? 3 : 2, NULL);
+}
+
+static void want_norm(const struct qnt_node *n, const struct operand *in, const struct qnt_tensor *out, double *y)
+{
+    const size_t count = qnt_tensor_count(in[1].t);
+    for (size_t i = 0; i < qnt_tensor_count(out); i++) {
+        const float *row = (const float *)in[0].data + i / count * count;
+        double mean = 0.0, variance = 0.0;
+        for (size_t k = 0; k < count; k++)
+            mean += (double)row[k] / (double)count;
+        for (size_t k = 0; k < count; k++)
+            variance += ((double)row[k] - mean) * ((double)row[k] - mean) / (double)count;
+        y[i] = ((double)row[i % count] - mean) / sqrt(variance + 1e-5) * value_at(in[1].t, in[1].data, i % count);
+        y[i] += n->n_in > 2 ? value_at(in[2].t, in[2].data, i % count) : 0.0;
+    }
+}
+
+START_TEST(layer_norm_is_the_definition)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        const struct norm p = {i / 2, i % 2};
+        check_values(&(struct values){build_norm, &p, want_norm, 20.0f, 2e-5, 2e-6});
+    }
+}
+END_TEST
+
+START_TEST(layer_norm_refusals)
+{
+    qnt_ctx *ctx;
+    struct qnt_model *m;
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(qnt_model_new(ctx, &m));
+    int x = add_input(m, 2, shape), g = add_floats(m, "g", 1, shape, 1.0f), h = add_floats(m, "h", 1, shape + 1, 1.0f);
+    const qnt_node_attr two = ATTR(.axis = {2}), both = ATTR(.axis = {1}), negative = ATTR(.epsilon = -1.0f);
+    REFUSED(m, QNT_ERR_SHAPE, "layer_norm", &two, ((int[]){x, h}), 2, NULL, "'refused'", "axis 2", "at most 1");
+    REFUSED(m, QNT_ERR_SHAPE, "layer_norm", NULL, ((int[]){x, g}), 2, NULL, "gamma 'g' is 3", "expected 5");
+    REFUSED(m, QNT_ERR_SHAPE, "layer_norm", &both, ((int[]){x, h}), 2, NULL, "gamma 'h' is 5", "expected 3 x 5");
+    REFUSED(m, QNT_ERR_SHAPE, "layer_norm", NULL, ((int[]){x, h, g}), 3, NULL, "beta 'g'", "expected 5");
+    REFUSED(m, QNT_ERR_UNSUPPORTED, "layer_norm", NULL, ((int[]){x, x}), 2, NULL, "gamma 'x'", "not a constant");
+    REFUSED(m, QNT_ERR_ARG, "layer_norm", &negative, ((int[]){x, h}), 2, NULL, "epsilon -1", ">= 0");
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
+}
+END_TEST
+
 START_TEST(refusals)
 {
     qnt_ctx *ctx;
@@ -154,6 +213,8 @@ int main(void)
     tcase_add_loop_test(tc, softmax_along_every_dimension, 0, 2);
     tcase_add_loop_test(tc, reductions_in_the_documented_order, 0, 4);
     tcase_add_test(tc, a_mean_is_one);
+    tcase_add_test(tc, layer_norm_is_the_definition);
+    tcase_add_test(tc, layer_norm_refusals);
     tcase_add_test(tc, refusals);
     suite_add_tcase(suite, tc);
     return unit_run(suite);

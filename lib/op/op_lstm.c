@@ -1,0 +1,10 @@
+/* lstm: gates i, o, f and c over time; see rnn.h. */
+#include "rnn.h"
+
+const struct qnt_op_def qnt_op_lstm = {.name = "lstm",
+                                       .min_in = 3,
+                                       .max_in = 8,
+                                       .infer = qnt_rnn_infer,
+                                       .prepare = qnt_rnn_prepare,
+                                       .run = qnt_rnn_run,
+                                       .release = qnt_rnn_release};
