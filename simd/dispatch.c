@@ -2,6 +2,20 @@
 #include <string.h>
 #include "kernels.h"
 
+struct qnt_tile_cost qnt_tile_cost_of(const struct qnt_gemm *g)
+{
+    return (struct qnt_tile_cost){
+        .step = g->cost_step, .tile = g->cost_tile, .unpack = g->cost_unpack, .least = g->m_least};
+}
+
+void qnt_gemm_list_add(struct qnt_gemm_list *list, const struct qnt_gemm *g)
+{
+    if (list->count == QNT_GEMM_MAX)
+        return;
+    list->cost[list->count] = qnt_tile_cost_of(g);
+    list->v[list->count++] = g;
+}
+
 void qnt_dsp_init(struct qnt_dsp *d, qnt_isa_set isas)
 {
     memset(d, 0, sizeof *d);
@@ -15,14 +29,29 @@ void qnt_dsp_init(struct qnt_dsp *d, qnt_isa_set isas)
 #define QNT_GEMM(op) list = &d->op;
 #define QNT_GK(op, tile, isa)                                                                                          \
     QNT_ON(                                                                                                            \
-        isa, if ((isas & QNT_ISA_FLAG(isa)) && list->count < QNT_GEMM_MAX) list->v[list->count++] =                    \
-                 &qnt_##op##_##tile##_##isa;)
+        isa, if (isas & QNT_ISA_FLAG(isa)) qnt_gemm_list_add(list, &qnt_##op##_##tile##_##isa);)
 #include "kernels.def"
 #undef QNT_OP
 #undef QNT_K
 #undef QNT_GEMM
 #undef QNT_GK
     (void)list;
+}
+
+struct qnt_gemm_list *qnt_dsp_tiles(struct qnt_dsp *d, const char *op)
+{
+#define QNT_OP(op)
+#define QNT_K(op, isa)
+#define QNT_GEMM(name)                                                                                                 \
+    if (!strcmp(op, #name))                                                                                            \
+        return &d->name;
+#define QNT_GK(op, tile, isa)
+#include "kernels.def"
+#undef QNT_OP
+#undef QNT_K
+#undef QNT_GEMM
+#undef QNT_GK
+    return NULL;
 }
 
 const struct qnt_kernel_row qnt_kernel_rows[] = {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "isa.h"
+#include "tiles.h"
 
 /* ---- quantization ------------------------------------------------------------------------------------------- */
 
@@ -360,11 +361,9 @@ struct qnt_gemm {
     uint8_t w_bias;     /* 0 or 128, see above */
     uint8_t w_more;     /* see above */
     uint8_t binary;     /* 1: a binary tile */
-    uint16_t cost_step; /* relative cost of one kr step of one tile ... */
-    uint16_t cost_tile; /* ... and of starting and storing one: chosen by lib/gemm as min over usable variants */
-    uint16_t cost_unpack; /* of unpacking one kr step of a panel, once for all rows */
+    uint16_t cost_step, cost_tile, cost_unpack; /* as struct qnt_tile_cost says: lib/gemm chooses by them */
     uint16_t k_run; /* f32: a loop nest cuts longer runs of k, so that a W panel stays near; 0 for 8-bit */
-    uint8_t m_least; /* a tile of m rows costs max(m, m_least) / mr of a full one; 0: tiles always cost a full one */
+    uint8_t m_least;    /* its least: a tile of m rows takes max(m, m_least) / mr of a full one; 0: always a full one */
 };
 /* Bytes of k (a multiple of kr) of one W panel. */
 static inline size_t qnt_panel_w_bytes(const struct qnt_gemm *g, size_t k)
@@ -389,11 +388,6 @@ static inline int32_t qnt_gemm_extra(const struct qnt_gemm *g, size_t k)
 #undef QNT_GEMM
 #undef QNT_GK
 
-enum { QNT_GEMM_MAX = 24 };
-struct qnt_gemm_list {
-    uint32_t count;
-    const struct qnt_gemm *v[QNT_GEMM_MAX]; /* slow to fast */
-};
 struct qnt_dsp { /* const after qnt_dsp_init: no locks */
     qnt_isa_set isas;
 #define QNT_OP(op) qnt_##op##_fn *op;
@@ -408,6 +402,8 @@ struct qnt_dsp { /* const after qnt_dsp_init: no locks */
 };
 /* Fills d with the preferred variant of each op among `isas` (closed under implication; ref is always taken). Pure. */
 void qnt_dsp_init(struct qnt_dsp *d, qnt_isa_set isas);
+/* The list of an op of tiles; NULL: there is no such op. */
+struct qnt_gemm_list *qnt_dsp_tiles(struct qnt_dsp *d, const char *op);
 
 /* Rows for tests, bench and qinfo: every variant of every op that this build holds. */
 typedef void qnt_any_fn(void);

@@ -39,7 +39,7 @@ const struct qnt_gemm *qnt_conv_f32_choose_bias(const struct qnt_gemm_list *list
     const struct qnt_gemm *best = NULL;
     for (uint32_t i = 0; i < list->count; i++)
         if (g->oc % list->v[i]->nr == 0 &&
-            (!best || qnt_gemm_cost(list->v[i], 1, g->oc, pixels) <= qnt_gemm_cost(best, 1, g->oc, pixels)))
+            (!best || qnt_gemm_cost(list, list->v[i], 1, g->oc, pixels) <= qnt_gemm_cost(list, best, 1, g->oc, pixels)))
             best = list->v[i];
     return best;
 }
@@ -55,7 +55,8 @@ static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list
     const struct qnt_gemm *by_oc = qnt_gemm_choose(list, w->run, w->og, pixels);
     const struct qnt_gemm *by_tap = qnt_gemm_choose(list, w->og, w->run, pixels);
     double turn = (double)w->run * (double)w->og * TURN_COST;
-    w->lanes_oc = qnt_gemm_cost(by_oc, w->run, w->og, pixels) + turn < qnt_gemm_cost(by_tap, w->og, w->run, pixels);
+    w->lanes_oc =
+        qnt_gemm_cost(list, by_oc, w->run, w->og, pixels) + turn < qnt_gemm_cost(list, by_tap, w->og, w->run, pixels);
     w->weights = w->lanes_oc ? by_oc : by_tap;
     w->bias = qnt_conv_f32_choose_bias(list, g);
 }

@@ -41,22 +41,38 @@ static struct blocks choose_blocks(const struct qnt_gemm *g, size_t m, size_t k,
     return b;
 }
 
-double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k)
+static double cost_of(const struct qnt_gemm_list *list, uint32_t i, size_t m, size_t n, size_t k)
 {
-    double tiles = (double)ceil_div(m, g->mr), full = tiles;
-    if (g->m_least && m) /* even shares of rows, as the loops make them */
-        full = (double)(m > g->m_least ? m : g->m_least) / g->mr;
-    return (double)ceil_div(n, g->nr) *
-           ((full * g->cost_step + g->cost_unpack) * (double)ceil_div(k, g->kr) + tiles * g->cost_tile);
+    const struct qnt_gemm *g = list->v[i];
+    const struct qnt_tile_cost *c = &list->cost[i];
+    const double tiles = (double)ceil_div(m, g->mr), steps = (double)ceil_div(k, g->kr);
+    double full = tiles;
+    if (c->least && m) /* even shares of rows, as the loops make them */
+        full = (double)(m > c->least ? m : c->least) / g->mr;
+    return (double)ceil_div(n, g->nr) * ((full * c->step + c->unpack) * steps + tiles * c->tile) +
+           (double)m * steps * c->row;
+}
+
+double qnt_gemm_cost(const struct qnt_gemm_list *list, const struct qnt_gemm *g, size_t m, size_t n, size_t k)
+{
+    uint32_t i = 0;
+    while (list->v[i] != g)
+        i++;
+    return cost_of(list, i, m, n, k);
 }
 
 const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k)
 {
-    const struct qnt_gemm *best = list->v[0];
-    for (uint32_t i = 1; i < list->count; i++)
-        if (qnt_gemm_cost(list->v[i], m, n, k) <= qnt_gemm_cost(best, m, n, k))
-            best = list->v[i];
-    return best;
+    uint32_t best = 0;
+    double least = cost_of(list, 0, m, n, k);
+    for (uint32_t i = 1; i < list->count; i++) {
+        const double cost = cost_of(list, i, m, n, k);
+        if (cost <= least) {
+            least = cost;
+            best = i;
+        }
+    }
+    return list->v[best];
 }
 
 size_t qnt_gemm_packed_bytes(const struct qnt_gemm *g, size_t n, size_t k)

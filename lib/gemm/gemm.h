@@ -22,8 +22,8 @@ struct qnt_operand {
 struct qnt_operand qnt_operand_rows(const void *a, size_t lda, size_t k, size_t elem);
 struct qnt_operand qnt_operand_cols(const void *at, size_t ldat, size_t elem);
 
-/* Estimated cost of m x n x k in the unit of the descriptors. */
-double qnt_gemm_cost(const struct qnt_gemm *g, size_t m, size_t n, size_t k);
+/* Estimated cost of m x n x k by a tile of the list, in the list's unit. */
+double qnt_gemm_cost(const struct qnt_gemm_list *list, const struct qnt_gemm *g, size_t m, size_t n, size_t k);
 /* Binary products take bytes of eight values for elements: k, strides and taps count bytes. */
 /* The usable variant with the least estimated cost for m x n x k. Never NULL. */
 const struct qnt_gemm *qnt_gemm_choose(const struct qnt_gemm_list *list, size_t m, size_t n, size_t k);

@@ -78,7 +78,8 @@ static bool narrow(uint32_t variant)
     qnt_dsp_init(&all, ctx->usable);
     if (variant >= all.gemm_f32.count)
         return false;
-    ctx->dsp.gemm_f32 = (struct qnt_gemm_list){1, {all.gemm_f32.v[variant]}};
+    ctx->dsp.gemm_f32.count = 0;
+    qnt_gemm_list_add(&ctx->dsp.gemm_f32, all.gemm_f32.v[variant]);
     return true;
 }
 

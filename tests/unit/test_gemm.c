@@ -240,7 +240,9 @@ START_TEST(choose_takes_the_cheapest)
     static const struct qnt_gemm wide = {.name = "wide", .mr = 8, .nr = 32, .kr = 1, .cost_step = 20, .cost_tile = 10};
     static const struct qnt_gemm narrow = {
         .name = "narrow", .mr = 8, .nr = 16, .kr = 1, .cost_step = 12, .cost_tile = 10};
-    const struct qnt_gemm_list list = {2, {&wide, &narrow}};
+    struct qnt_gemm_list list = {0};
+    qnt_gemm_list_add(&list, &wide);
+    qnt_gemm_list_add(&list, &narrow);
     ck_assert_str_eq(qnt_gemm_choose(&list, 64, 32, 100)->name, "wide");
     ck_assert_str_eq(qnt_gemm_choose(&list, 64, 16, 100)->name, "narrow");
 }
