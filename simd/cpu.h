@@ -13,6 +13,9 @@ struct qnt_cpu_words {
     uint32_t ext1_ecx, ext1_edx;                  /* CPUID(0x80000001) */
     uint64_t xcr0;                                /* XGETBV(0), 0 when OSXSAVE is off */
     uint64_t hwcap, hwcap2;                       /* ARM: getauxval */
+    char vendor[13];                              /* x86: CPUID(0) as text */
+    uint32_t leaf1_eax;                           /* x86: family, model, stepping */
+    uint32_t midr;                                /* ARM: MIDR_EL1 of the core at hand, 0 when not told */
 };
 struct qnt_isa_info {
     const char *id, *text;

@@ -14,10 +14,19 @@ const struct qnt_cpu_need qnt_cpu_needs_arm[] = {
 #if !defined(__x86_64__)
 #include <sys/auxv.h>
 
+enum { HWCAP_TELLS_ID = 11 }; /* HWCAP_CPUID */
+
 void qnt_cpu_read(struct qnt_cpu_words *w)
 {
     memset(w, 0, sizeof *w);
     w->hwcap = getauxval(AT_HWCAP);
     w->hwcap2 = getauxval(AT_HWCAP2);
+#if defined(__aarch64__)
+    if (w->hwcap >> HWCAP_TELLS_ID & 1) {
+        uint64_t midr;
+        __asm__("mrs %0, midr_el1" : "=r"(midr)); /* the kernel answers */
+        w->midr = (uint32_t)midr;
+    }
+#endif
 }
 #endif

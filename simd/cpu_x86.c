@@ -37,7 +37,13 @@ void qnt_cpu_read(struct qnt_cpu_words *w)
     unsigned a, b, c, d;
     memset(w, 0, sizeof *w);
     w->max_leaf = __get_cpuid_max(0, NULL);
+    if (__get_cpuid(0, &a, &b, &c, &d)) {
+        memcpy(w->vendor, &b, sizeof b);
+        memcpy(w->vendor + sizeof b, &d, sizeof d);
+        memcpy(w->vendor + sizeof b + sizeof d, &c, sizeof c);
+    }
     if (__get_cpuid(1, &a, &b, &c, &d)) {
+        w->leaf1_eax = a;
         w->leaf1_ecx = c;
         w->leaf1_edx = d;
     }

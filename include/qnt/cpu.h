@@ -23,11 +23,16 @@ typedef struct qnt_config {
     void (*free)(void *user, void *ptr);                  /**< set together with alloc; ptr is never NULL */
     void (*log)(void *user, int level, const char *text); /**< warnings (level 1) and notes (2); NULL: silent */
     void *user;                                           /**< passed to the three above */
+    /** File of the costs that tiles are chosen by, measured on this machine by `qbench tune`; it changes what is fast, no
+     *  result. "": none. NULL: the variable QNT_COSTS says it, and where it is not set the file of this kind of CPU in the
+     *  user's cache folder, $XDG_CACHE_HOME or ~/.cache, does. One that cannot be used is a warning. */
+    const char *costs;
 } qnt_config;
 
 /** Creates a context. config may be NULL. Reads QNT_ISA once, here, when config->isa is NULL (ignored when setuid); it can
- *  only narrow what the CPU has. An unknown level is QNT_ERR_ARG and the text lists the valid ones. The context must
- *  outlive what is made from it. Thread-safe; the context itself is read-only after creation and may be shared. */
+ *  only narrow what the CPU has. An unknown level is QNT_ERR_ARG and the text lists the valid ones. The file of costs and
+ *  the variables that name it are read here, too, and never again. The context must outlive what is made from it.
+ *  Thread-safe; the context itself is read-only after creation and may be shared. */
 QNT_API qnt_status qnt_ctx_create(const qnt_config *config, qnt_ctx **out);
 /** Nothing made from it may be left. NULL is allowed. Frees the context. */
 QNT_API void qnt_ctx_free(qnt_ctx *ctx);
@@ -53,6 +58,15 @@ typedef struct qnt_kernel_info {
 } qnt_kernel_info;
 /** Row i, or QNT_ERR_ARG past the end (no error text is set then). Thread-safe. */
 QNT_API qnt_status qnt_ctx_kernel(const qnt_ctx *ctx, size_t i, qnt_kernel_info *out);
+
+/** Which costs tiles are chosen by. */
+typedef struct qnt_costs_info {
+    size_t size;        /**< in: sizeof(qnt_costs_info) */
+    const char *file;   /**< the file of measured costs in use, or else the one looked for; "" when there is none to be */
+    const char *reason; /**< why the library's own are used: "line 7: expected ..., found ..."; "" when the file's are */
+} qnt_costs_info;
+/** Fills the first `size` bytes; what is past this library's struct becomes zero. Texts are the context's. Thread-safe. */
+QNT_API qnt_status qnt_ctx_costs(const qnt_ctx *ctx, qnt_costs_info *out);
 
 /** Runs every usable variant against the reference on fixed inputs. QNT_OK, or QNT_ERR_STATE with the variant named in
  *  qnt_last_error(). checked: receives the number of variants compared; may be NULL. Thread-safe. */

@@ -7,12 +7,16 @@
 #include "simd/cpu.h"
 #include "simd/kernels.h"
 
+enum { QNT_COSTS_PATH = 1024, QNT_COSTS_REASON = 256, QNT_COSTS_MACHINE = 48 };
 struct qnt_ctx {
     qnt_config config; /* allocator and log filled in: never NULL callbacks */
     qnt_isa_set found, usable;
     const char *reason[QNT_ISA_COUNT]; /* why a level is not usable; "" when it is */
     struct qnt_dsp dsp; /* const after create */
     bool own_memory;    /* the allocator is the library's */
+    /* costs.h: the file of measured costs, "" where none is named; why the descriptors' are used, "" where it is not so;
+     * the kind of CPU, as the file names it. */
+    char costs_file[QNT_COSTS_PATH], costs_reason[QNT_COSTS_REASON], machine[QNT_COSTS_MACHINE];
 };
 
 /* Sets the thread's error text and returns `status`. Cold paths only; never allocates. */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "lib/core/core.h"
+#include "lib/core/costs.h"
 
 static void *own_alloc(void *user, size_t bytes, size_t alignment)
 {
@@ -101,8 +101,9 @@ qnt_status qnt_ctx_create(const qnt_config *config, qnt_ctx **out)
     if ((status = narrow(draft.config.isa, &draft.usable)))
         return status;
     find_reasons(&words, &draft);
-    draft.config.isa = NULL; /* the caller's string is not kept */
     qnt_dsp_init(&draft.dsp, draft.usable);
+    qnt_costs_init(&draft, &words);
+    draft.config.isa = draft.config.costs = NULL; /* the caller's strings are not kept */
     struct qnt_ctx *ctx = qnt_alloc(&draft, sizeof draft, "the context");
     if (!ctx)
         return QNT_ERR_NOMEM;
@@ -115,6 +116,14 @@ void qnt_ctx_free(qnt_ctx *ctx)
 {
     if (ctx)
         qnt_release(ctx, ctx);
+}
+
+qnt_status qnt_ctx_costs(const qnt_ctx *ctx, qnt_costs_info *out)
+{
+    if (!ctx || !out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_ctx_costs: ctx or out is NULL");
+    const qnt_costs_info info = {.size = sizeof info, .file = ctx->costs_file, .reason = ctx->costs_reason};
+    return qnt_result_copy(out, &info, sizeof info, "qnt_ctx_costs");
 }
 
 qnt_status qnt_ctx_isa(const qnt_ctx *ctx, size_t i, qnt_isa_row *out)

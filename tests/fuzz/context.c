@@ -42,7 +42,7 @@ static void bounded_free(void *user, void *ptr)
 
 qnt_ctx *fuzz_context(const char *isa)
 {
-    qnt_config config = {.size = sizeof config, .isa = isa, .alloc = bounded_alloc, .free = bounded_free};
+    qnt_config config = {.size = sizeof config, .isa = isa, .costs = "", .alloc = bounded_alloc, .free = bounded_free};
     qnt_ctx *ctx;
     if (qnt_ctx_create(&config, &ctx))
         fuzz_wrong("no context: %s", qnt_last_error());

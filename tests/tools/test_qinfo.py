@@ -59,6 +59,15 @@ def test_narrowed():
     assert had == {(row["op"], row["variant"]) for row in info["kernels"] if row["reason"] == "left out by QNT_ISA"}
 
 
+def test_costs():
+    for env, reason in [({"QNT_COSTS": ""}, "switched off by QNT_COSTS"),
+                        ({"QNT_COSTS": "none"}, "none: there is no such file")]:
+        has(run("qinfo", env=env).stdout, rf"^costs of tiles: the library's own; {reason}$")
+    done = run("qinfo", "--json", env={"QNT_COSTS": "/dev/zero"})
+    has(done.stderr, "^qinfo: warning: costs of tiles: /dev/zero: not a regular file; the library's own are used$")
+    assert json.loads(done.stdout)["costs"] == {"measured": False, "file": "/dev/zero", "reason": "not a regular file"}
+
+
 def test_choices():
     """The text names what the JSON says: the choice, and what is faster (for tiles: any other) with its reason."""
     for level in ("", "ref", "avx2", "avx512", "neon"):

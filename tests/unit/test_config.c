@@ -75,7 +75,7 @@ static const struct {
     const void *good;
     size_t known, first, end;
 } rows[] = {
-    ROW(qnt_config, "config: ", call_config, config, sizeof(size_t), user),
+    ROW(qnt_config, "config: ", call_config, config, sizeof(size_t), costs),
     ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
     ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
     ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
@@ -156,6 +156,11 @@ static qnt_status get_memory(void *out)
     return qnt_memory_get(out);
 }
 
+static qnt_status get_costs(void *out)
+{
+    return qnt_ctx_costs(ctx, out);
+}
+
 static qnt_session *session;
 
 static qnt_status get_step_work(void *out)
@@ -173,6 +178,7 @@ static const struct {
 } results[] = {
     RESULT(qnt_machine, get_machine),
     RESULT(qnt_memory, get_memory),
+    RESULT(qnt_costs_info, get_costs),
     RESULT(qnt_step_work, get_step_work),
 };
 
@@ -183,6 +189,7 @@ START_TEST(results_fill_what_is_there)
         size_t size;
         qnt_machine machine;
         qnt_memory memory;
+        qnt_costs_info costs;
         qnt_step_work work;
     } full = {.size = results[_i].known};
     qnt_status (*get)(void *) = results[_i].get;

@@ -12,12 +12,12 @@ static void warn(void *user, int level, const char *text)
 
 qnt_status env_context(const struct opt_tool *tool, qnt_ctx **out)
 {
-    return env_context_isa(tool, NULL, out);
+    return env_context_with(tool, NULL, NULL, out);
 }
 
-qnt_status env_context_isa(const struct opt_tool *tool, const char *isa, qnt_ctx **out)
+qnt_status env_context_with(const struct opt_tool *tool, const char *isa, const char *costs, qnt_ctx **out)
 {
-    qnt_config config = {.size = sizeof config, .isa = isa, .log = warn, .user = (void *)tool};
+    qnt_config config = {.size = sizeof config, .isa = isa, .log = warn, .user = (void *)tool, .costs = costs};
     return qnt_ctx_create(&config, out);
 }
 

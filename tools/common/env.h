@@ -8,8 +8,8 @@
 
 /* A context whose warnings go to stderr as "TOOL: warning: text". `tool` must outlive it. */
 qnt_status env_context(const struct opt_tool *tool, qnt_ctx **out);
-/* The same with only the levels of `isa`, as QNT_ISA names them; NULL: by QNT_ISA. */
-qnt_status env_context_isa(const struct opt_tool *tool, const char *isa, qnt_ctx **out);
+/* The same with only the levels of `isa` and the costs of the file `costs`; NULL: as QNT_ISA and QNT_COSTS say. */
+qnt_status env_context_with(const struct opt_tool *tool, const char *isa, const char *costs, qnt_ctx **out);
 /* "builtin" or a CIFAR-10 folder; count: the first images only, 0 for all of them. */
 qnt_status env_data(qnt_ctx *ctx, const char *where, qnt_split split, size_t count, qnt_dataset **out);
 

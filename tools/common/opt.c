@@ -58,7 +58,10 @@ int opt_fail(const struct opt_tool *tool, qnt_status status)
 static const char exit_status[] =
     "0 success, 1 failure, 2 wrong usage, 3 unsupported, 5 out of resources, 130 interrupted.";
 static const char environment[] =
-    "QNT_ISA names the instruction set levels that may be used, such as ref or avx2; qinfo lists them.";
+    "QNT_ISA names the instruction set levels that may be used, such as ref or avx2; qinfo lists them. QNT_COSTS names "
+    "the "
+    "file of costs that tiles are chosen by (empty: none; default: the one in the user's cache folder that qbench tune "
+    "writes).";
 
 static void print_option(const struct opt *o)
 {

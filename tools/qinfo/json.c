@@ -68,11 +68,18 @@ static void add_kernels(const qnt_ctx *ctx, json_t *all)
     json_object_set_new(all, "kernels", kernels);
 }
 
+static void add_costs(const qnt_costs_info *c, json_t *all)
+{
+    json_object_set_new(all, "costs",
+                        json_pack("{sb,ss,ss}", "measured", !*c->reason, "file", c->file, "reason", c->reason));
+}
+
 int qinfo_json(const struct qinfo *q)
 {
     json_t *all = json_pack("{ss}", "version", qnt_version());
     add_cores(q, all);
     add_memory(&q->memory, all);
+    add_costs(&q->costs, all);
     add_kernels(q->ctx, all);
     int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
     json_decref(all);

@@ -49,6 +49,8 @@ int main(int argc, char **argv)
         code = opt_fail(&tool, status);
     } else {
         q.ctx = ctx;
+        q.costs.size = sizeof q.costs;
+        qnt_ctx_costs(ctx, &q.costs);
         code = json ? qinfo_json(&q) : qinfo_text(&q);
     }
     qnt_ctx_free(ctx);

@@ -8,6 +8,7 @@ struct qinfo {
     const qnt_ctx *ctx;
     qnt_machine machine;
     qnt_memory memory;
+    qnt_costs_info costs;
     size_t cpus; /* rows in cpu[] */
     qnt_cpu_row cpu[QINFO_MAX_CPUS];
 };

@@ -121,6 +121,15 @@ static void print_levels(const qnt_ctx *ctx)
                isa.usable ? "yes" : "no", isa.text, *isa.reason ? ": " : "", isa.reason);
 }
 
+static void print_costs(const qnt_costs_info *c)
+{
+    if (*c->reason)
+        printf("\ncosts of tiles: the library's own; %s%s%s\n", *c->file ? c->file : "", *c->file ? ": " : "",
+               c->reason);
+    else
+        printf("\ncosts of tiles: measured, of %s\n", c->file);
+}
+
 /* One op: its variants from row *i on. The chosen one, or all tiles there are to choose from; then those that would be
  * faster (for tiles: all others), with the reason, once for neighbours that share it. */
 static void print_op(const qnt_ctx *ctx, size_t *i)
@@ -160,6 +169,7 @@ int qinfo_text(const struct qinfo *q)
            m->l2_bytes / 1024, m->l3_bytes / 1024);
     print_memory(&q->memory);
     print_levels(q->ctx);
+    print_costs(&q->costs);
     printf(
         "\nkernels: the variant chosen and the faster ones that are not; for tiles, those to choose from by shape\n");
     for (size_t i = 0; qnt_ctx_kernel(q->ctx, i, &k) == QNT_OK;)
