@@ -30,6 +30,29 @@ def test_qrun():
             assert got == expected, f"{name}, {threads} threads, batch {batch}: {got}, expected {expected}"
 
 
+def test_other_tiles():
+    """Costs turned upside down choose other tiles, which give the same bytes."""
+    cases.natively("tiles are measured")
+    run("qbench", "tune", "--rounds", 1, "--seconds", 1e-6, "--sizes", "gemm_f32", "--costs", "costs")
+    with open("costs", encoding="ascii") as file:
+        lines = [line.split() for line in file]
+    for op in {words[0] for words in lines[4:-1]}:
+        mine = [words for words in lines if words[0] == op]
+        for words, step in zip(mine, sorted((int(words[2]) for words in mine), reverse=True)):
+            words[2:] = [str(step), "0", "0", "0", "0"]
+    with open("costs", "w", encoding="ascii") as file:
+        file.writelines(" ".join(words) + "\n" for words in lines)
+    networks = [line.split() for line in run(BITS, "--save", ".").stdout.splitlines()]
+    chosen = []
+    for costs in "", "costs":
+        report = run("qbench", "model", networks[0][0] + ".qnt", "--rounds", 1, "--seconds", 1e-6, "--json", "--costs", costs)
+        chosen.append([layer["variant"] for layer in json.loads(report.stdout)["layers"]])
+    assert chosen[0] != chosen[1], chosen
+    for name, expected in networks:
+        got = digest(2, 3, name + ".qnt", name + ".f32", env={"QNT_COSTS": "costs"})
+        assert got == expected, f"{name}: {got}, expected {expected}"
+
+
 def check_qtrain(name, env):
     run("qtrain", "--recipe", "article", "--images", 32, "--batch", 16, "--epochs", 1, "--test-images", 10,
         *MODELS[name], "--out", "model.qnt", env=env)

@@ -132,6 +132,34 @@ def test_binary():
     assert [row["peak"] for row in rows] == 2 * ["binary peak", "8-bit peak"]
 
 
+def test_tune():
+    natively("qbench: many cases")
+    done = run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "new/costs", "--json")
+    rows = check_rows(json.loads(done.stdout))
+    assert len({row["case"] for row in rows}) == 25 and {row["type"].split(", ")[0] for row in rows} == {"f32"}, rows
+    has(done.stderr, r"^qbench: gemm_f32: of 25 shapes \d+ are chosen ")
+    has(done.stderr, "^qbench: written: new/costs$")
+    costs = json.loads(run("qinfo", "--json", env={"QNT_COSTS": "new/costs"}).stdout)["costs"]
+    assert costs == {"measured": True, "file": "new/costs", "reason": ""}, costs
+    cache = {"QNT_COSTS": "", "XDG_CACHE_HOME": os.path.abspath("cache")}
+    done = run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", env=cache)  # into the cache folder
+    assert os.path.isfile(done.stderr.splitlines()[-1].removeprefix("qbench: written: ")), done.stderr
+    del cache["QNT_COSTS"]
+    has(run("qinfo", env={**cache, "QNT_COSTS": os.path.join("cache", "libqnt", os.listdir("cache/libqnt")[0])}).stdout,
+        "^costs of tiles: measured, of cache/libqnt/costs-")
+    run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "", env={"XDG_CACHE_HOME": os.path.abspath("none")})
+    assert not os.path.exists("none")
+    has(run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "new/costs/x", code=1).stderr, "^qbench: new/costs/x: ")
+
+
+def test_costs():
+    with open("bad", "w", encoding="ascii") as file:
+        file.write("libqnt costs 0\n")
+    for args, env in [(("--costs", "bad"), {}), ((), {"QNT_COSTS": "bad"})]:
+        done = run("qbench", "peak", *QUICK, *FEW, *args, env=env)
+        has(done.stderr, "^qbench: warning: costs of tiles: bad: line 1: expected 'libqnt costs 1', found 'libqnt costs 0'")
+
+
 def test_usage():
     for args, text in [((), "missing operand"), (("speed",), "unknown command 'speed'"),
                        (("peak", "x"), "unexpected operand 'x'"), (("model",), "missing operand, expected a model's FILE"),
@@ -139,6 +167,8 @@ def test_usage():
                        (("peak", "--rounds", 0), "outside 1 to"), (("peak", "--seconds", "nan"), "not a number"),
                        (("peak", "--cpus", "a"), "expected CPU numbers"), (("peak", "--sizes", "q"), "no peak has 'q'"),
                        (("kernels", "--sizes", "fft"), "no op has 'fft'"),
+                       (("tune", "--sizes", "fft"), "no op of tiles has 'fft'"),
+                       (("tune", "--threads", 2), "one thread is measured, not 2"),
                        (("gemm", "--sizes", "1,2"), "expected M,N,K"), (("gemm", "--sizes", "0,2,3"), "expected M,N,K"),
                        (("conv", "--sizes", "vgg"), "no layer has 'vgg'"),
                        (("quantize", "--sizes", "x"), "expected numbers"), (("binary", "--sizes", "x9"), "no case has 'x9'")]:

@@ -44,9 +44,10 @@ static qnt_status read_machine(struct qbench *q)
     return status;
 }
 
-static int set_up(struct qbench *q, cpu_set_t *old)
+static int set_up(struct qbench *q, size_t command, cpu_set_t *old)
 {
-    qnt_status status = env_context_isa(q->tool, q->isa, &q->ctx);
+    const bool tunes = !strcmp(commands[command].name, "tune"); /* from the library's own costs */
+    qnt_status status = env_context_with(q->tool, q->isa, tunes ? "" : q->costs, &q->ctx);
     if (status)
         return opt_fail(q->tool, status);
     if ((status = read_machine(q)))
@@ -83,7 +84,7 @@ static int run(struct qbench *q, size_t command)
 {
     cpu_set_t old;
     CPU_ZERO(&old);
-    int code = set_up(q, &old);
+    int code = set_up(q, command, &old);
     if (code == EXIT_OK)
         code = commands[command].run(q);
     if (code == EXIT_OK && !q->reported)
@@ -118,6 +119,11 @@ static const struct opt options[] = {
      .help = "use no other ISA levels than these, as QNT_ISA",
      .kind = OPT_STRING,
      .target = &q.isa},
+    {.name = "costs",
+     .arg = "FILE",
+     .help = "choose tiles by the costs in FILE, by the library's own where it is empty, as QNT_COSTS; tune: write it",
+     .kind = OPT_STRING,
+     .target = &q.costs},
     {.name = "sizes",
      .arg = "LIST",
      .help = "only these: M,N,K of products, separated by semicolons; elements; parts of the names of layers or "

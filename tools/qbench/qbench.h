@@ -81,7 +81,7 @@ struct qbench {
     float seconds;           /* for each figure */
     int cold, json, compare; /* compare: name the layers that are not faster than in floats */
     enum qb_format format;
-    const char *isa, *plot, *sizes, *file;
+    const char *isa, *costs, *plot, *sizes, *file;
     bool reported; /* the command has a table of its own */
     /* the machine */
     qnt_machine machine;
