@@ -87,7 +87,7 @@ qnt_status qnt_onnx_axes(struct onnx_mapper *mp, const struct onnx_node *n, cons
         if (status)
             return status;
         if (!(axis = qnt_onnx_ints(mp, v)))
-            return QNT_ERR_TYPE;
+            return mp->lost;
         count = qnt_onnx_count(&v->shape);
     }
     for (size_t i = 0; i < count; i++) {

@@ -97,19 +97,13 @@ static const struct {
     size_t codes;
     int scale, zero;
 } meanings[] = {
-    {"DequantizeLinear", 0, 1, 2},
-    {"QLinearConv", 0, 1, 2},
-    {"QLinearMatMul", 0, 1, 2},
-    {"QLinearMatMul", 3, 4, 5},
-    {"ConvInteger", 0, -1, 2},
-    {"MatMulInteger", 0, -1, 2},
-    {"QLinearAdd", 0, 1, 2},
-    {"QLinearAdd", 3, 4, 5},
-    {"QLinearMul", 0, 1, 2},
-    {"QLinearMul", 3, 4, 5},
-    {"QGemm", 0, 1, 2},
-    {"QLinearAveragePool", 0, 1, 2},
-    {"QLinearGlobalAveragePool", 0, 1, 2},
+    {"DequantizeLinear", 0, 1, 2},   {"QLinearConv", 0, 1, 2},
+    {"QLinearMatMul", 0, 1, 2},      {"QLinearMatMul", 3, 4, 5},
+    {"ConvInteger", 0, -1, 2},       {"MatMulInteger", 1, -1, 3},
+    {"MatMulInteger", 0, -1, 2},     {"QLinearAdd", 0, 1, 2},
+    {"QLinearAdd", 3, 4, 5},         {"QLinearMul", 0, 1, 2},
+    {"QLinearMul", 3, 4, 5},         {"QGemm", 0, 1, 2},
+    {"QLinearAveragePool", 0, 1, 2}, {"QLinearGlobalAveragePool", 0, 1, 2},
 };
 static const char *const movers[] = {"Reshape", "Flatten",  "Squeeze", "Unsqueeze", "Transpose",
                                      "Slice",   "Identity", "MaxPool", "Split",     "DepthToSpace"};
@@ -159,9 +153,18 @@ void qnt_onnx_find_quant(struct onnx_mapper *mp, const struct onnx_value *v, str
 
 bool qnt_onnx_dtype(int32_t type, qnt_dtype *dtype, uint32_t *bits)
 {
-    *dtype = type == ONNX_INT32 ? QNT_S32 : QNT_F32;
-    *bits = 32;
-    return type == ONNX_FLOAT || type == ONNX_INT32;
+    static const struct {
+        int32_t onnx;
+        qnt_dtype type;
+    } types[] = {{ONNX_FLOAT, QNT_F32}, {ONNX_INT32, QNT_S32},  {ONNX_INT64, QNT_S64},
+                 {ONNX_INT16, QNT_S16}, {ONNX_UINT16, QNT_U16}, {ONNX_BOOL, QNT_BOOL}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].onnx == type) {
+            *dtype = types[i].type;
+            *bits = type == ONNX_BOOL ? 8 : onnx_type_bits(type);
+            return true;
+        }
+    return false;
 }
 
 qnt_status qnt_onnx_check_input(const struct onnx_value *v, const struct onnx_node *n)
@@ -170,8 +173,11 @@ qnt_status qnt_onnx_check_input(const struct onnx_value *v, const struct onnx_no
     if (v->kind == ONNX_CONSTANT || v->id[0] >= 0 || v->id[1] >= 0)
         return QNT_OK;
     if (!n)
-        return qnt_fail(QNT_ERR_UNSUPPORTED, "input '%s' is %s of shape %s, which an activation cannot be", v->name,
-                        onnx_type_name(v->type), qnt_onnx_shape_text(&v->shape, text));
+        return qnt_fail(
+            QNT_ERR_UNSUPPORTED,
+            "'%s' is an input of the model that activations cannot be, %s of shape %s, and read by no node: "
+            "expected a constant (bind it)",
+            v->name, onnx_type_name(v->type), qnt_onnx_shape_text(&v->shape, text));
     return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s of shape %s, which an activation cannot be", v->name,
                          onnx_type_name(v->type), qnt_onnx_shape_text(&v->shape, text));
 }
@@ -256,7 +262,10 @@ qnt_status qnt_onnx_map(qnt_ctx *ctx, const struct onnx_graph *g, const qnt_impo
     if (open_batch(g, config))
         return open_model(ctx, g, config, out);
     /* Dimension 0 is the session's batch where no node minds, a dimension like others elsewhere. */
-    if (!config->batch && all_have(g, config, 1) && !attempt(ctx, g, config, false, 1, out))
-        return QNT_OK;
+    if (!config->batch && all_have(g, config, 1)) {
+        qnt_status status = attempt(ctx, g, config, false, 1, out);
+        if (!status || status == QNT_ERR_NOMEM)
+            return status;
+    }
     return attempt(ctx, g, config, true, 0, out);
 }

@@ -142,7 +142,7 @@ const int64_t *qnt_onnx_ints(struct onnx_mapper *mp, struct onnx_value *v)
     if (v->ints || (!v->codes && v->type == ONNX_INT64))
         return v->ints ? v->ints : v->data;
     if (v->codes || qnt_onnx_is_float(v->type)) {
-        qnt_fail(QNT_ERR_TYPE, "tensor '%s' is %s, expected integers", v->name, onnx_type_name(v->type));
+        mp->lost = qnt_fail(QNT_ERR_TYPE, "tensor '%s' is %s, expected integers", v->name, onnx_type_name(v->type));
         return NULL;
     }
     const size_t count = qnt_onnx_count(&v->shape);

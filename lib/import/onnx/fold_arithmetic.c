@@ -39,8 +39,7 @@ static int64_t int_op(const char *op, int64_t a, int64_t b)
     }
 }
 
-/* Element i of the result takes this one of an operand of shape x. */
-static size_t source(const struct onnx_shape *s, const struct onnx_shape *x, size_t i)
+size_t qnt_onnx_broadcast_at(const struct onnx_shape *s, const struct onnx_shape *x, size_t i)
 {
     size_t at = 0, stride = 1;
     for (uint32_t d = s->rank, e = x->rank; d-- > 0 && e > 0; i /= s->dim[d]) {
@@ -69,7 +68,7 @@ qnt_status qnt_onnx_fold_arithmetic(struct onnx_mapper *mp, const struct onnx_no
     if (floats && a->type != ONNX_FLOAT)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constants of %s, expected float", onnx_type_name(a->type));
     for (size_t i = 0; i < qnt_onnx_count(&s); i++) {
-        const size_t x = source(&s, &a->shape, i), y = source(&s, &b->shape, i);
+        const size_t x = qnt_onnx_broadcast_at(&s, &a->shape, i), y = qnt_onnx_broadcast_at(&s, &b->shape, i);
         if (floats) {
             ((float *)to)[i] = float_op(n->op, fa[x], fb[y]);
             continue;

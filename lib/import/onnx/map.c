@@ -136,5 +136,7 @@ qnt_status qnt_onnx_map_once(struct onnx_mapper *mp)
         status = add_output(mp, &g->output[i]);
     for (size_t i = 0; i < g->n_inputs && !status; i++)
         status = qnt_onnx_check_input(qnt_onnx_find(mp, g->input[i].name), NULL);
+    if (mp->lost == QNT_ERR_NOMEM) /* a pattern may have been missed for want of memory */
+        return qnt_fail(QNT_ERR_NOMEM, "out of memory for graph '%s'", g->name);
     return status;
 }

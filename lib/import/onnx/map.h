@@ -23,6 +23,7 @@ struct onnx_mapper {
     bool *done;               /* by node: another node's mapping has taken it in */
     size_t node;              /* the one being mapped */
     unsigned serial;          /* makes names unique */
+    qnt_status lost;          /* why the last function that gives a pointer gave NULL */
 };
 
 typedef qnt_status onnx_map_fn(struct onnx_mapper *mp, const struct onnx_node *n);

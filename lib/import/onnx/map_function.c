@@ -28,6 +28,18 @@ static const struct function {
     {"Round", "round", 0, 0},
 };
 
+qnt_status qnt_onnx_function_codes(struct onnx_mapper *mp, const struct onnx_node *n, const char *op,
+                                   const qnt_node_attr *attr, struct onnx_value *codes, const struct onnx_after *after)
+{
+    const struct qnt_tensor t = qnt_onnx_code_tensor(&after->quant);
+    const bool last = qnt_onnx_is_last(codes);
+    int id;
+    qnt_status status = qnt_onnx_as_tensor(mp, n, codes, last, &id);
+    if (status || (status = qnt_onnx_emit(mp, n, op, attr, &id, 1, n->out[0], &t, &id)))
+        return status;
+    return qnt_onnx_after_result(mp, after, &codes->shape, last, id);
+}
+
 static qnt_status apply(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, const qnt_node_attr *attr)
 {
     struct onnx_value *x, *codes = qnt_onnx_codes(mp, n, 0);
@@ -43,11 +55,7 @@ static qnt_status apply(struct onnx_mapper *mp, const struct onnx_node *n, const
             return status;
         return qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &x->shape, last, id);
     }
-    const struct qnt_tensor t = qnt_onnx_code_tensor(&after.quant);
-    if ((status = qnt_onnx_as_tensor(mp, n, codes, last, &id)) ||
-        (status = qnt_onnx_emit(mp, n, op, attr, &id, 1, n->out[0], &t, &id)))
-        return status;
-    return qnt_onnx_after_result(mp, &after, &x->shape, last, id);
+    return qnt_onnx_function_codes(mp, n, op, attr, codes, &after);
 }
 
 qnt_status qnt_onnx_map_function(struct onnx_mapper *mp, const struct onnx_node *n)
@@ -57,7 +65,7 @@ qnt_status qnt_onnx_map_function(struct onnx_mapper *mp, const struct onnx_node 
         f++;
     qnt_node_attr attr = {.lo = qnt_onnx_attr_float(n, "alpha", f->lo), .hi = qnt_onnx_attr_float(n, "beta", f->hi)};
     if (!strcmp(n->op, "Gelu"))
-        attr.mode = qnt_onnx_attr_is(n, "approximate", "none", "tanh") ? 1 : 0;
+        attr.mode = qnt_onnx_attr_is(n, "approximate", "none", "tanh") ? QNT_GELU_BY_TANH : QNT_GELU_BY_ERF;
     return apply(mp, n, f->op, &attr);
 }
 

@@ -126,32 +126,57 @@ qnt_status qnt_onnx_map_matmul(struct onnx_mapper *mp, const struct onnx_node *n
 /* a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero. */
 qnt_status qnt_onnx_map_qlinearmatmul(struct onnx_mapper *mp, const struct onnx_node *n)
 {
-    struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true};
+    struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true, .w = qnt_onnx_in(mp, n, 3)};
     struct onnx_quant out;
     struct onnx_shape s;
     struct onnx_value *x;
     int id;
-    qnt_status status = qnt_onnx_constant(mp, n, 3, "the right side", &l.w);
-    if (status || (status = qnt_onnx_code_in(mp, n, 0, 1, &x, &l.x_quant)) ||
-        (status = qnt_onnx_quant(mp, n, 4, l.w->type, &l.w->shape, -1, 0, &l.w_quant)) ||
-        (status = qnt_onnx_code_out(mp, n, 6, &out)))
+    qnt_status status = qnt_onnx_code_in(mp, n, 0, 1, &x, &l.x_quant);
+    if (status || (status = qnt_onnx_code_out(mp, n, 6, &out)))
+        return status;
+    const struct onnx_value *scale = qnt_onnx_in(mp, n, 4);
+    if (l.w && l.w->kind != ONNX_CONSTANT && scale && qnt_onnx_count(&scale->shape) == 1) {
+        status = qnt_onnx_code_in(mp, n, 3, 4, &l.w, &l.w_quant);
+        return status ? status : qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, &out);
+    }
+    if ((status = qnt_onnx_constant(mp, n, 3, "the right side", &l.w)) ||
+        (status = qnt_onnx_quant(mp, n, 4, l.w->type, &l.w->shape, -1, 0, &l.w_quant)))
         return status;
     l.out = &out;
     status = multiply(mp, &l, x, &s, &id);
     return status ? status : qnt_onnx_result(mp, n, 0, out.type, &s, false, id);
 }
 
+/* Zero points that can be taken off codes of 8 bits, or are none. */
+static bool simple_zeros(const struct onnx_quant *q)
+{
+    for (size_t i = 0; i < q->n; i++)
+        if (q->zero[i])
+            return false;
+    return true;
+}
+
 /* a, b[, a_zero, b_zero]: the sums themselves. */
 qnt_status qnt_onnx_map_matmulinteger(struct onnx_mapper *mp, const struct onnx_node *n)
 {
-    struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true};
+    struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true, .w = qnt_onnx_in(mp, n, 1)};
     struct onnx_shape s;
     struct onnx_value *x;
     int id;
-    qnt_status status = qnt_onnx_constant(mp, n, 1, "the right side", &l.w);
-    if (status || (status = qnt_onnx_sum_quant(mp, n, 0, 2, 0, &l.x_quant)) ||
-        (status = qnt_onnx_sum_quant(mp, n, 1, 3, -1, &l.w_quant)) ||
-        (status = qnt_onnx_same_quant_in(mp, n, 0, &l.x_quant, &x)) || (status = multiply(mp, &l, x, &s, &id)))
+    qnt_status status = qnt_onnx_sum_quant(mp, n, 0, 2, 0, &l.x_quant);
+    if (status || (status = qnt_onnx_sum_quant(mp, n, 1, 3, -1, &l.w_quant)) ||
+        (status = qnt_onnx_same_quant_in(mp, n, 0, &l.x_quant, &x)))
         return status;
-    return qnt_onnx_result(mp, n, 0, ONNX_INT32, &s, false, id);
+    if (l.w->kind != ONNX_CONSTANT && l.w_quant.n > 1) /* activations have one zero point */
+        return qnt_onnx_constant(mp, n, 1, "the right side, whose zero points are many,", &l.w);
+    if (l.w->kind != ONNX_CONSTANT) {
+        struct onnx_quant sums = l.w_quant;
+        sums.scale = l.x_quant.scale;
+        status = qnt_onnx_same_quant_in(mp, n, 1, &sums, &l.w);
+        return status ? status : qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
+    }
+    if (!simple_zeros(&l.w_quant) || l.w->shape.rank > 2)
+        return qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
+    status = multiply(mp, &l, x, &s, &id);
+    return status ? status : qnt_onnx_result(mp, n, 0, ONNX_INT32, &s, false, id);
 }

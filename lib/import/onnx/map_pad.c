@@ -20,7 +20,7 @@ static qnt_status pads_of(struct onnx_mapper *mp, const struct onnx_node *n, uin
         if ((status = qnt_onnx_constant(mp, n, 1, "pads", &v)))
             return status;
         if (!(pads = qnt_onnx_ints(mp, v)))
-            return QNT_ERR_TYPE;
+            return mp->lost;
         count = qnt_onnx_count(&v->shape) / 2;
     }
     if (qnt_onnx_in(mp, n, 3)) {

@@ -106,7 +106,7 @@ static qnt_status operand(struct onnx_mapper *mp, const struct onnx_node *n, str
         return codes ? spread_codes(mp, n, v, rank, last, id) : qnt_onnx_spread_const(mp, n, v, rank, last, id);
     if (!mp->whole && v->shape.rank != rank)
         return qnt_onnx_touches(n);
-    return qnt_onnx_as_tensor(mp, n, codes ? v->codes : v, last, id);
+    return codes ? qnt_onnx_as_tensor(mp, n, v->codes, last, id) : qnt_onnx_numbers(mp, n, v, last, id);
 }
 
 /* Channels last where all activations can be: one is, and none has fewer dimensions. */
@@ -157,8 +157,8 @@ static qnt_status floats(struct onnx_mapper *mp, const struct onnx_node *n, cons
     return qnt_onnx_emit(mp, n, p->op, NULL, in, 2, n->out[0], NULL, id);
 }
 
-static qnt_status codes(struct onnx_mapper *mp, const struct onnx_node *n, const struct pair *p, struct onnx_value *a,
-                        struct onnx_value *b, const struct onnx_after *after)
+qnt_status qnt_onnx_pair_codes(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *a,
+                               struct onnx_value *b, const struct onnx_after *after)
 {
     const struct qnt_tensor t = qnt_onnx_code_tensor(&after->quant);
     struct onnx_shape s;
@@ -174,9 +174,28 @@ static qnt_status codes(struct onnx_mapper *mp, const struct onnx_node *n, const
     }
     if ((status = operand(mp, n, a, s.rank, last, true, &in[0])) ||
         (status = operand(mp, n, b, s.rank, last, true, &in[1])) ||
-        (status = qnt_onnx_emit(mp, n, p->op, NULL, in, 2, n->out[0], &t, &id)))
+        (status = qnt_onnx_emit(mp, n, op, NULL, in, 2, n->out[0], &t, &id)))
         return status;
     return qnt_onnx_after_result(mp, after, &s, last, id);
+}
+
+/* An operand of floats, or of integers of up to 8 bits, which floats hold exactly through one operation. */
+static qnt_status number_in(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, struct onnx_value **v)
+{
+    struct onnx_value *x = qnt_onnx_in(mp, n, k);
+    if (!x || !qnt_onnx_is_small_int(x->type))
+        return qnt_onnx_float_in(mp, n, k, v);
+    *v = x;
+    return QNT_OK;
+}
+
+/* Integers again: a quotient is cut, what leaves the type wraps. */
+static qnt_status integers(struct onnx_mapper *mp, const struct onnx_node *n, int32_t type, int *id)
+{
+    qnt_status status = strcmp(n->op, "Div") ? QNT_OK : qnt_onnx_cut(mp, n, *id, id);
+    if (status || (status = qnt_onnx_wrap(mp, n, type, *id, id)))
+        return status;
+    return qnt_onnx_to_ints(mp, n, type, *id, id);
 }
 
 qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
@@ -189,16 +208,18 @@ qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
     int id;
     while (strcmp(p->onnx, n->op))
         p++;
-    qnt_status status = qnt_onnx_float_in(mp, n, 0, &a);
+    qnt_status status = number_in(mp, n, 0, &a);
     if (n->n_in == 1 && !status) { /* Sum, Min, Max of one */
         qnt_onnx_alias(mp, n, 0, a);
         return QNT_OK;
     }
-    if (status || (status = qnt_onnx_float_in(mp, n, 1, &b)))
+    if (status || (status = number_in(mp, n, 1, &b)))
         return status;
+    if (a->type != b->type)
+        return qnt_onnx_fail(QNT_ERR_TYPE, n, "inputs of %s and %s", onnx_type_name(a->type), onnx_type_name(b->type));
     if (p->codes && codes_of(a) && codes_of(b) && (a->kind != ONNX_CONSTANT || p->commutes) &&
         qnt_onnx_after(mp, n, &after))
-        return codes(mp, n, p, a, b, &after);
+        return qnt_onnx_pair_codes(mp, n, p->op, a, b, &after);
     if ((status = floats(mp, n, p, a, b, &s, &last, &id)))
         return status;
     for (size_t k = 2; k < n->n_in; k++) {
@@ -208,7 +229,9 @@ qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
         if ((status = qnt_onnx_float_in(mp, n, k, &b)) || (status = floats(mp, n, p, &so_far, b, &s, &last, &id)))
             return status;
     }
-    return qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &s, last, id);
+    if (a->type != ONNX_FLOAT && (status = integers(mp, n, a->type, &id)))
+        return status;
+    return qnt_onnx_result(mp, n, 0, a->type, &s, last, id);
 }
 
 qnt_status qnt_onnx_add_to(struct onnx_mapper *mp, const struct onnx_node *n, int in, const struct onnx_shape *s,

@@ -69,7 +69,7 @@ qnt_status qnt_onnx_new_shape(struct onnx_mapper *mp, const struct onnx_node *n,
         if ((status = qnt_onnx_constant(mp, n, 1, "the new shape", &v)))
             return status;
         const int64_t *dims = qnt_onnx_ints(mp, v);
-        return dims ? qnt_onnx_reshape_shape(n, x, dims, qnt_onnx_count(&v->shape), s) : QNT_ERR_TYPE;
+        return dims ? qnt_onnx_reshape_shape(n, x, dims, qnt_onnx_count(&v->shape), s) : mp->lost;
     }
     if (!strcmp(n->op, "Flatten")) {
         if ((status = qnt_onnx_axis(n, qnt_onnx_attr_int(n, "axis", 1), x->rank, true, &axis)))

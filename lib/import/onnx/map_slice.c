@@ -21,7 +21,7 @@ static qnt_status list(struct onnx_mapper *mp, const struct onnx_node *n, const 
     if (status)
         return status;
     *count = qnt_onnx_count(&v->shape);
-    return (*data = qnt_onnx_ints(mp, v)) ? QNT_OK : QNT_ERR_TYPE;
+    return (*data = qnt_onnx_ints(mp, v)) ? QNT_OK : mp->lost;
 }
 
 static qnt_status cuts(struct onnx_mapper *mp, const struct onnx_node *n, uint32_t rank, struct cut *c)

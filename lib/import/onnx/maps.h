@@ -43,6 +43,11 @@ qnt_status qnt_onnx_to_ints(struct onnx_mapper *mp, const struct onnx_node *n, i
 /* map_cast.c: tensor in as one of an ONNX type. */
 qnt_status qnt_onnx_cast(struct onnx_mapper *mp, const struct onnx_node *n, int in, int32_t type, int *id);
 
+/* Tensor in, floats, cut towards 0: sign(x) * floor(|x|). */
+qnt_status qnt_onnx_cut(struct onnx_mapper *mp, const struct onnx_node *n, int in, int *id);
+/* Tensor in, whole numbers as floats, as the type's arithmetic would have them: two's complement. */
+qnt_status qnt_onnx_wrap(struct onnx_mapper *mp, const struct onnx_node *n, int32_t type, int in, int *id);
+
 /* map_pair.c */
 /* Shape of what two shapes are broadcast to. */
 qnt_status qnt_onnx_broadcast(const struct onnx_node *n, const struct onnx_shape *a, const struct onnx_shape *b,
@@ -53,8 +58,23 @@ qnt_status qnt_onnx_spread_const(struct onnx_mapper *mp, const struct onnx_node 
 /* Tensor in, an activation of shape s in ONNX's order, plus c. */
 qnt_status qnt_onnx_add_to(struct onnx_mapper *mp, const struct onnx_node *n, int in, const struct onnx_shape *s,
                            struct onnx_value *c, int *id);
+/* map_pool.c: op over all places of x; *s: as x, these of extent 1; channels last. */
+qnt_status qnt_onnx_pool_all(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *x,
+                             const struct qnt_tensor *out, int *id, struct onnx_shape *s);
+/* op with windows over x, as the node's attributes say; channels last. out: what the result means, NULL: as x. */
+qnt_status qnt_onnx_pool(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *x,
+                         const struct qnt_tensor *out, int *id, struct onnx_shape *s);
+/* map_function.c: op from codes to codes, which after gives. */
+qnt_status qnt_onnx_function_codes(struct onnx_mapper *mp, const struct onnx_node *n, const char *op,
+                                   const qnt_node_attr *attr, struct onnx_value *codes, const struct onnx_after *after);
+/* map_pair.c: a op b, floats by meaning stored as codes, to codes that after gives; either may be a constant. */
+qnt_status qnt_onnx_pair_codes(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *a,
+                               struct onnx_value *b, const struct onnx_after *after);
 /* map_matmul_pair.c: both sides are activations. */
 qnt_status qnt_onnx_matmul_activations(struct onnx_mapper *mp, const struct onnx_node *n);
+/* Codes a by codes b; a constant b's zero points may differ by column. out NULL: the sums. */
+qnt_status qnt_onnx_matmul_codes(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *a,
+                                 struct onnx_value *b, const struct onnx_quant *b_quant, const struct onnx_quant *out);
 
 /* move.c: operations that only move elements do so with codes, and what these mean stays. *x: what to move for input k.
  */
@@ -71,6 +91,10 @@ qnt_status qnt_onnx_new_shape(struct onnx_mapper *mp, const struct onnx_node *n,
 qnt_status qnt_onnx_reshape_shape(const struct onnx_node *n, const struct onnx_shape *x, const int64_t *dims,
                                   size_t rank, struct onnx_shape *s);
 qnt_status qnt_onnx_perm(const struct onnx_node *n, uint32_t rank, uint32_t perm[ONNX_MAX_RANK]);
+/* fold_arithmetic.c: element i of shape s takes this one of an operand of shape x that is broadcast to it. */
+size_t qnt_onnx_broadcast_at(const struct onnx_shape *s, const struct onnx_shape *x, size_t i);
+/* fold_number.c: input 0, a constant, as another type. */
+qnt_status qnt_onnx_fold_as(struct onnx_mapper *mp, const struct onnx_node *n, int32_t type);
 /* fold_shape.c: input k, a constant, has `data` of its type, also where it was codes. */
 qnt_status qnt_onnx_plain_data(struct onnx_mapper *mp, const struct onnx_node *n, size_t k);
 /* map_pad.c: *value, a code of input 0, becomes the number that tensor id means by it. */

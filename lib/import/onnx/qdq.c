@@ -58,7 +58,7 @@ qnt_status qnt_onnx_quant(struct onnx_mapper *mp, const struct onnx_node *n, siz
         return qnt_onnx_fail(QNT_ERR_SHAPE, n, "zero point '%s' has %zu elements, expected %zu as the scale",
                              zero->name, qnt_onnx_count(&zero->shape), q->n);
     q->zero = zero ? qnt_onnx_ints(mp, zero) : qnt_onnx_alloc(mp, q->n, sizeof *q->zero, "zero points");
-    return q->zero ? check_scales(n, q, scale->name) : QNT_ERR_TYPE;
+    return q->zero ? check_scales(n, q, scale->name) : mp->lost;
 }
 
 bool qnt_onnx_is_plain(const struct onnx_quant *q)

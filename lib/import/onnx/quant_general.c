@@ -87,8 +87,8 @@ struct onnx_quant qnt_onnx_number_quant(int32_t type)
 {
     static const float one = 1.0f;
     static const int64_t none = 0;
-    return (struct onnx_quant){
-        .type = type == ONNX_UINT8 ? ONNX_UINT8 : ONNX_INT8, .n = 1, .scale = &one, .zero = &none};
+    const bool positive = type == ONNX_UINT8 || type == ONNX_UINT4 || type == ONNX_UINT2;
+    return (struct onnx_quant){.type = positive ? ONNX_UINT8 : ONNX_INT8, .n = 1, .scale = &one, .zero = &none};
 }
 
 /* The model's floats of integers that are no more than 8 bits wide, whatever their tensor means by them. */

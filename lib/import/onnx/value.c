@@ -12,12 +12,14 @@ void *qnt_onnx_alloc(struct onnx_mapper *mp, size_t count, size_t size, const ch
 {
     size_t bytes;
     if (qnt_mul_overflows(count, size, &bytes) || bytes > SIZE_MAX / 2) {
-        qnt_fail(QNT_ERR_NOMEM, "out of memory: %zu elements of %zu bytes for %s", count, size, what);
+        mp->lost = qnt_fail(QNT_ERR_NOMEM, "out of memory: %zu elements of %zu bytes for %s", count, size, what);
         return NULL;
     }
     struct onnx_owned *o = qnt_alloc(mp->ctx, sizeof *o + bytes, what);
-    if (!o)
+    if (!o) {
+        mp->lost = QNT_ERR_NOMEM;
         return NULL;
+    }
     o->next = mp->owned;
     mp->owned = o;
     return o->bytes;

@@ -1,0 +1,198 @@
+/* Codes in ONNX graphs: DequantizeLinear is a meaning that stays with what moves, patterns become integer operations
+ * with exactly the numbers of the formula, what is no pattern runs in floats. */
+#include <math.h>
+#include "onnx_graphs.h"
+
+static const float sx = 0.05f, sy = 0.11f;
+static const int8_t zx = -7, zy = 3;
+static const float sw[] = {0.02f, 0.013f};
+static int8_t weights[2 * 6], x[6];
+static const int32_t bias[] = {40, -300};
+
+static void fill(void)
+{
+    for (size_t i = 0; i < sizeof weights; i++)
+        weights[i] = (int8_t)(unit_random() % 255 - 127);
+    for (size_t i = 0; i < sizeof x; i++)
+        x[i] = (int8_t)(unit_random() % 256 - 128);
+}
+
+static void parameters(struct graph *b)
+{
+    static const int8_t none[] = {0, 0};
+    static const int64_t dims[] = {1, 6};
+    fill();
+    begin(b, 13);
+    input(b, "x", ONNX_INT8, 2, dims);
+    constant(b, "sx", ONNX_FLOAT, 0, NULL, &sx);
+    constant(b, "zx", ONNX_INT8, 0, NULL, &zx);
+    constant(b, "sy", ONNX_FLOAT, 0, NULL, &sy);
+    constant(b, "zy", ONNX_INT8, 0, NULL, &zy);
+    constant(b, "w", ONNX_INT8, 2, (size_t[]){2, 6}, weights);
+    constant(b, "sw", ONNX_FLOAT, 1, (size_t[]){2}, sw);
+    constant(b, "zw", ONNX_INT8, 1, (size_t[]){2}, none);
+    node(b, "DequantizeLinear", "x sx zx", "xf");
+    node(b, "DequantizeLinear", "w sw zw", "wf");
+    attr_int(b, "axis", 0);
+    output(b, "y");
+}
+
+static int8_t saturated(float v)
+{
+    return (int8_t)(v < -128.0f ? -128.0f : v > 127.0f ? 127.0f : v);
+}
+
+START_TEST(gemm_between_codes_is_exact)
+{
+    float sb[2] = {sx * sw[0], sx * sw[1]};
+    struct graph b;
+    int8_t y[2];
+    parameters(&b);
+    constant(&b, "b", ONNX_INT32, 1, (size_t[]){2}, bias);
+    constant(&b, "sb", ONNX_FLOAT, 1, (size_t[]){2}, sb);
+    node(&b, "DequantizeLinear", "b sb", "bf");
+    attr_int(&b, "axis", 0);
+    node(&b, "Gemm", "xf wf bf", "g");
+    attr_int(&b, "transB", 1);
+    node(&b, "Relu", "g", "r");
+    node(&b, "QuantizeLinear", "r sy zy", "y");
+    qnt_model *m = mapped(&b);
+    ck_assert_uint_eq(qnt_model_node_count(m), 2); /* fully_connected, clamp */
+    run(m, x, y, 1);
+    for (int c = 0; c < 2; c++) {
+        int32_t sum = bias[c];
+        for (int k = 0; k < 6; k++)
+            sum += (x[k] - zx) * weights[c * 6 + k];
+        const int8_t expected = saturated(nearbyintf((float)sum * (sx * sw[c] / sy)) + (float)zy);
+        ck_assert_int_eq(y[c], expected < zy ? zy : expected);
+    }
+    qnt_model_free(m);
+}
+END_TEST
+
+START_TEST(codes_that_move_are_not_computed)
+{
+    static const int64_t shape[] = {0, 2, 3};
+    struct graph b;
+    int8_t y[6];
+    parameters(&b);
+    constant(&b, "shape", ONNX_INT64, 1, (size_t[]){3}, shape);
+    node(&b, "Reshape", "xf shape", "r");
+    node(&b, "QuantizeLinear", "r sx zx", "y");
+    qnt_model *m = mapped(&b);
+    ck_assert_uint_eq(count_op(m, "quantize") + count_op(m, "dequantize"), 0);
+    run(m, x, y, 1);
+    ck_assert_mem_eq(x, y, sizeof y);
+    qnt_model_free(m);
+}
+END_TEST
+
+START_TEST(another_scale_behind_a_move_requantizes)
+{
+    struct graph b;
+    int8_t y[6];
+    parameters(&b);
+    node(&b, "Identity", "xf", "r");
+    node(&b, "QuantizeLinear", "r sy zy", "y");
+    qnt_model *m = mapped(&b);
+    run(m, x, y, 1);
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(y[i], saturated(nearbyintf((float)(x[i] - zx) * sx / sy) + (float)zy));
+    qnt_model_free(m);
+}
+END_TEST
+
+START_TEST(two_readers_are_no_pattern)
+{
+    struct graph b;
+    parameters(&b);
+    node(&b, "Gemm", "xf wf", "g");
+    attr_int(&b, "transB", 1);
+    node(&b, "QuantizeLinear", "g sy zy", "y");
+    node(&b, "Tanh", "g", "t");
+    output(&b, "t");
+    qnt_model *m = mapped(&b);
+    ck_assert_uint_eq(count_op(m, "dequantize"), 1);
+    ck_assert_uint_eq(count_op(m, "quantize"), 1);
+    qnt_model_free(m);
+}
+END_TEST
+
+/* Unsigned weights whose differences from the zero point fit in 8 bits. */
+START_TEST(weights_lose_their_zero_points)
+{
+    static const uint8_t w[] = {0, 255, 128, 129, 127, 5}, zw = 128;
+    static const float one = 0.01f;
+    static const int64_t dims[] = {1, 6};
+    struct graph b;
+    int8_t y;
+    int32_t sum = 0;
+    fill();
+    begin(&b, 13);
+    input(&b, "x", ONNX_INT8, 2, dims);
+    constant(&b, "sx", ONNX_FLOAT, 0, NULL, &sx);
+    constant(&b, "zx", ONNX_INT8, 0, NULL, &zx);
+    constant(&b, "w", ONNX_UINT8, 2, (size_t[]){6, 1}, w);
+    constant(&b, "sw", ONNX_FLOAT, 0, NULL, &one);
+    constant(&b, "zw", ONNX_UINT8, 0, NULL, &zw);
+    constant(&b, "sy", ONNX_FLOAT, 0, NULL, &sy);
+    constant(&b, "zy", ONNX_INT8, 0, NULL, &zy);
+    node(&b, "QLinearMatMul", "x sx zx w sw zw sy zy", "y");
+    output(&b, "y");
+    qnt_model *m = mapped(&b);
+    run(m, x, &y, 1);
+    for (int k = 0; k < 6; k++)
+        sum += (x[k] - zx) * (w[k] - zw);
+    ck_assert_int_eq(y, saturated(nearbyintf((float)sum * (sx * one / sy)) + (float)zy));
+    qnt_model_free(m);
+}
+END_TEST
+
+START_TEST(scales_must_be_numbers_above_0)
+{
+    static const float none = 0.0f;
+    static const int64_t dims[] = {1, 6};
+    struct graph b;
+    begin(&b, 13);
+    input(&b, "x", ONNX_FLOAT, 2, dims);
+    constant(&b, "s", ONNX_FLOAT, 0, NULL, &none);
+    node(&b, "QuantizeLinear", "x s", "y");
+    output(&b, "y");
+    refused(&b, QNT_ERR_TYPE, "scale 's'[0] is 0, expected finite and > 0");
+}
+END_TEST
+
+static qnt_status map_and_free(void)
+{
+    struct graph b;
+    qnt_model *m = NULL;
+    parameters(&b);
+    node(&b, "Gemm", "xf wf", "g");
+    attr_int(&b, "transB", 1);
+    node(&b, "QuantizeLinear", "g sy zy", "y");
+    qnt_status status = map_with(&b, NULL, &m);
+    qnt_model_free(m);
+    return status;
+}
+
+START_TEST(allocations_that_fail)
+{
+    oom_sweep("qnt_onnx_map", map_and_free);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("onnx_meaning");
+    TCase *tc = tcase_create("onnx_meaning");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, gemm_between_codes_is_exact);
+    tcase_add_test(tc, codes_that_move_are_not_computed);
+    tcase_add_test(tc, another_scale_behind_a_move_requantizes);
+    tcase_add_test(tc, two_readers_are_no_pattern);
+    tcase_add_test(tc, weights_lose_their_zero_points);
+    tcase_add_test(tc, scales_must_be_numbers_above_0);
+    tcase_add_test(tc, allocations_that_fail);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}
