@@ -1,15 +1,15 @@
 #!/bin/sh
-# fuzz.sh TARGET SEEDS-PROGRAM: a minute of libFuzzer from fresh seeds. QNT_FUZZ_SECONDS sets another length,
-# QNT_FUZZ_CORPUS a folder that is kept and gone on from. What is found lies in the folder named at the end.
+# fuzz.sh TARGET SEEDS-PROGRAM FORMAT: a minute of libFuzzer from fresh seeds. QNT_FUZZ_SECONDS sets another length,
+# QNT_FUZZ_CORPUS a folder where a folder for each format is kept and gone on from. What is found lies in the folder named at the end.
 set -eu
-target=$1 seeds=$2
-corpus=${QNT_FUZZ_CORPUS:-}
+target=$1 seeds=$2 format=$3
+corpus=${QNT_FUZZ_CORPUS:+$QNT_FUZZ_CORPUS/$format}
 work=$(mktemp -d)
 if [ -z "$corpus" ]; then
     corpus=$work/corpus
 fi
 mkdir -p "$work/seeds" "$work/found" "$corpus"
-"$seeds" "$work/seeds"
+"$seeds" "$format" "$work/seeds"
 memory=/dev/shm # saving waits for a disk
 [ -w $memory ] || memory=$work
 if TMPDIR=$memory "$target" -max_total_time="${QNT_FUZZ_SECONDS:-60}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
