@@ -174,7 +174,7 @@ int main(int argc, char **argv)
             r.only = argv[++i];
         else
             return usage();
-    snprintf(path, sizeof path, "%s/%s", root ? root : "", kind ? kind : "");
+    snprintf(path, sizeof path, "%s%s%s", root ? root : "", kind ? "/" : "", kind ? kind : "");
     if (i == argc && !(root && exists(path))) {
         printf("skipped: %s: no such folder in QNT_CONFORMANCE=%s\n", kind ? kind : "ONNX models", root ? root : "");
         return SKIP;

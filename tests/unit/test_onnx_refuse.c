@@ -95,6 +95,7 @@ START_TEST(attributes)
         pb_message(&n, NODE_ATTR, &a);
     }
     refused(holds(GRAPH_NODE, n), NULL, QNT_ERR_FORMAT, "node 'n' (Op): attribute 'axis' is there twice");
+    refused(with_attr(pb_attr_int("", 1)), NULL, QNT_ERR_FORMAT, "node 'n' (Op): attribute 0 has no name");
     n = pb_node("n", "Op", in, out);
     for (int i = 0; i < 257; i++) {
         a = typed_attr(ONNX_ATTR_INT);

@@ -115,6 +115,8 @@ static qnt_status read_attributes(struct onnx_reader *r, const QntOnnx__NodeProt
     n->attr = attr;
     for (n->n_attr = 0; n->n_attr < p->n_attribute; n->n_attr++) {
         const char *name = p->attribute[n->n_attr]->name;
+        if (!*name)
+            return qnt_fail(QNT_ERR_FORMAT, "attribute %zu has no name", n->n_attr);
         for (size_t k = 0; k < n->n_attr; k++)
             if (!strcmp(name, attr[k].name))
                 return qnt_fail(QNT_ERR_FORMAT, "attribute '%s' is there twice", name);
