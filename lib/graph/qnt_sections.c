@@ -13,7 +13,7 @@ static const struct {
 } kinds[QNT_FILE_KINDS] = {
     {"model", sizeof(struct qnt_file_model), sizeof(struct qnt_file_model), false, 1, 1},
     {"tensors", sizeof(struct qnt_file_tensor), sizeof(struct qnt_file_tensor), false, 1, QNT_FILE_MAX_TENSORS},
-    {"nodes", sizeof(struct qnt_file_node), QNT_FILE_NODE_MINOR_0, false, 1, QNT_FILE_MAX_NODES},
+    {"nodes", sizeof(struct qnt_file_node), QNT_FILE_NODE_MINOR_0, false, 0, QNT_FILE_MAX_NODES},
     {"names", 1, 1, true, 1, UINT32_MAX},
     {"scales", sizeof(float), sizeof(float), true, 0, UINT32_MAX},
     {"data", 1, 1, true, 0, UINT64_MAX},

@@ -1,6 +1,6 @@
 /* Without libFuzzer: the good ONNX files; of each, cut ones and ones with a bit that is not as it was; and QNT_ROUNDS
- * changes, each of a file that a change before may have made. Or the files named. QNT_SEED repeats a run. Ends with how
- * many files came how far. */
+ * changes, each of a file that a change before may have made. Or the files named. QNT_SEED repeats a run; what is being
+ * tried lies in the file that QNT_LAST names. Ends with how many files came how far. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,12 @@ static uint64_t number(const char *variable, uint64_t otherwise)
 
 static enum fuzz_depth one(const uint8_t *data, size_t size)
 {
+    const char *last = getenv("QNT_LAST");
+    FILE *f = last ? fopen(last, "wb") : NULL;
+    if (f) {
+        fwrite(data, 1, size, f);
+        fclose(f);
+    }
     enum fuzz_depth depth = fuzz_onnx_one(data, size);
     depths[depth]++;
     tries++;

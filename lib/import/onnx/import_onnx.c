@@ -72,6 +72,8 @@ static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_impo
     if (c->external_data && !(folder = folder_of(ctx, s->path)))
         return QNT_ERR_NOMEM;
     qnt_status status = qnt_onnx_read(ctx, s->data, s->bytes, folder, &graph);
+    if (!status && !graph->n_outputs)
+        status = qnt_fail(QNT_ERR_FORMAT, "the graph has no outputs");
     if (!status)
         status = qnt_onnx_map(ctx, graph, c, out);
     qnt_onnx_graph_free(graph);
