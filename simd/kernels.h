@@ -118,6 +118,22 @@ struct qnt_depthwise_f32 {
  * (x < lo ? lo : x > hi ? hi : x). */
 typedef void qnt_depthwise_f32_fn(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi);
 
+/* Windows of side x side on an image and the zeros around it: output x of line y has tap (i, j) at line y * step + i -
+ * top and column x * step + j - left of the image. Past its last line and column are as many zeros as are reached. */
+struct qnt_depthwise_image_f32 {
+    const float *src;  /* [height][width][channels] */
+    const float *w;    /* [side][side][channels] */
+    const float *bias; /* [channels]; NULL: zeros */
+    size_t height, width, channels;
+    size_t side, step; /* 3 or 5; 1 or 2 */
+    size_t top, left;
+    size_t pixels; /* outputs of a line */
+};
+/* dst[((y - line0) * pixels + x) * ldd + c], lines [line0, line1), as depthwise_f32 computes it: the taps in order of
+ * i, j, those in the padding too. */
+typedef void qnt_depthwise_image_f32_fn(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
+                                        size_t line1, float lo, float hi);
+
 /* ---- two operands (in place allowed: dst == a or b, with step 1) ------------------------------------------------
  * Operand a is a[i * a_step], a_step 0 or 1: one value for all or one each; b likewise. */
 struct qnt_pair {

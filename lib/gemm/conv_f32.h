@@ -26,9 +26,10 @@ struct qnt_conv_f32_work {
     const struct qnt_gemm *forward, *input, *weights, *bias;
     qnt_depthwise_f32_fn *depthwise; /* NULL: tiles; else every channel is a group, and these are all that counts: */
     qnt_depthwise_grad_f32_fn *depthwise_grad;
-    bool lanes_oc;          /* grad_weights: lanes over output channels */
-    float *packed, *turned; /* W panels: forward, grad_input; NULL where not used */
-    const float *values;    /* grad_input's W when there is no `turned`: they lie in full panels as they are */
+    qnt_depthwise_image_f32_fn *depthwise_image; /* forward where it has the window; else NULL */
+    bool lanes_oc;                               /* grad_weights: lanes over output channels */
+    float *packed, *turned;                      /* W panels: forward, grad_input; NULL where not used */
+    const float *values; /* grad_input's W when there is no `turned`: they lie in full panels as they are */
     struct qnt_phase *phase_h, *phase_w; /* min(stride, size) each; with QNT_CONV_GRADIENTS */
     size_t phases_h, phases_w;
     bool bare;                                 /* some input pixels reach no output: their gradient is 0 */

@@ -1,7 +1,8 @@
 /* Depthwise convolutions of floats: the three products by kernels whose lanes run over channels. Each chain is the one
- * that the tiles would compute. Forward and the gradient of the weights go by lines (depthwise_lines.h); the gradient
- * of the input reads an image's padded dy, with several outputs a channel as many planes of it, one output in each.
- * Scratch: lines; pointers to taps and planes of dy; sums of weights. */
+ * that the tiles would compute. Forward reads images where they lie, for usual windows; others and the gradient of the
+ * weights go by lines (depthwise_lines.h); the gradient of the input reads an image's padded dy, with several outputs a
+ * channel as many planes of it, one output in each. Scratch: lines; pointers to taps and planes of dy; sums of weights.
+ */
 #include <math.h>
 #include <string.h>
 #include "conv_f32.h"
@@ -14,13 +15,22 @@ static size_t pointer_floats(const struct qnt_conv_f32_work *w)
     return qnt_round_up(w->geom.kh * w->geom.kw * w->og * sizeof(void *) / sizeof(float), FLOATS_A_LINE);
 }
 
+static bool image_serves(const struct qnt_conv_geom *g)
+{
+    return g->c == g->oc && g->kh == g->kw && (g->kh == 3 || g->kh == 5) && g->stride_h == g->stride_w &&
+           g->stride_h <= 2 && g->dil_h == 1 && g->dil_w == 1;
+}
+
 qnt_status qnt_conv_f32_depthwise_create(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses)
 {
     const struct qnt_conv_geom *g = &w->geom;
     const size_t taps = g->kh * g->kw;
     w->depthwise = ctx->dsp.depthwise_f32;
     w->depthwise_grad = ctx->dsp.depthwise_grad_f32;
-    w->plane_floats = qnt_round_up(qnt_depthwise_lines_bytes(g, sizeof(float)) / sizeof(float), FLOATS_A_LINE);
+    if (image_serves(g))
+        w->depthwise_image = ctx->dsp.depthwise_image_f32;
+    if (!w->depthwise_image || uses & QNT_CONV_GRADIENTS)
+        w->plane_floats = qnt_round_up(qnt_depthwise_lines_bytes(g, sizeof(float)) / sizeof(float), FLOATS_A_LINE);
     if (uses & QNT_CONV_FORWARD &&
         !(w->packed = qnt_alloc_array(ctx, taps * g->oc, sizeof(float), "packed convolution weights")))
         return QNT_ERR_NOMEM;
@@ -75,12 +85,38 @@ static struct qnt_depthwise_f32 run_of(const struct qnt_conv_geom *g)
         .taps = g->kh * g->kw, .step = g->stride_w * g->oc, .pixels = g->ow, .channels = g->oc};
 }
 
+static void forward_images(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
+                           float *y, size_t line0, size_t line1)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    struct qnt_depthwise_image_f32 image = {.w = w->packed,
+                                            .bias = bias,
+                                            .height = g->h,
+                                            .width = g->w,
+                                            .channels = g->c,
+                                            .side = g->kh,
+                                            .step = g->stride_h,
+                                            .top = g->pad_top,
+                                            .left = g->pad_left,
+                                            .pixels = g->ow};
+    for (size_t line = line0, count; line < line1; line += count) {
+        const size_t at = line % g->oh, left = line1 - line;
+        count = left < g->oh - at ? left : g->oh - at;
+        image.src = x + line / g->oh * g->h * g->w * g->c;
+        w->depthwise_image(&image, y + line * g->ow * g->oc, g->oc, at, at + count, lo, hi);
+    }
+}
+
 void qnt_conv_f32_depthwise_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
                                     float hi, float *y, size_t line0, size_t line1, void *scratch)
 {
     const struct qnt_conv_geom *g = &w->geom;
-    struct qnt_depthwise_lines lines = qnt_depthwise_lines_of(g, sizeof(float), 0, x, scratch);
     struct qnt_depthwise_f32 run = run_of(g);
+    if (w->depthwise_image) {
+        forward_images(w, x, bias, lo, hi, y, line0, line1);
+        return;
+    }
+    struct qnt_depthwise_lines lines = qnt_depthwise_lines_of(g, sizeof(float), 0, x, scratch);
     run.w = w->packed;
     run.bias = bias;
     for (size_t line = line0; line < line1; line++) {

@@ -8,6 +8,13 @@ struct state {
     size_t oh;
 };
 
+static const struct qnt_kernel_row *variant_of(const struct qnt_conv_f32_work *w)
+{
+    return w->depthwise_image ? QNT_VARIANT_OF(w->depthwise_image)
+           : w->depthwise     ? QNT_VARIANT_OF(w->depthwise)
+                              : qnt_variant_of_tile(w->forward);
+}
+
 qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s)
 {
     struct state *st = s->state;
@@ -20,7 +27,7 @@ qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s)
             return qnt_fail_in(status, "node '%s'", s->node->name);
         st->oh = geom.oh;
         s->scratch_bytes = qnt_conv_f32_scratch_bytes(st->work);
-        s->variant = st->work->depthwise ? QNT_VARIANT_OF(st->work->depthwise) : qnt_variant_of_tile(st->work->forward);
+        s->variant = variant_of(st->work);
     }
     qnt_conv_f32_set_weights(st->work, s->in[1]->data);
     return QNT_OK;

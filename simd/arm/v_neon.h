@@ -81,6 +81,15 @@ QNT_INLINE vf vf_or_nan(vf x, vf y)
     return vbslq_f32(vceqq_f32(x, x), y, vdupq_n_f32(__builtin_nanf("")));
 }
 
+QNT_INLINE bool vf_nans(const vf *v, const int n)
+{
+    uint32x4_t none = vceqq_f32(v[0], v[0]);
+    QNT_UNROLL
+    for (int i = 1; i < n; i++)
+        none = vandq_u32(none, vceqq_f32(v[i], v[i]));
+    return vminvq_u32(none) == 0;
+}
+
 QNT_INLINE vf vf_fma(vf a, vf b, vf c)
 {
     return vfmaq_f32(c, a, b);

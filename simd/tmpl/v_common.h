@@ -13,6 +13,7 @@
  *   vf_max(a, b) = a > b ? a : b    vf_min(a, b) = a < b ? a : b     vf_if_lt(a, b, x, y) = a < b ? x : y
  *   vf_if_eq(a, b, x, y) = a == b ? x : y
  *   vf_first(n, a, b): lanes below n from a, others from b    vf_or_nan(x, y): y, but 0x7fc00000 where x is NaN
+ *   vf_nans(v, n): whether v[0..n) have a NaN
  *   vf_ldexp(x, e) = x * 2^e, rounded once: x within [0.5, 2), e within [-152, 150]
  *   vi_near(v): rne, |v| < 2^31     vi_round(v): rne, saturating, no NaN
  *   vi_min  vi_max   vi_load_u8(p, n): VL bytes
@@ -29,7 +30,9 @@
  *   machine has no such stores, V_STREAMS is 0
  *   Within the V_LANES parts of 16 bytes that a vector has:
  *   vb_lanes(p, at): part k from p + at[k]       vb_put(p, at, v): back
- *   vb_zip8(a, b, high), vb_zip32: the bytes or dwords of a and b in turn, of the lower or the upper half of each part */
+ *   vb_zip8(a, b, high), vb_zip32: the bytes or dwords of a and b in turn, of the lower or the upper half of each part
+ */
+#include <stdbool.h>
 #include <string.h>
 #include "kernels.h"
 

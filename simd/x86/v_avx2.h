@@ -83,6 +83,15 @@ QNT_INLINE vf vf_or_nan(vf x, vf y)
     return _mm256_blendv_ps(y, _mm256_set1_ps(__builtin_nanf("")), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 
+QNT_INLINE bool vf_nans(const vf *v, const int n)
+{
+    vf any = _mm256_setzero_ps(); /* one comparison for two of them */
+    QNT_UNROLL
+    for (int i = 0; i < n; i += 2)
+        any = _mm256_or_ps(any, _mm256_cmp_ps(v[i], v[i + 1 < n ? i + 1 : i], _CMP_UNORD_Q));
+    return _mm256_movemask_ps(any) != 0;
+}
+
 QNT_INLINE vf vf_fma(vf a, vf b, vf c)
 {
     return _mm256_fmadd_ps(a, b, c);

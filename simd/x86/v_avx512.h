@@ -69,6 +69,15 @@ QNT_INLINE vf vf_or_nan(vf x, vf y)
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), y, _mm512_set1_ps(__builtin_nanf("")));
 }
 
+QNT_INLINE bool vf_nans(const vf *v, const int n)
+{
+    __mmask16 none = 0xffff; /* one comparison for two of them */
+    QNT_UNROLL
+    for (int i = 0; i < n; i += 2)
+        none = _mm512_mask_cmp_ps_mask(none, v[i], v[i + 1 < n ? i + 1 : i], _CMP_ORD_Q);
+    return none != 0xffff;
+}
+
 QNT_INLINE vf vf_fma(vf a, vf b, vf c)
 {
     return _mm512_fmadd_ps(a, b, c);

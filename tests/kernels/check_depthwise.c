@@ -163,6 +163,55 @@ void check_depthwise_f32(struct ck *c)
              ((qnt_depthwise_f32_fn *)c->fn)(&d, dst, C, 0.0f, INFINITY));
 }
 
+/* Images smaller and larger than a window, windows in the padding alone, blocks of every size, every part of a vector.
+ */
+void check_depthwise_image_f32(struct ck *c);
+void check_depthwise_image_f32(struct ck *c)
+{
+    static const float bounds[][2] = {{-INFINITY, INFINITY}, {0.0f, INFINITY}, {0.0f, 6.0f}, {-1.5f, 2.5f}};
+    static const size_t channels_of[] = {1, 3, 4, 8, 9, 16, 16, 17, 24, 32, 48, 70};
+    for (size_t i = 0; i < (c->quick ? 300 : 3000); i++) {
+        const size_t n = channels_of[ck_below(c, 12)];
+        struct qnt_depthwise_image_f32 d = {.height = 1 + ck_below(c, 9), .channels = n, .step = 1 + ck_below(c, 2)};
+        d.width = 1 + ck_below(c, ck_below(c, 2) ? 9 : 40);
+        d.side = ck_below(c, 2) ? 3 : 5;
+        d.top = ck_below(c, 8) ? ck_below(c, 3) : ck_below(c, 12);
+        d.left = ck_below(c, 8) ? ck_below(c, 3) : ck_below(c, 30);
+        d.pixels = ck_below(c, (d.width + d.left) / d.step + 5);
+        const size_t line0 = ck_below(c, 4), lines = ck_below(c, 6), ldd = n + ck_below(c, 3) / 2 * 5;
+        const enum ck_fill fill = (enum ck_fill)ck_below(c, CK_FLOAT_FILLS);
+        const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
+        const float *b = bounds[ck_below(c, 4)];
+        const bool bias = ck_below(c, 2);
+        ck_case(c,
+                "%zu x %zu x %zu side=%zu step=%zu top=%zu left=%zu pixels=%zu lines=%zu+%zu ldd=%zu fill=%s place=%s",
+                d.height, d.width, n, d.side, d.step, d.top, d.left, d.pixels, line0, lines, ldd, ck_fill_name(fill),
+                ck_place_name(place));
+        d.src = ck_in(c, 0, CK_F32, d.height * d.width * n, fill, place);
+        d.w = ck_in(c, 1, CK_F32, d.side * d.side * n, ck_below(c, 2) ? fill : CK_NOISE, place);
+        d.bias = bias ? ck_in(c, 2, CK_F32, n, ck_below(c, 4) ? CK_NOISE : fill, place) : NULL;
+        float *dst = ck_out_2d(c, 3, CK_F32, lines * d.pixels, n, ldd, place);
+        CK_BOTH(c, depthwise_image_f32, &d, dst, ldd, line0, line0 + lines, b[0], b[1]);
+    }
+    enum { C = 64, SIDE = 32 };
+    ck_plain(c);
+    ck_case(c, "bench");
+    const struct qnt_depthwise_image_f32 d = {.src = ck_in(c, 0, CK_F32, SIDE * SIDE * C, CK_NOISE, CK_INSIDE),
+                                              .w = ck_in(c, 1, CK_F32, 9 * C, CK_NOISE, CK_INSIDE),
+                                              .bias = ck_in(c, 2, CK_F32, C, CK_NOISE, CK_INSIDE),
+                                              .height = SIDE,
+                                              .width = SIDE,
+                                              .channels = C,
+                                              .side = 3,
+                                              .step = 1,
+                                              .top = 1,
+                                              .left = 1,
+                                              .pixels = SIDE};
+    float *dst = ck_out(c, 3, CK_F32, 4 * SIDE * C, CK_INSIDE);
+    CK_BENCH(c, "3x3, 4 lines of 32 pixels, 64 channels", CK_MACS, 4 * SIDE * C * 9,
+             ((qnt_depthwise_image_f32_fn *)c->fn)(&d, dst, C, 8, 12, 0.0f, INFINITY));
+}
+
 void check_depthwise_grad_f32(struct ck *c);
 void check_depthwise_grad_f32(struct ck *c)
 {

@@ -90,6 +90,45 @@ static void depthwise_f32_drops_nan(const struct qnt_depthwise_f32 *d, float *ds
             dst[p * ldd + c] = fminf(fmaxf(depthwise_f32_sum(d, p, c, 0, 0), lo), hi);
 }
 
+/* What padding is: nothing (its products are left out), or what lies there in memory. */
+enum padding { NOTHING, NEIGHBOURS };
+
+static void depthwise_image_padded(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
+                                   size_t line1, float lo, float hi, enum padding kind)
+{
+    for (size_t p = line0 * d->pixels; p < line1 * d->pixels; p++, dst += ldd)
+        for (size_t c = 0; c < d->channels; c++) {
+            float x = d->bias ? d->bias[c] : 0.0f;
+            for (size_t t = 0; t < d->side * d->side; t++) {
+                const size_t i = p / d->pixels * d->step + t / d->side - d->top;
+                const size_t j = p % d->pixels * d->step + t % d->side - d->left, at = i * d->width + j;
+                const bool inside =
+                    kind == NEIGHBOURS ? i < d->height && at < d->height * d->width : i < d->height && j < d->width;
+                if (inside || kind != NOTHING)
+                    x = fmaf(inside ? d->src[at * d->channels + c] : 0.0f, d->w[t * d->channels + c], x);
+            }
+            dst[c] = x != x ? __builtin_nanf("") : x < lo ? lo : x > hi ? hi : x;
+        }
+}
+
+static void depthwise_image_skips(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
+                                  size_t line1, float lo, float hi)
+{
+    depthwise_image_padded(d, dst, ldd, line0, line1, lo, hi, NOTHING);
+}
+
+static void depthwise_image_wraps(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
+                                  size_t line1, float lo, float hi)
+{
+    depthwise_image_padded(d, dst, ldd, line0, line1, lo, hi, NEIGHBOURS);
+}
+
+static void depthwise_image_top(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
+                                size_t line1, float lo, float hi)
+{
+    qnt_depthwise_image_f32_ref(d, dst, ldd, 0, line1 - line0, lo, hi);
+}
+
 /* ---- two operands ---- */
 static void add_unfused(const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p,
                         const struct qnt_requant *r)
@@ -228,6 +267,9 @@ const struct mutant layer_mutants[] = {
     M(depthwise_f32, "two roundings", depthwise_f32_unfused),
     M(depthwise_f32, "taps from the last", depthwise_f32_reversed),
     M(depthwise_f32, "NaN dropped", depthwise_f32_drops_nan),
+    M(depthwise_image_f32, "padding does not count", depthwise_image_skips),
+    M(depthwise_image_f32, "columns of the line beside for padding", depthwise_image_wraps),
+    M(depthwise_image_f32, "lines from the first", depthwise_image_top),
     M(add_f32, "NaN passed through", add_any_nan),
     M(mul_f32, "NaN dropped", mul_drops_nan),
     M(div_f32, "by the reciprocal", div_by_reciprocal),

@@ -178,6 +178,11 @@ MUTANT(depthwise_s8,
        (d, dst, acc, ldd, r), d->w, (d->taps + 3) / 4 * d->channels * 4, dst, 1, d->pixels, d->channels, ldd)
 MUTANT(depthwise_f32, (const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi),
        (d, dst, ldd, lo, hi), d->w, d->taps * d->channels * 4, dst, 4, d->pixels, d->channels, ldd)
+MUTANT(depthwise_image_f32,
+       (const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0, size_t line1, float lo,
+        float hi),
+       (d, dst, ldd, line0, line1, lo, hi), d->w, d->side * d->side * d->channels * 4, dst, 4,
+       (line1 - line0) * d->pixels, d->channels, ldd)
 MUTANT(add_s8,
        (const int8_t *a, const int8_t *b, int8_t *dst, size_t n, const struct qnt_pair *p, const struct qnt_requant *r),
        (a, b, dst, n, p, r), a, p->a_step ? n : 1, dst, 1, 1, n, n)
@@ -308,8 +313,7 @@ static const struct op *find(const char *name)
 
 static bool applies(const struct op *op, enum kind k)
 {
-    bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3) ||
-               !strncmp(op->name, "peak", 4);
+    bool sum = !strncmp(op->name, "dot", 3) || !strncmp(op->name, "sum", 3) || !strncmp(op->name, "peak", 4);
     bool grad = strstr(op->name, "grad"),
          strided = (strstr(op->name, "pool") || strstr(op->name, "depthwise")) && !grad;
     strided |= strstr(op->name, "requantize") || strstr(op->name, "watch") || strstr(op->name, "copy") ||

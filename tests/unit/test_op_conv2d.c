@@ -86,9 +86,10 @@ START_TEST(depthwise_layers_are_known)
         OK(qnt_plan_create(m, &options, &p));
         const struct qnt_kernel_row *found = p->step[p->n_steps - 1].variant;
         const bool one = s.groups == s.c && s.groups > 1;
-        qnt_any_fn *kernel = f32 ? (qnt_any_fn *)ctx->dsp.depthwise_f32 : (qnt_any_fn *)ctx->dsp.depthwise_s8;
-        ck_assert_msg((found == qnt_variant_of(kernel)) == one, "%zu channels in %u groups: %s", s.c, s.groups,
-                      found->variant);
+        const bool own = f32 ? found == QNT_VARIANT_OF(ctx->dsp.depthwise_f32) ||
+                                   found == QNT_VARIANT_OF(ctx->dsp.depthwise_image_f32)
+                             : found == QNT_VARIANT_OF(ctx->dsp.depthwise_s8);
+        ck_assert_msg(own == one, "%zu channels in %u groups: %s %s", s.c, s.groups, found->op, found->variant);
         qnt_plan_free(p);
         qnt_model_free(m);
     }
