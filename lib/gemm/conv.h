@@ -18,8 +18,9 @@ struct qnt_conv_src {
 };
 /* detail points to the qnt_conv_src, which must outlive the call. */
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem);
-/* A convolution of one group of bytes, 8-bit codes or eight binary values, whose padding is one byte throughout: rows [r0, r1) of product->c by qnt_gemm_run, whose A operand it chooses
- * (product->a: only in_xor counts). The scratch is one thread's. */
+/* A convolution of one group of bytes, 8-bit codes or eight binary values, whose padding is one byte throughout: rows
+ * [r0, r1) of product->c by qnt_gemm_run, whose A operand it chooses (product->a: only in_xor counts). The scratch is
+ * one thread's. */
 /* product->packed_w is by qnt_conv_s8_pack_w of w[n][kh][kw][c / groups], or by qnt_gemm_pack_w for tiles that do not
  * read rows. */
 size_t qnt_conv_s8_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t n);
@@ -43,9 +44,14 @@ void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights)
 /* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]; bias may be NULL. Order of k: ky, kx, c, from the bias on. */
 void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
                           float *y, size_t images, void *scratch);
-/* The same for output lines [line0, line1) only, line = image * oh + y: the shares of a team. */
-void qnt_conv_f32_forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
-                                float hi, float *y, size_t line0, size_t line1, void *scratch);
+/* The same for the share of a thread: output lines [line0, line1), line = image * oh + y, and of each group's output
+ * channels [c0, c1). c0 is a multiple of qnt_conv_f32_panel, and so is c1 unless it is the last. */
+struct qnt_conv_f32_share {
+    size_t line0, line1, c0, c1;
+};
+size_t qnt_conv_f32_panel(const struct qnt_conv_f32_work *w);
+void qnt_conv_f32_forward_share(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
+                                float hi, float *y, const struct qnt_conv_f32_share *share, void *scratch);
 /* dx[n][h][w][c] from dy[n][oh][ow][oc]. Order of k: the pixels of dy that the taps take x to, by row and column, oc
  * inside; one outside of the image adds 0 * w. */
 void qnt_conv_f32_grad_input(const struct qnt_conv_f32_work *w, const float *dy, float *dx, size_t images,

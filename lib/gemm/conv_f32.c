@@ -6,10 +6,18 @@ enum {
     ROWS = 32,               /* small images are taken together until they make this many rows, */
     PIXELS = 112,            /* single pixels until they make this many */
     PIXELS_FLOATS = 1 << 17, /* or this many floats */
+    LINES_FLOATS = 1 << 13,  /* lines of a large image are taken together until their part of the plane has so many, */
+    LINES = 8,               /* but so many lines at least: where windows overlap, lines are copied twice */
+    NEAR_FLOATS = 4096,      /* W of so many stays in the first-level cache whatever the order */
     SLACK = 256,             /* floats behind a plane: panels of W are read in full width */
     TURN_COST = 4,           /* of one element of dw, in the unit of the descriptors */
     TYPICAL_BATCH = 16
 };
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static bool bad_geometry(const struct qnt_conv_geom *g)
 {
@@ -98,6 +106,16 @@ static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
     return QNT_OK;
 }
 
+/* Lines in even shares whose part of the plane is still near when it is read. */
+static size_t lines_together(const struct qnt_conv_f32_work *w)
+{
+    const size_t line = w->x.pw * w->x.c * w->geom.stride_h, oh = w->geom.oh;
+    if (w->x.in_place || w->x.image <= LINES_FLOATS)
+        return oh;
+    const size_t near = LINES_FLOATS / line, most = near > LINES ? near : LINES, parts = (oh + most - 1) / most;
+    return (oh + parts - 1) / parts;
+}
+
 static qnt_status create_tiled(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses)
 {
     qnt_status status = make_plane(w);
@@ -105,6 +123,7 @@ static qnt_status create_tiled(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
         status = qnt_conv_f32_make_phases(ctx, w);
     if (status)
         return status;
+    w->lines = lines_together(w);
     choose(w, &ctx->dsp.gemm_f32);
     return make_buffers(ctx, w, uses);
 }
@@ -182,62 +201,83 @@ void qnt_conv_f32_walk(struct qnt_nest *nest, const struct qnt_walk *k)
     qnt_nest_run(nest);
 }
 
+/* One group's lines of `images` images; nest: all but its loops. */
+static void forward_group(const struct qnt_conv_f32_work *w, struct qnt_nest *nest, size_t images, size_t lines)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    const struct qnt_walk walk = {.plane = &w->x,
+                                  .images = images,
+                                  .lines = lines,
+                                  .columns = g->ow,
+                                  .step_h = g->stride_h,
+                                  .step_w = g->stride_w,
+                                  .kh = g->kh,
+                                  .kw = g->kw,
+                                  .dil_h = g->dil_h,
+                                  .dil_w = g->dil_w,
+                                  .c_image = g->oh * g->ow * g->oc,
+                                  .c_line = g->ow * g->oc,
+                                  .c_column = g->oc,
+                                  .w_k = w->forward->nr};
+    qnt_conv_f32_walk(nest, &walk);
+}
+
 /* Lines [y0, y1) of `images` images (all lines when there are several). */
 static void forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias,
-                          const struct qnt_epilogue *e, float *y, size_t images, size_t y0, size_t y1, float *scratch)
+                          const struct qnt_epilogue *e, float *y, size_t images, size_t y0, size_t y1,
+                          const struct qnt_conv_f32_share *share, float *scratch)
 {
     const struct qnt_conv_geom *g = &w->geom;
     size_t r0 = y0 * g->stride_h, r1 = (y1 - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1;
     for (size_t i = 0; i < g->groups; i++) {
+        const size_t c = i * w->og + share->c0;
         struct qnt_epilogue own = *e;
-        own.bias_f32 = bias ? bias + i * w->og : NULL;
-        struct qnt_nest nest = {.g = w->forward, .a = x + r0 * g->w * g->c, .w = w->packed + i * w->packed_group};
-        nest.c = y + y0 * g->ow * g->oc + i * w->og;
-        nest.n = w->og;
-        nest.e = &own;
+        own.bias_f32 = bias ? bias + c : NULL;
+        struct qnt_nest nest = {.g = w->forward,
+                                .a = x + r0 * g->w * g->c,
+                                .w = w->packed + i * w->packed_group + share->c0 * w->k,
+                                .c = y + y0 * g->ow * g->oc + c,
+                                .n = share->c1 - share->c0,
+                                .rows_first = w->k <= w->forward->k_run && w->k * w->og <= NEAR_FLOATS,
+                                .e = &own};
         if (!w->x.in_place) {
             for (size_t n = 0; n < images; n++)
                 qnt_plane_fill(&w->x, x + n * g->h * g->w * g->c + i * w->cg, r0, r1, scratch + n * w->x.image);
             nest.a = scratch;
         }
-        const struct qnt_walk walk = {.plane = &w->x,
-                                      .images = images,
-                                      .lines = y1 - y0,
-                                      .columns = g->ow,
-                                      .step_h = g->stride_h,
-                                      .step_w = g->stride_w,
-                                      .kh = g->kh,
-                                      .kw = g->kw,
-                                      .dil_h = g->dil_h,
-                                      .dil_w = g->dil_w,
-                                      .c_image = g->oh * g->ow * g->oc,
-                                      .c_line = g->ow * g->oc,
-                                      .c_column = g->oc,
-                                      .w_k = w->forward->nr};
-        qnt_conv_f32_walk(&nest, &walk);
+        forward_group(w, &nest, images, y1 - y0);
     }
 }
 
-void qnt_conv_f32_forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
-                                float hi, float *y, size_t line0, size_t line1, void *scratch)
+size_t qnt_conv_f32_panel(const struct qnt_conv_f32_work *w)
+{
+    return w->depthwise ? w->og : w->forward->nr;
+}
+
+void qnt_conv_f32_forward_share(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
+                                float hi, float *y, const struct qnt_conv_f32_share *share, void *scratch)
 {
     const struct qnt_conv_geom *g = &w->geom;
     const struct qnt_epilogue e = {.kind = QNT_EPI_F32, .lo = lo, .hi = hi};
+    const size_t line1 = share->line1;
+    if (share->c0 >= share->c1)
+        return;
     if (w->depthwise) {
-        qnt_conv_f32_depthwise_forward(w, x, bias, lo, hi, y, line0, line1, scratch);
+        qnt_conv_f32_depthwise_forward(w, x, bias, lo, hi, y, share->line0, line1, scratch);
         return;
     }
-    for (size_t line = line0, count; line < line1; line += count) {
+    for (size_t line = share->line0, count; line < line1; line += count) {
         size_t image = line / g->oh, y0 = line % g->oh, images = y0 ? 0 : (line1 - line) / g->oh;
-        images = images > w->chunk && !w->x.in_place ? w->chunk : images;
-        count = images ? images * g->oh : line1 - line < g->oh - y0 ? line1 - line : g->oh - y0;
+        images = w->lines < g->oh ? 0 : images > w->chunk && !w->x.in_place ? w->chunk : images;
+        count = images ? images * g->oh : least(least(line1 - line, g->oh - y0), w->lines);
         forward_lines(w, x + image * g->h * g->w * g->c, bias, &e, y + image * g->oh * g->ow * g->oc,
-                      images ? images : 1, y0, images ? g->oh : y0 + count, scratch);
+                      images ? images : 1, y0, images ? g->oh : y0 + count, share, scratch);
     }
 }
 
 void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
                           float *y, size_t images, void *scratch)
 {
-    qnt_conv_f32_forward_lines(w, x, bias, lo, hi, y, 0, images * w->geom.oh, scratch);
+    const struct qnt_conv_f32_share all = {.line1 = images * w->geom.oh, .c1 = w->og};
+    qnt_conv_f32_forward_share(w, x, bias, lo, hi, y, &all, scratch);
 }

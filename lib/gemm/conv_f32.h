@@ -21,6 +21,7 @@ struct qnt_conv_f32_work {
     struct qnt_conv_geom geom;
     size_t cg, og, k;       /* channels of a group, k of the forward product */
     size_t chunk;           /* images taken together */
+    size_t lines;           /* output lines of an image taken together: all, if there is more than one image */
     size_t run;             /* contiguous elements of a row of taps: kw * cg, or cg when dilated */
     struct qnt_plane x, dy; /* what forward and grad_weights, and what grad_input read */
     const struct qnt_gemm *forward, *input, *weights, *bias;

@@ -93,19 +93,20 @@ struct cuts {
 static struct cuts cut(const struct qnt_nest *p)
 {
     size_t most = p->k[2].t == p->g->nr ? p->g->k_run : least(p->g->k_run, SPREAD_RUN);
-    size_t run = p->k[2].n, n = (run + most - 1) / most;
-    if (n <= 1)
+    size_t run = p->k[2].n, n;
+    if (run <= most)
         return (struct cuts){run, p->k[1].n, 1};
+    n = (run + most - 1) / most;
     return (struct cuts){(run + n - 1) / n, 1, p->k[1].n};
 }
 
 /* All of k for the block whose first row has its operands at a and its results at c. */
 static void block(const struct qnt_nest *p, const struct cuts *k, struct block *b, const float *a, float *c)
 {
-    size_t tiles = (b->n[2] + p->g->mr - 1) / p->g->mr, run = p->k[2].n;
+    const size_t rows = b->n[2], tiles = rows <= p->g->mr ? 1 : (rows + p->g->mr - 1) / p->g->mr, run = p->k[2].n;
     struct qnt_tile t = {.ldc = (size_t)p->row[2].t, .e = p->e, .first = !p->more};
     struct qnt_f32_operands *o = &b->at;
-    b->per = (b->n[2] + tiles - 1) / tiles;
+    b->per = tiles == 1 ? rows : (rows + tiles - 1) / tiles;
     b->c = c;
     for (size_t i0 = 0; i0 < p->k[0].n; i0++)
         for (size_t i1 = 0; i1 < k->n1; i1++)
@@ -119,9 +120,12 @@ static void block(const struct qnt_nest *p, const struct cuts *k, struct block *
             }
 }
 
-/* Steps of a loop in even shares of at most `most`, each a multiple of `by`. */
+/* Steps of a loop in even shares of at most `most`, each a multiple of `by`. Divisions would be a good part of a small
+ * product's time. */
 static size_t share(size_t n, size_t most, size_t by)
 {
+    if (n <= by)
+        return by;
     if (most < by)
         most = by;
     size_t parts = (n + most - 1) / most;
@@ -143,8 +147,8 @@ void qnt_nest_run(const struct qnt_nest *nest)
                              .w_jump = p.k[1].t}};
     size_t rows = p.rows_first ? SIZE_MAX / 2 : ROWS, step[3];
     step[2] = share(p.row[2].n, rows, p.g->mr);
-    step[1] = step[2] < p.row[2].n ? 1 : share(p.row[1].n, rows / step[2], 1);
-    step[0] = step[1] < p.row[1].n ? 1 : share(p.row[0].n, rows / (step[2] * step[1]), 1);
+    step[1] = step[2] < p.row[2].n || p.row[1].n == 1 ? 1 : share(p.row[1].n, rows / step[2], 1);
+    step[0] = step[1] < p.row[1].n || p.row[0].n == 1 ? 1 : share(p.row[0].n, rows / (step[2] * step[1]), 1);
     for (size_t i0 = 0; i0 < p.row[0].n; i0 += step[0])
         for (size_t i1 = 0; i1 < p.row[1].n; i1 += step[1])
             for (size_t i2 = 0; i2 < p.row[2].n; i2 += step[2]) {

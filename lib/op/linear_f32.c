@@ -33,13 +33,39 @@ qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s)
     return QNT_OK;
 }
 
+static size_t shares(size_t n, size_t by)
+{
+    return (n + by - 1) / by;
+}
+
+/* Lines cost each thread all weights, panels of output channels the whole plane, so the cut is made where the largest
+ * share is the least, when a tile counts one and so does the reading of a panel of either operand. */
+static struct qnt_conv_f32_share share_of(const struct state *st, const struct qnt_exec *x)
+{
+    const struct qnt_conv_f32_work *w = st->work;
+    const size_t lines = x->batch * st->oh, parts = x->parts;
+    struct qnt_conv_f32_share s = {.line1 = lines, .c1 = w->og};
+    if (parts == 1)
+        return s;
+    const size_t nr = qnt_conv_f32_panel(w), mr = w->depthwise ? 1 : w->forward->mr, panels = shares(w->og, nr);
+    const size_t tiles = shares(lines * w->geom.ow, mr), t = shares(shares(lines, parts) * w->geom.ow, mr);
+    const size_t p = shares(panels, parts);
+    if (t * panels + t + panels <= tiles * p + tiles + p) {
+        qnt_share(lines, x->part, x->parts, &s.line0, &s.line1);
+        return s;
+    }
+    qnt_share(panels, x->part, x->parts, &s.c0, &s.c1);
+    s.c0 *= nr;
+    s.c1 = s.c1 * nr < w->og ? s.c1 * nr : w->og;
+    return s;
+}
+
 void qnt_linear_f32_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
     const struct state *st = s->state;
-    size_t line0, line1;
-    qnt_share(x->batch * st->oh, x->part, x->parts, &line0, &line1);
-    qnt_conv_f32_forward_lines(st->work, qnt_step_in(s, x), s->node->n_in > 2 ? s->in[2]->data : NULL, s->clamp_lo,
-                               s->clamp_hi, qnt_step_out(s, x), line0, line1, x->scratch);
+    const struct qnt_conv_f32_share own = share_of(st, x);
+    qnt_conv_f32_forward_share(st->work, qnt_step_in(s, x), s->node->n_in > 2 ? s->in[2]->data : NULL, s->clamp_lo,
+                               s->clamp_hi, qnt_step_out(s, x), &own, x->scratch);
 }
 
 void qnt_linear_f32_release(const qnt_ctx *ctx, struct qnt_step *s)

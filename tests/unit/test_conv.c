@@ -126,9 +126,12 @@ static void check_forward(const struct qnt_conv_geom *g)
     qnt_conv_f32_forward(f.work, f.x, f.bias, -0.25f, 0.5f, f.got, IMAGES, f.scratch);
     same(&f, n, "forward");
     memset(f.got, 0, n * sizeof(float));
-    size_t cut[] = {0, lines / 3, lines / 2, lines};
-    FOR(i, 3)
-    qnt_conv_f32_forward_lines(f.work, f.x, f.bias, -0.25f, 0.5f, f.got, cut[i], cut[i + 1], f.scratch);
+    const size_t cut[] = {0, lines / 3, lines / 2, lines}, panel = qnt_conv_f32_panel(f.work);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t c = 0, og = f.s.og; c < og; c += panel) {
+            const struct qnt_conv_f32_share part = {cut[i], cut[i + 1], c, c + panel < og ? c + panel : og};
+            qnt_conv_f32_forward_share(f.work, f.x, f.bias, -0.25f, 0.5f, f.got, &part, f.scratch);
+        }
     same(&f, n, "forward in shares");
     naive_forward(f.g, f.x, f.w, NULL, -INFINITY, INFINITY, f.want);
     qnt_conv_f32_forward(f.work, f.x, NULL, -INFINITY, INFINITY, f.got, IMAGES, f.scratch);
