@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include <jansson.h>
 #include "tools/common/eval.h"
+#include "tools/common/model.h"
 
 struct args {
     const char *data, *raw_out;
     struct env_cpus cpus;
     uint32_t threads, batch, images, repeat;
     int u8, quantized, hash, layers, json;
+    struct model_options model;
 };
 
 /* The images of all input files, one after the other. */
@@ -188,6 +190,7 @@ int main(int argc, char **argv)
         {"layers", 'l', NULL, "print the prepared steps and their kernels, do not run", OPT_FLAG, &a.layers, 0, 0,
          NULL},
         {"json", 'j', NULL, "print JSON", OPT_FLAG, &a.json, 0, 0, NULL},
+        MODEL_OPTIONS(a.model),
         {.name = NULL},
     };
     const struct opt_tool tool = {.name = "qrun",
@@ -201,9 +204,11 @@ int main(int argc, char **argv)
     int n = 0, code = opt_parse(&tool, argc, argv, &n);
     if (code >= 0)
         return code;
+    if (n == 1 || a.u8)
+        a.model.channels_last = QNT_CHANNELS_LAST_INPUTS; /* as images are; floats are as the file says */
     code = opt_fail(&tool, env_context(&tool, &ctx));
     if (code == EXIT_OK)
-        code = opt_fail(&tool, qnt_model_load(ctx, argv[1], &model));
+        code = opt_fail(&tool, model_open(ctx, argv[1], &a.model, &model));
     if (code == EXIT_OK)
         code = with_model(&tool, ctx, model, &a, argv, n);
     qnt_model_free(model);

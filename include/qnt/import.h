@@ -39,8 +39,9 @@ typedef struct qnt_import_config {
     size_t n_bind;
     const qnt_import_dim *dim; /**< onnx: n_dim named dimensions */
     size_t n_dim;
-    uint32_t channels_last; /**< onnx: QNT_CHANNELS_LAST_INPUTS, _OUTPUTS: inputs and outputs of three and more
-                               dimensions are [batch][…][channels] instead of the file's [batch][channels][…] */
+    uint32_t channels_last; /**< QNT_CHANNELS_LAST_INPUTS, _OUTPUTS: inputs and outputs of three and more dimensions are
+                                 [batch][…][channels] instead of an ONNX file's [batch][channels][…]; those of a .qnt file
+                                 stay as they are */
     int external_data; /**< onnx: 1: constants may lie in other files, in or below the folder of the model's. Else a
                           model that has such is refused. */
 } qnt_import_config;

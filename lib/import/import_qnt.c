@@ -15,7 +15,6 @@ static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_impo
     const char *set = c->batch           ? "batch"
                       : c->n_bind        ? "bind"
                       : c->n_dim         ? "dim"
-                      : c->channels_last ? "channels_last"
                       : c->external_data ? "external_data"
                                          : NULL;
     if (set)

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import resource
+import subprocess
 import cases
 from cases import has, run
 
@@ -127,8 +128,52 @@ def test_selftest():
     has(run("qinfo", "--selftest").stdout, r"^selftest: \d+ variants agree with the reference$")
 
 
-def test_no_operands():
-    has(run("qinfo", "what", code=2).stderr, "unexpected operand 'what'")
+def test_model():
+    run("qtrain", "--images", 64, "--epochs", 1, "--test-images", 40, "--out", "model.qnt")
+    text = run("qinfo", "model.qnt").stdout
+    has(text, r"^model\.qnt: \d+ steps, [1-9]\d* MACs, [1-9]\d* bytes of weights, arena [1-9]\d* bytes$")
+    has(text, r"^input \S+: 32 x 32 x 3, f32$")
+    has(text, r"^output \S+: 10, f32$")
+    has(text, r"^conv\S* +\d+ x 3 x 3 x \d+ +s8, \d+ scales [-+.e\d]+ to [-+.e\d]+$")
+    info = json.loads(run("qinfo", "model.qnt", "--json").stdout)
+    assert info["macs"] == sum(row["macs"] for row in info["steps"]) > 0 and info["arena_bytes"] > 0
+    assert info["inputs"][0]["shape"] == [32, 32, 3] and info["outputs"][0]["shape"] == [10]
+    assert f" {info['macs']} MACs, {info['weight_bytes']} bytes of weights, arena {info['arena_bytes']} bytes" in text
+    for row in info["steps"] + info["constants"]:
+        has(text, rf"(^| ){re.escape(row['name'])} ")
+
+
+def test_no_model():
+    has(run("qinfo", "absent.onnx", code=1).stderr, "^qinfo: absent.onnx: No such file")
+    with open("text.onnx", "w", encoding="ascii") as file:
+        file.write("text")
+    has(run("qinfo", "text.onnx", code=1).stderr, "^qinfo: text.onnx: 4 bytes, beginning with 74 65 78 74, expected a model")
+    has(run("qinfo", "one", "two", code=2).stderr, "unexpected operand 'two'")
+    for bad in ("n", "=1", "n=", "n=0", "n=x", "n=9999999999"):
+        has(run("qinfo", "text.onnx", "--dim", bad, code=2).stderr, "expected NAME=N")
+
+
+def test_onnx_model():
+    """y = relu(x) of a named dimension: the smallest file that there is."""
+    def field(number, value):
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    def tensor(name, *dims):
+        shape = b"".join(field(1, dim) for dim in dims)
+        return field(1, name) + field(2, field(1, b"\x08\x01" + field(2, shape)))
+
+    node = field(1, field(1, b"x") + field(2, b"y") + field(4, b"Relu"))
+    dims = b"\x08\x01", field(2, b"n")
+    graph = node + field(2, b"g") + field(11, tensor(b"x", *dims)) + field(12, tensor(b"y", *dims))
+    with open("relu.onnx", "wb") as file:
+        file.write(b"\x08\x08" + field(8, b"\x10\x0d") + field(7, graph))
+    done = subprocess.run(cases.command("qinfo", "relu.onnx", "--dim", "n=5", "--json"), capture_output=True, text=True,
+                          check=False)
+    if "it has no protobuf-c" in done.stderr:
+        raise cases.Skip("ONNX, a build without protobuf-c")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["inputs"][0]["shape"] == [5]
+    has(run("qinfo", "relu.onnx", code=3).stderr, r"^qinfo: relu\.onnx: .*'?n'?")
 
 
 cases.main(globals())

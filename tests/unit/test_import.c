@@ -121,7 +121,6 @@ START_TEST(fields_without_a_use_are_refused)
         {{.batch = 1}, "batch is set, which a .qnt file"},
         {{.bind = &bind, .n_bind = 1}, "bind is set"},
         {{.dim = &dim, .n_dim = 1}, "dim is set"},
-        {{.channels_last = QNT_CHANNELS_LAST_INPUTS}, "channels_last is set"},
         {{.external_data = 1}, "memory has no folder"},
         {{.format = "caffe"}, "format 'caffe' is not known, expected one of qnt, onnx"},
         {{.n_bind = 1}, "bind is NULL"},

@@ -157,7 +157,7 @@ int qb_model(struct qbench *q)
     struct qb_runner runner[2] = {{0}};
     qnt_model *model[2] = {NULL};
     q->reported = true;
-    qnt_status status = qnt_model_load(q->ctx, q->file, &model[0]);
+    qnt_status status = model_open(q->ctx, q->file, &q->import, &model[0]);
     if (!status && !(status = qnt_model_dequantize(model[0], &model[1])))
         status = run(&m, model, runner);
     int code = status ? opt_fail(q->tool, status) : qb_model_report(&m);

@@ -168,6 +168,7 @@ static const struct opt options[] = {
      .help = "write a chart of the shares to FILE (SVG)",
      .kind = OPT_STRING,
      .target = &q.plot},
+    MODEL_OPTIONS(q.import),
     {.name = NULL},
 };
 

@@ -5,6 +5,7 @@
 #include "lib/core/core.h"
 #include "lib/run/team.h"
 #include "tools/common/env.h"
+#include "tools/common/model.h"
 
 /* What can be done at most: measured by register-only loops, and by reading and copying memory of which a level of the
  * caches, or none, holds all. */
@@ -81,6 +82,7 @@ struct qbench {
     float seconds;           /* for each figure */
     int cold, json, compare; /* compare: name the layers that are not faster than in floats */
     enum qb_format format;
+    struct model_options import;
     const char *isa, *costs, *plot, *sizes, *file;
     bool reported; /* the command has a table of its own */
     /* the machine */

@@ -1,4 +1,4 @@
-/* qinfo: CPU, usable cores and why not the others, memory, ISA levels, the kernels chosen. */
+/* qinfo: CPU, usable cores and why not the others, memory, ISA levels, the kernels chosen; or what a model is. */
 #include "tools/qinfo/qinfo.h"
 
 static qnt_status read_machine(struct qinfo *q)
@@ -17,7 +17,8 @@ static qnt_status read_machine(struct qinfo *q)
 
 int main(int argc, char **argv)
 {
-    int json = 0, selftest = 0;
+    int json = 0, selftest = 0, operands = 0;
+    struct model_options model = {.external_data = 0};
     size_t checked = 0;
     const struct opt options[] = {
         {.name = "json", .letter = 'j', .help = "print JSON", .kind = OPT_FLAG, .target = &json},
@@ -25,21 +26,26 @@ int main(int argc, char **argv)
          .help = "compare every usable kernel variant with the reference",
          .kind = OPT_FLAG,
          .target = &selftest},
+        MODEL_OPTIONS(model),
         {.name = NULL},
     };
-    const struct opt_tool tool = {.name = "qinfo",
-                                  .summary = "shows what this machine offers: cores, memory, ISA levels, kernels",
-                                  .operands = "",
-                                  .options = options};
+    const struct opt_tool tool = {
+        .name = "qinfo",
+        .summary = "shows what this machine offers: cores, memory, ISA levels, kernels; or what MODEL is",
+        .operands = "[MODEL]",
+        .max_operands = 1,
+        .options = options};
     static struct qinfo q;
     qnt_ctx *ctx;
-    int code = opt_parse(&tool, argc, argv, NULL);
+    int code = opt_parse(&tool, argc, argv, &operands);
     if (code >= 0)
         return code;
     qnt_status status = env_context(&tool, &ctx);
     if (status)
         return opt_fail(&tool, status);
-    if (selftest) {
+    if (operands) {
+        code = qinfo_model(&tool, ctx, argv[1], &model, json);
+    } else if (selftest) {
         code = opt_fail(&tool, qnt_ctx_selftest(ctx, &checked));
         if (code == EXIT_OK)
             printf(json ? "{\"selftest\": \"ok\", \"variants\": %zu}\n"
