@@ -177,8 +177,9 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  the output channel; training them gives a model that holds the signs, as bits.
  *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to gather, and with quantized
  *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image, unless mode says;
- *  every pool window must hold one. fully_connected wants one dimension: a flatten before it, whose order is height, width,
- *  channels. Shapes are inferred now: a misfit is an error
+ *  every pool window must hold one. fully_connected works on the last dimension (a flatten, whose order is height, width,
+ *  channels, makes an image one), conv2d, pools and resize on the last three; more in front are images of their own, which
+ *  training does not know. Shapes are inferred now: a misfit is an error
  *  naming the node. *id receives its output tensor, named as the node. Changes the model. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
                                       const int *inputs, size_t n_inputs, int *id);

@@ -54,6 +54,8 @@ struct qnt_model {
 /* Elements of one image (activations) or of the whole constant; QNT_ERR_RANGE when the product overflows or exceeds
  * 2^40. */
 qnt_status qnt_tensor_elements(const struct qnt_tensor *t, size_t *out);
+/* Takes dimensions in front off until `rank` are left; their product. */
+size_t qnt_tensor_strip(struct qnt_tensor *t, uint32_t rank);
 /* In-memory count for a tensor already validated. */
 size_t qnt_tensor_count(const struct qnt_tensor *t);
 /* The least and the greatest code of a type of integers; false: f32. TERNARY: of its two bits. */

@@ -215,6 +215,26 @@ static qnt_status commit_node(struct qnt_model *m, struct qnt_node *n, const cha
     return QNT_OK;
 }
 
+/* The op's own normalise and infer, which see input 0 without the dimensions that are images; they are the output's,
+ * too. */
+static qnt_status infer(struct qnt_model *m, struct qnt_node *n, const qnt_node_attr *attr, struct qnt_tensor *out)
+{
+    struct qnt_tensor *x = &m->tensor[n->in[0]];
+    const struct qnt_tensor whole = *x;
+    if (n->op->rank && x->rank > n->op->rank)
+        qnt_tensor_strip(x, n->op->rank);
+    const uint32_t extra = whole.rank - x->rank;
+    qnt_status status = normalise(m, n, attr);
+    status = status ? qnt_fail_in(status, "node '%s'", n->name) : n->op->infer(m, n, out);
+    *x = whole;
+    if (status)
+        return status;
+    memmove(out->dim + extra, out->dim, out->rank * sizeof *out->dim);
+    memcpy(out->dim, whole.dim, extra * sizeof *out->dim);
+    out->rank += extra;
+    return QNT_OK;
+}
+
 qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *op, const char *name,
                                  const qnt_node_attr *attr, const int *in, size_t n_in, const char *out_name,
                                  const struct qnt_tensor *out_q, int *id)
@@ -225,8 +245,6 @@ qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *o
     if (status)
         return status;
     memcpy(n.in, in, n_in * sizeof *in);
-    if ((status = normalise(m, &n, attr)))
-        return qnt_fail_in(status, "node '%s'", name);
     if (out_q) {
         out.type = out_q->type;
         out.bits = out_q->bits;
@@ -234,9 +252,8 @@ qnt_status qnt_model_append_node(struct qnt_model *m, const struct qnt_op_def *o
         out.scale = out_q->scale;
         out.zero = out_q->zero;
     }
-    if ((status = op->infer(m, &n, &out)))
-        return status;
-    return commit_node(m, &n, name, &out, id);
+    status = infer(m, &n, attr, &out);
+    return status ? status : commit_node(m, &n, name, &out, id);
 }
 
 qnt_status qnt_model_copy_tensor(struct qnt_model *m, const struct qnt_tensor *from, bool alias, int *id)

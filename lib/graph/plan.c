@@ -51,6 +51,18 @@ static qnt_status rewrite(struct qnt_model *m, const struct qnt_plan_options *o,
     return status;
 }
 
+/* The step sees its tensors without the dimensions that are images. */
+static void show_images(struct qnt_step *s, struct qnt_tensor view[2])
+{
+    const uint32_t extra = s->in[0]->rank - s->op->rank;
+    view[0] = *s->in[0];
+    view[1] = *s->out;
+    s->lead = qnt_tensor_strip(&view[0], s->op->rank);
+    qnt_tensor_strip(&view[1], view[1].rank - extra);
+    s->in[0] = &view[0];
+    s->out = &view[1];
+}
+
 static void make_steps(struct qnt_plan *p, const struct qnt_rewrite *r)
 {
     struct qnt_model *m = p->model;
@@ -63,9 +75,12 @@ static void make_steps(struct qnt_plan *p, const struct qnt_rewrite *r)
                                .clamp_lo = r[i].lo,
                                .clamp_hi = r[i].hi,
                                .variant = &qnt_no_variant,
-                               .macs = qnt_node_macs(m, n)};
+                               .macs = qnt_node_macs(m, n),
+                               .lead = 1};
         for (uint32_t k = 0; k < n->n_in; k++)
             s->in[k] = &m->tensor[n->in[k]];
+        if (n->op->rank && s->in[0]->rank > n->op->rank)
+            show_images(s, &p->view[2 * i]);
     }
     p->n_steps = m->n_nodes;
 }
@@ -77,7 +92,10 @@ static qnt_status prepare(struct qnt_plan *p)
         for (uint32_t k = 0; k < s->node->n_in; k++)
             s->in_offset[k] = p->offset[s->node->in[k]];
         s->out_offset = p->offset[s->node->out];
-        qnt_status status = s->op->prepare ? s->op->prepare(p->ctx, s, p->max_batch) : QNT_OK;
+        size_t images;
+        if (qnt_mul_overflows(p->max_batch, s->lead, &images))
+            return qnt_fail(QNT_ERR_RANGE, "node '%s': %zu times %zu images", s->node->name, p->max_batch, s->lead);
+        qnt_status status = s->op->prepare ? s->op->prepare(p->ctx, s, images) : QNT_OK;
         if (status)
             return status;
         if (s->scratch_bytes > p->scratch_bytes)
@@ -92,7 +110,8 @@ static qnt_status build(struct qnt_plan *p, const struct qnt_plan_options *o)
     if (status)
         return status;
     struct qnt_rewrite *r = qnt_alloc_array(p->ctx, p->model->n_nodes, sizeof *r, "rewriting");
-    if (!r || !(p->step = qnt_alloc_array(p->ctx, p->model->n_nodes, sizeof *p->step, "steps")))
+    if (!r || !(p->step = qnt_alloc_array(p->ctx, p->model->n_nodes, sizeof *p->step, "steps")) ||
+        !(p->view = qnt_alloc_array(p->ctx, p->model->n_nodes, 2 * sizeof *p->view, "views of tensors")))
         status = QNT_ERR_NOMEM;
     if (!status && !(status = rewrite(p->model, o, r))) {
         make_steps(p, r);
@@ -138,6 +157,7 @@ void qnt_plan_free(struct qnt_plan *p)
             qnt_release(ctx, p->step[i].state);
     }
     qnt_release(ctx, p->step);
+    qnt_release(ctx, p->view);
     qnt_release(ctx, p->offset);
     qnt_model_free(p->model);
     qnt_model_free(p->source);

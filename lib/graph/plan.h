@@ -9,6 +9,8 @@ struct qnt_plan {
                               * and outputs are the plan's */
     struct qnt_model *source; /* reference kept */
     struct qnt_step *step;
+    struct qnt_tensor *view; /* two a step: what it sees for its first input and output where the op works on fewer
+                                dimensions; names and scales are the model's */
     size_t n_steps;
     size_t max_batch, arena_bytes, scratch_bytes; /* scratch: maximum over the steps, per thread */
     size_t *offset;          /* by tensor id of `model`; SIZE_MAX for constants */
@@ -25,7 +27,10 @@ void qnt_plan_free(struct qnt_plan *p);
 /* All steps on one thread's share. With x->parts > 1 the caller puts a barrier between steps itself. */
 static inline void qnt_plan_run_step(const struct qnt_plan *p, size_t i, const struct qnt_exec *x)
 {
-    if (p->step[i].op->run)
-        p->step[i].op->run(&p->step[i], x);
+    const struct qnt_step *s = &p->step[i];
+    struct qnt_exec images = *x;
+    images.batch *= s->lead;
+    if (s->op->run)
+        s->op->run(s, &images);
 }
 #endif

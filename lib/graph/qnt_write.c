@@ -192,10 +192,10 @@ static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_te
                                  uint64_t at)
 {
     if (t->type == QNT_BOOL) {
-        const size_t at = qnt_codes_not_bool(t->data, r->bytes);
-        if (at < r->bytes)
-            return qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %u, expected 0 or 1", t->name, at,
-                            ((const uint8_t *)t->data)[at]);
+        const size_t bad = qnt_codes_not_bool(t->data, r->bytes);
+        if (bad < r->bytes)
+            return qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %u, expected 0 or 1", t->name, bad,
+                            ((const uint8_t *)t->data)[bad]);
     }
     if (t->bits >= 8) {
         r->hash = XXH3_64bits(t->data, r->bytes);

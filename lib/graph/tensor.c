@@ -35,6 +35,18 @@ size_t qnt_dtype_size(qnt_dtype type)
     return 1;
 }
 
+size_t qnt_tensor_strip(struct qnt_tensor *t, uint32_t rank)
+{
+    size_t product = 1;
+    uint32_t extra = 0;
+    for (; t->rank - extra > rank; extra++)
+        product *= t->dim[extra];
+    t->rank -= extra;
+    for (uint32_t d = 0; d < QNT_MAX_RANK && extra; d++)
+        t->dim[d] = d < t->rank ? t->dim[d + extra] : 0;
+    return product;
+}
+
 size_t qnt_tensor_count(const struct qnt_tensor *t)
 {
     size_t n = 1;

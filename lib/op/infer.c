@@ -226,9 +226,6 @@ qnt_status qnt_infer_full(const struct qnt_model *m, const struct qnt_node *n, s
 {
     const struct qnt_tensor *x = input(m, n, 0), *w = input(m, n, 1);
     char shape[QNT_SHAPE_TEXT];
-    qnt_status status = qnt_infer_rank(m, n, 1, "one dimension (a flatten before it)");
-    if (status)
-        return status;
     if (w->dim[1] != x->dim[0])
         return qnt_fail(QNT_ERR_SHAPE, "node '%s': weights '%s' are %s, expected %zu x %zu", n->name, w->name,
                         qnt_shape_text(w, shape), w->dim[0], x->dim[0]);

@@ -15,6 +15,7 @@ struct qnt_step {
     size_t scratch_bytes;     /* per thread, set by prepare for max_batch */
     const struct qnt_kernel_row *variant; /* kernel bound, &qnt_no_variant for none */
     uint64_t macs;            /* per image */
+    size_t lead;              /* images of the op in one of the model: in[0] and out are without dimensions in front */
 };
 /* One thread's view of a run. */
 struct qnt_exec {
@@ -28,6 +29,9 @@ struct qnt_grad; /* lib/train/grad.h */
 struct qnt_op_def {
     const char *name;
     uint32_t min_in, max_in;
+    /* Dimensions of input 0 that it works on; more in front of them are images: infer and prepare see tensors without,
+     * and a run has as many images more. 0: it works on all. */
+    uint32_t rank;
     /* Before infer: replaces attributes that are 0 for "by default", for a node of which nothing is proved but its inputs.
      * Doing it twice changes nothing. NULL: 0 has no such meaning, or lib/graph/model.c knows it. */
     void (*normalise)(const struct qnt_model *m, struct qnt_node *n);

@@ -12,6 +12,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
 const struct qnt_op_def qnt_op_avgpool = {.name = "avgpool",
                                           .min_in = 1,
                                           .max_in = 1,
+                                          .rank = 3,
                                           .infer = infer,
                                           .prepare = qnt_avgpool_prepare,
                                           .run = qnt_pool_run,

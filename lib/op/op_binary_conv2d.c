@@ -19,6 +19,7 @@ const struct qnt_op_def qnt_op_binary_conv2d = {
     .name = "binary_conv2d",
     .min_in = 2,
     .max_in = 3,
+    .rank = 3,
     .infer = infer,
     .prepare = qnt_binary_prepare,
     .run = qnt_binary_run,

@@ -13,6 +13,7 @@ const struct qnt_op_def qnt_op_fully_connected = {
     .name = "fully_connected",
     .min_in = 2,
     .max_in = 3,
+    .rank = 1,
     .infer = infer,
     .prepare = qnt_linear_prepare,
     .run = qnt_linear_run,

@@ -12,6 +12,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
 const struct qnt_op_def qnt_op_global_maxpool = {.name = "global_maxpool",
                                                  .min_in = 1,
                                                  .max_in = 1,
+                                                 .rank = 3,
                                                  .infer = infer,
                                                  .prepare = qnt_maxpool_prepare,
                                                  .run = qnt_pool_run,

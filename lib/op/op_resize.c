@@ -267,6 +267,7 @@ static void release(const qnt_ctx *ctx, struct qnt_step *s)
 const struct qnt_op_def qnt_op_resize = {.name = "resize",
                                          .min_in = 1,
                                          .max_in = 1,
+                                         .rank = 3,
                                          .normalise = normalise,
                                          .infer = infer,
                                          .prepare = prepare,

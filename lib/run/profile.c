@@ -27,12 +27,12 @@ static uint64_t constant_bytes(const struct qnt_step *s, const qnt_step_work *w,
 
 static void tell_bytes(const struct qnt_step *s, qnt_step_work *w)
 {
-    w->out_bytes = qnt_image_bytes(s->out);
+    w->out_bytes = s->lead * qnt_image_bytes(s->out);
     for (uint32_t i = 0; i < s->node->n_in; i++)
         if (s->in[i]->constant)
             w->weight_bytes += constant_bytes(s, w, i);
         else
-            w->in_bytes += qnt_image_bytes(s->in[i]);
+            w->in_bytes += (i ? 1 : s->lead) * qnt_image_bytes(s->in[i]);
 }
 
 /* Output channels are the first dimension of weights and the last of the output; the rest of both is what a product has
@@ -44,7 +44,7 @@ static void tell_product(const struct qnt_step *s, qnt_step_work *w)
         return;
     const struct qnt_tensor *weights = s->in[1];
     w->groups = s->node->attr.groups ? s->node->attr.groups : 1;
-    w->rows = qnt_tensor_count(s->out) / weights->dim[0];
+    w->rows = s->lead * qnt_tensor_count(s->out) / weights->dim[0];
     w->columns = weights->dim[0] / w->groups;
     w->depth = qnt_tensor_count(weights) / weights->dim[0];
     w->weight_bits = weights->bits;
@@ -88,9 +88,10 @@ qnt_status qnt_session_step_work(const qnt_session *session, size_t i, qnt_step_
     w.name = s->node->name;
     w.op = s->op->name;
     w.macs = s->macs;
-    w.type = s->out->type;
-    w.rank = s->out->rank;
-    memcpy(w.dim, s->out->dim, s->out->rank * sizeof *w.dim);
+    const struct qnt_tensor *y = &session->plan->model->tensor[s->node->out];
+    w.type = y->type;
+    w.rank = y->rank;
+    memcpy(w.dim, y->dim, y->rank * sizeof *w.dim);
     tell_faster(session->ctx, s->variant, &w);
     tell_product(s, &w);
     if (s->op->run)

@@ -93,6 +93,9 @@ static qnt_status check_nodes(const struct qnt_model *m)
         if (!n->op->backward)
             return qnt_fail(QNT_ERR_UNSUPPORTED, "training: node '%s' is a %s, which has no gradient", n->name,
                             n->op->name);
+        if (n->op->rank && m->tensor[n->in[0]].rank > n->op->rank)
+            return qnt_fail(QNT_ERR_UNSUPPORTED, "training: node '%s': '%s' has %u dimensions, a %s trains with %u",
+                            n->name, m->tensor[n->in[0]].name, m->tensor[n->in[0]].rank, n->op->name, n->op->rank);
         if (m->tensor[n->in[0]].constant)
             return qnt_fail(QNT_ERR_UNSUPPORTED, "training: node '%s' reads constant '%s' as its data", n->name,
                             m->tensor[n->in[0]].name);

@@ -130,6 +130,11 @@ static int copy_input(struct edit *e, const struct qnt_tensor *from)
         if (qnt_tensor_count(&t) > MOST_INPUT)
             t.dim[d] = was;
     }
+    if (chosen(e) && t.rank < RANK) { /* images in front */
+        memmove(t.dim + 1, t.dim, t.rank++ * sizeof *t.dim);
+        t.dim[0] = 1 + below(e, 3);
+        t.dim[0] = qnt_tensor_count(&t) > MOST_INPUT ? 1 : t.dim[0];
+    }
     if (chosen(e) && chance(e, 4)) {
         t.type = chance(e, 2) ? (t.type == QNT_F32 ? QNT_S8 : QNT_F32) : (qnt_dtype)(QNT_F32 + below(e, QNT_BOOL));
         t.type = t.type == QNT_TERNARY ? QNT_U8 : t.type;
@@ -227,7 +232,7 @@ static void fit_weights(struct edit *e, const struct qnt_op_def *op, int *in, si
         return;
     const struct qnt_tensor x = e->to->tensor[in[0]], w = e->to->tensor[in[1]];
     struct qnt_tensor t = {.type = w.type, .bits = w.bits, .constant = true, .scales = w.scales};
-    if (x.rank != (conv ? 3 : 1) || !w.constant)
+    if (x.rank < (conv ? 3 : 1) || !w.constant)
         return;
     size_t channels = x.dim[x.rank - 1];
     a->groups = conv && a->groups && channels % a->groups == 0 ? a->groups : 1;

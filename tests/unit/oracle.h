@@ -309,7 +309,7 @@ static inline size_t oracle_bytes(const struct qnt_tensor *t)
     return qnt_tensor_count(t) * qnt_dtype_size(t->type);
 }
 
-static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
+static inline void oracle_images(const struct oracle *o, const struct qnt_node *n)
 {
     const struct qnt_tensor *in = &o->m->tensor[n->in[0]], *out = &o->m->tensor[n->out];
     const char *op = n->op->name;
@@ -337,6 +337,27 @@ static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
         else
             oracle_pointwise(o, n, x, y);
     }
+}
+
+/* Dimensions in front of those that the op works on are images: the tensors without them meanwhile. */
+static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
+{
+    struct qnt_tensor *x = &((struct qnt_model *)(uintptr_t)o->m)->tensor[n->in[0]];
+    struct qnt_tensor *y = &((struct qnt_model *)(uintptr_t)o->m)->tensor[n->out];
+    const struct qnt_tensor kept[2] = {*x, *y};
+    struct oracle images = *o;
+    const uint32_t extra = n->op->rank && x->rank > n->op->rank ? x->rank - n->op->rank : 0;
+    for (uint32_t d = 0; d < extra; d++)
+        images.batch *= x->dim[d];
+    for (uint32_t d = 0; d + extra < QNT_MAX_RANK && extra; d++) {
+        x->dim[d] = x->dim[d + extra];
+        y->dim[d] = y->dim[d + extra];
+    }
+    x->rank -= extra;
+    y->rank -= extra;
+    oracle_images(&images, n);
+    *x = kept[0];
+    *y = kept[1];
 }
 
 /* in: by input of the model. */

@@ -94,7 +94,7 @@ START_TEST(refusals_name_the_node)
     REFUSED(node("conv2d", NULL, IN(full, w)), QNT_ERR_SHAPE, "'n'", "'full'", "192", "height x width x channels");
     REFUSED(node("conv2d", ATTR(.pad = {1u << 21, 0, 0, 0}), IN(image, w)), QNT_ERR_ARG, "'n'", "2097152");
     REFUSED(node("fully_connected", NULL, IN(full, w10)), QNT_ERR_SHAPE, "'n'", "5 x 10", "5 x 192");
-    REFUSED(node("fully_connected", NULL, IN(image, w10)), QNT_ERR_SHAPE, "'n'", "8 x 6 x 4", "one dimension");
+    REFUSED(node("fully_connected", NULL, IN(image, w10)), QNT_ERR_SHAPE, "'n'", "5 x 10", "expected 5 x 4");
     REFUSED(node("fully_connected", NULL, IN(full, w)), QNT_ERR_SHAPE, "'n'", "'w'", "rank 2");
     REFUSED(node("maxpool", ATTR(.kernel = {2, 2}, .pad = {0, 2, 0, 0}), IN(image)), QNT_ERR_SHAPE, "'n'",
             "pad 2 and 0");

@@ -95,7 +95,13 @@ START_TEST(create_refuses_what_it_cannot_train)
         {.op = "flatten"}, {.op = "fully_connected", .out = 7, .in = IMAGE}, {.op = NULL}};
     static const struct layer bare[] = {
         {.op = "maxpool", .attr = ATTR(.kernel = {32, 10}, .stride = {32, 10})}, {.op = "flatten"}, {.op = NULL}};
-    qnt_model *m = net_make(ctx, soft, 1, SIZE_MAX, 0, 0.0f);
+    static const struct layer pixels[] = {{.op = "maxpool", .attr = ATTR(.kernel = {32, 32}, .stride = {32, 32})},
+                                          {.op = "fully_connected", .out = 10, .in = 3},
+                                          {.op = NULL}};
+    qnt_model *m = net_make(ctx, pixels, 1, SIZE_MAX, 0, 0.0f);
+    refuse(m, config(0), QNT_ERR_UNSUPPORTED, "has 3 dimensions, a fully_connected trains with 1");
+    qnt_model_free(m);
+    m = net_make(ctx, soft, 1, SIZE_MAX, 0, 0.0f);
     refuse(m, config(0), QNT_ERR_UNSUPPORTED, "node 'softmax2' is a softmax");
     qnt_model_free(m);
     m = net_make(ctx, wide, 1, SIZE_MAX, 0, 0.0f);
