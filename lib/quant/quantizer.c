@@ -5,6 +5,7 @@
 #include "lib/op/bounds.h"
 #include "lib/op/function.h"
 #include "lib/op/pair.h"
+#include "lib/quant/layer_bits.h"
 #include "lib/quant/quantizer.h"
 
 struct build {
@@ -12,10 +13,14 @@ struct build {
     struct qnt_quantizer *q;
     uint32_t bits;
     const char *layer_bits;
-    int *twin; /* by the float model's tensor id: the quantized model's; -1: none yet */
+    int *twin;  /* by the float model's tensor id: the quantized model's codes of it; -1: none yet */
+    int *plain; /* the same for its floats, where layers may stay in float */
+    bool mixed; /* they may: those that have no quantized form, and those that `keeps` names */
+    qnt_keeps_fn *keeps;
+    void *user;
 };
 
-static bool has_weights(const struct qnt_node *n)
+bool qnt_has_weights(const struct qnt_node *n)
 {
     return n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected;
 }
@@ -43,47 +48,6 @@ static const struct qnt_node *sole_reader(const struct qnt_model *f, int id)
     return readers == 1 ? found : NULL;
 }
 
-/* "1" to "8" or "ternary", n characters; 0: none of them. */
-static uint32_t width_of(const char *text, size_t n)
-{
-    static const char ternary[] = "ternary";
-    if (n == sizeof ternary - 1 && !memcmp(text, ternary, n))
-        return QNT_BITS_TERNARY;
-    return n == 1 && *text >= '1' && *text <= '8' ? (uint32_t)(*text - '0') : 0;
-}
-
-/* "conv1=8,fc1=2": the entry of `name`, else the width for all. */
-static uint32_t bits_of(const struct build *b, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *p = b->layer_bits; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-        if (!strncmp(p, name, length) && p[length] == '=')
-            return width_of(p + length + 1, strcspn(p + length + 1, ","));
-    return b->bits;
-}
-
-/* Every entry names a layer of the model and a width. */
-static qnt_status check_layer_bits(const struct qnt_model *f, const char *text)
-{
-    for (const char *p = text; p && *p;) {
-        const char *equal = strchr(p, '='), *end = strchr(p, ',');
-        size_t i, all = end ? (size_t)(end - p) : strlen(p);
-        if (!equal || (end && equal > end))
-            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected LAYER=BITS", (int)all, p);
-        size_t length = (size_t)(equal - p);
-        for (i = 0; i < f->n_nodes; i++)
-            if (has_weights(&f->node[i]) && strlen(f->node[i].name) == length && !strncmp(f->node[i].name, p, length))
-                break;
-        if (i == f->n_nodes)
-            return qnt_fail(QNT_ERR_ARG, "layer_bits: the model has no layer with weights named '%.*s'", (int)length,
-                            p);
-        if (!width_of(equal + 1, all - length - 1))
-            return qnt_fail(QNT_ERR_ARG, "layer_bits: '%.*s', expected 1 to 8 bits or ternary", (int)all, p);
-        p = end ? end + 1 : NULL;
-    }
-    return QNT_OK;
-}
-
 static int new_group(struct qnt_quantizer *q, int tensor)
 {
     q->group[q->n_groups] = (struct qnt_group){.clamp_lo = -INFINITY, .clamp_hi = INFINITY, .tensor = tensor};
@@ -105,10 +69,47 @@ static int layer_group(const struct build *b, const struct qnt_node *n)
     return id;
 }
 
-/* Type and (placeholder) scale of an s8 activation. */
-static struct qnt_tensor activation(float *one)
+/* Type and (placeholder) scale of an s8 activation; the scale is copied. */
+static struct qnt_tensor activation(void)
 {
-    return (struct qnt_tensor){.type = QNT_S8, .bits = 8, .scales = 1, .scale = one};
+    static const float one = 1.0f;
+    return (struct qnt_tensor){.type = QNT_S8, .bits = 8, .scales = 1, .scale = (float *)(uintptr_t)&one};
+}
+
+/* quantize in front, dequantize behind. */
+static qnt_status add_border(struct build *b, const char *op, const char *tensor, const char *suffix, int in,
+                             const struct qnt_tensor *out, int *id)
+{
+    char name[256];
+    if (snprintf(name, sizeof name, "%s.%s", tensor, suffix) >= (int)sizeof name)
+        return qnt_fail(QNT_ERR_ARG, "quantized training: the name of tensor '%s' is too long", tensor);
+    return qnt_model_append_node(b->q->model, qnt_op_find(op), name, NULL, &in, 1, name, out, id);
+}
+
+/* The codes of a tensor of the float model; one that is there in floats only is quantized, by a range of its own. */
+static qnt_status codes_of(struct build *b, int id, int *codes)
+{
+    struct qnt_tensor s8 = activation();
+    qnt_status status = QNT_OK;
+    if (b->twin[id] < 0) {
+        status = add_border(b, "quantize", b->f->tensor[id].name, "q", b->plain[id], &s8, &b->twin[id]);
+        if (!status)
+            b->q->group_of[b->twin[id]] = new_group(b->q, id);
+    }
+    *codes = b->twin[id];
+    return status;
+}
+
+/* Its floats; constants are copied. */
+static qnt_status floats_of(struct build *b, int id, int *floats)
+{
+    const struct qnt_tensor *t = &b->f->tensor[id];
+    qnt_status status = QNT_OK;
+    if (b->plain[id] < 0)
+        status = t->constant ? qnt_model_copy_tensor(b->q->model, t, false, &b->plain[id])
+                             : add_border(b, "dequantize", t->name, "f", b->twin[id], NULL, &b->plain[id]);
+    *floats = b->plain[id];
+    return status;
 }
 
 static qnt_status add_constant(struct build *b, struct qnt_tensor t, size_t elem, int *id)
@@ -129,7 +130,7 @@ static qnt_status add_weights(struct build *b, const struct qnt_node *n, struct 
     l->float_w = n->in[1];
     l->float_b = fb ? n->in[2] : -1;
     l->b = -1;
-    l->bits = bits_of(b, n->name);
+    l->bits = qnt_layer_bits(b->layer_bits, n->name, b->bits);
     l->channels = fw->dim[0];
     l->fan_in = qnt_tensor_count(fw) / l->channels;
     if (!(l->real = qnt_alloc_array(ctx, l->channels, sizeof *l->real, "scales")) ||
@@ -154,15 +155,15 @@ static qnt_status add_weights(struct build *b, const struct qnt_node *n, struct 
     return status;
 }
 
-static qnt_status add_layer(struct build *b, const struct qnt_node *n, float *one)
+static qnt_status add_layer(struct build *b, const struct qnt_node *n)
 {
     struct qnt_quantizer *q = b->q;
     struct qnt_qlayer *l = &q->layer[q->n_layers++];
-    struct qnt_tensor out = activation(one);
+    struct qnt_tensor out = activation();
     qnt_status status = add_weights(b, n, l);
-    if (status)
+    if (status || (status = codes_of(b, n->in[0], &l->x)))
         return status;
-    int in[3] = {l->x = b->twin[n->in[0]], l->w, l->b};
+    int in[3] = {l->x, l->w, l->b};
     if ((status = qnt_model_append_node(q->model, n->op, n->name, &n->attr, in, l->b < 0 ? 2 : 3,
                                         b->f->tensor[n->out].name, &out, &l->out)))
         return status;
@@ -174,54 +175,100 @@ static qnt_status add_layer(struct build *b, const struct qnt_node *n, float *on
     return QNT_OK;
 }
 
-static qnt_status add_pair(struct build *b, const struct qnt_node *n, float *one)
+static qnt_status add_pair(struct build *b, const struct qnt_node *n)
 {
     struct qnt_quantizer *q = b->q;
     const struct qnt_tensor *y = &b->f->tensor[n->in[1]];
-    struct qnt_tensor out = activation(one);
-    int in[2] = {b->twin[n->in[0]], b->twin[n->in[1]]}, id;
+    struct qnt_tensor out = activation();
+    int in[2], id;
     if (y->constant)
         return qnt_fail(QNT_ERR_UNSUPPORTED,
                         "quantized training: node '%s': '%s' is a constant, supported are two activations", n->name,
                         y->name);
-    qnt_status status =
-        qnt_model_append_node(q->model, n->op, n->name, &n->attr, in, 2, b->f->tensor[n->out].name, &out, &id);
-    if (status)
+    qnt_status status = codes_of(b, n->in[0], &in[0]);
+    if (status || (status = codes_of(b, n->in[1], &in[1])) ||
+        (status =
+             qnt_model_append_node(q->model, n->op, n->name, &n->attr, in, 2, b->f->tensor[n->out].name, &out, &id)))
         return status;
     b->twin[n->out] = id;
     q->group_of[id] = layer_group(b, n);
     return QNT_OK;
 }
 
-static qnt_status add_node(struct build *b, const struct qnt_node *n, float *one)
+/* What passes codes on, or has its own from one input. */
+static qnt_status add_unary(struct build *b, const struct qnt_node *n)
 {
     struct qnt_quantizer *q = b->q;
-    struct qnt_tensor out = activation(one);
-    int in = b->twin[n->in[0]], id;
-    if (has_weights(n))
-        return add_layer(b, n, one);
-    if (qnt_is_pair(n))
-        return add_pair(b, n, one);
-    if (!passes_codes(n) && !qnt_is_function(n))
-        return qnt_fail(QNT_ERR_UNSUPPORTED, "quantized training: node '%s' is a %s, which has no quantized training",
-                        n->name, n->op->name);
-    qnt_status status =
-        qnt_model_append_node(q->model, n->op, n->name, &n->attr, &in, 1, b->f->tensor[n->out].name, &out, &id);
-    if (status)
+    struct qnt_tensor out = activation();
+    int in, id;
+    qnt_status status = codes_of(b, n->in[0], &in);
+    if (status || (status = qnt_model_append_node(q->model, n->op, n->name, &n->attr, &in, 1, b->f->tensor[n->out].name,
+                                                  &out, &id)))
         return status;
     b->twin[n->out] = id;
     q->group_of[id] = qnt_is_function(n) ? new_group(q, n->out) : q->group_of[in];
     return QNT_OK;
 }
 
-/* quantize in front, dequantize behind. */
-static qnt_status add_border(struct build *b, const char *op, const char *tensor, const char *suffix, int in,
-                             const struct qnt_tensor *out, int *id)
+static qnt_status add_concat(struct build *b, const struct qnt_node *n)
 {
-    char name[256];
-    if (snprintf(name, sizeof name, "%s.%s", tensor, suffix) >= (int)sizeof name)
-        return qnt_fail(QNT_ERR_ARG, "quantized training: the name of tensor '%s' is too long", tensor);
-    return qnt_model_append_node(b->q->model, qnt_op_find(op), name, NULL, &in, 1, name, out, id);
+    struct qnt_tensor out = activation();
+    int in[QNT_MAX_INPUTS];
+    qnt_status status = QNT_OK;
+    for (uint32_t k = 0; k < n->n_in && !status; k++)
+        status = codes_of(b, n->in[k], &in[k]);
+    if (status || (status = qnt_model_append_node(b->q->model, n->op, n->name, &n->attr, in, n->n_in,
+                                                  b->f->tensor[n->out].name, &out, &b->twin[n->out])))
+        return status;
+    b->q->group_of[b->twin[n->out]] = new_group(b->q, n->out);
+    return QNT_OK;
+}
+
+static qnt_status add_float(struct build *b, const struct qnt_node *n)
+{
+    int in[QNT_MAX_INPUTS];
+    qnt_status status = QNT_OK;
+    for (uint32_t k = 0; k < n->n_in && !status; k++)
+        status = floats_of(b, n->in[k], &in[k]);
+    return status ? status
+                  : qnt_model_append_node(b->q->model, n->op, n->name, &n->attr, in, n->n_in, b->f->tensor[n->out].name,
+                                          NULL, &b->plain[n->out]);
+}
+
+/* Whether a node that may stay in float has a quantized form that is worth it: layers always; what moves or maps values
+ * where they are there as codes already. */
+static bool wants_codes(const struct build *b, const struct qnt_node *n)
+{
+    const struct qnt_model *f = b->f;
+    bool all = true, any = false;
+    if (b->keeps && b->keeps(n, b->user))
+        return false;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const bool is_code = b->twin[n->in[k]] >= 0;
+        any |= is_code;
+        all &= is_code;
+    }
+    if (qnt_has_weights(n))
+        return f->tensor[n->in[1]].constant && (n->n_in < 3 || f->tensor[n->in[2]].constant);
+    if (qnt_is_pair(n))
+        return any && !f->tensor[n->in[1]].constant;
+    return all && (n->op == &qnt_op_concat || passes_codes(n) || qnt_is_function(n));
+}
+
+static qnt_status add_node(struct build *b, const struct qnt_node *n)
+{
+    if (b->mixed && !wants_codes(b, n))
+        return add_float(b, n);
+    if (qnt_has_weights(n))
+        return add_layer(b, n);
+    if (qnt_is_pair(n))
+        return add_pair(b, n);
+    if (b->mixed && n->op == &qnt_op_concat)
+        return add_concat(b, n);
+    if (!passes_codes(n) && !qnt_is_function(n))
+        return qnt_fail(QNT_ERR_UNSUPPORTED, "quantized training: node '%s' is a %s, which has no quantized training",
+                        n->name, n->op->name);
+    return add_unary(b, n);
 }
 
 static qnt_status build(struct build *b, struct qnt_range range)
@@ -229,54 +276,60 @@ static qnt_status build(struct build *b, struct qnt_range range)
     struct qnt_quantizer *q = b->q;
     const int input = b->f->inputs.id[0], output = b->f->outputs.id[0];
     const struct qnt_tensor *fin = &b->f->tensor[input];
-    float one = 1.0f;
-    struct qnt_tensor s8 = activation(&one);
     int id;
-    qnt_status status = qnt_model_add_input(q->model, fin->name, fin->rank, fin->dim, &id);
-    if (!status)
-        status = add_border(b, "quantize", fin->name, "q", id, &s8, &b->twin[input]);
-    if (status)
-        return status;
-    q->group_of[b->twin[input]] = new_group(q, input);
-    q->group[0].range = range;
-    q->group[0].fixed = true;
+    qnt_status status = qnt_model_add_input(q->model, fin->name, fin->rank, fin->dim, &b->plain[input]);
+    if (!status && !b->mixed && !(status = codes_of(b, input, &id))) {
+        q->group[0].range = range;
+        q->group[0].fixed = true;
+    }
     for (size_t i = 0; i < b->f->n_nodes && !status; i++)
-        status = add_node(b, &b->f->node[i], &one);
+        status = add_node(b, &b->f->node[i]);
     if (!status)
-        status = add_border(b, "dequantize", b->f->tensor[output].name, "f", b->twin[output], NULL, &id);
+        status = floats_of(b, output, &id);
     if (!status)
         status = qnt_model_set_output(q->model, id);
     return status ? status : qnt_model_set_normalisation(q->model, b->f->mean, b->f->deviation);
 }
 
-qnt_status qnt_quantizer_create(const struct qnt_model *f, uint32_t bits, const char *layer_bits,
-                                struct qnt_range input, struct qnt_quantizer **out)
+qnt_status qnt_quantizer_create(const struct qnt_model *f, const struct qnt_quantizer_options *o,
+                                struct qnt_quantizer **out)
 {
     qnt_ctx *ctx = f->ctx;
-    size_t tensors = f->n_tensors + 2; /* the quantized twin has two activations more */
-    qnt_status status = check_layer_bits(f, layer_bits);
+    const size_t tensors = 3 * f->n_tensors; /* each may be there as codes and in floats, and as both on the way */
+    qnt_status status = qnt_layer_bits_check(f, o->layer_bits);
     if (status)
         return status;
     struct qnt_quantizer *q = qnt_alloc(ctx, sizeof *q, "a quantizer");
     if (!q)
         return QNT_ERR_NOMEM;
     q->ctx = ctx;
-    struct build b = {.f = f, .q = q, .bits = bits, .layer_bits = layer_bits};
+    struct build b = {.f = f,
+                      .q = q,
+                      .bits = o->bits,
+                      .layer_bits = o->layer_bits,
+                      .mixed = o->mixed,
+                      .keeps = o->keeps,
+                      .user = o->user};
     status = QNT_ERR_NOMEM;
-    if (!(b.twin = qnt_alloc_array(ctx, tensors, sizeof *b.twin, "tensor ids")) ||
+    if (!(b.twin = qnt_alloc_array(ctx, f->n_tensors, sizeof *b.twin, "tensor ids")) ||
+        !(b.plain = qnt_alloc_array(ctx, f->n_tensors, sizeof *b.plain, "tensor ids")) ||
         !(q->group_of = qnt_alloc_array(ctx, tensors, sizeof *q->group_of, "tensor groups")) ||
-        !(q->group = qnt_alloc_array(ctx, f->n_nodes + 1, sizeof *q->group, "groups")) ||
+        !(q->group = qnt_alloc_array(ctx, f->n_nodes + f->n_tensors, sizeof *q->group, "groups")) ||
         !(q->layer = qnt_alloc_array(ctx, f->n_nodes, sizeof *q->layer, "layers")))
         goto fail;
     for (size_t i = 0; i < tensors; i++)
-        b.twin[i] = q->group_of[i] = -1;
-    if ((status = qnt_model_new(ctx, &q->model)) || (status = build(&b, input)))
+        q->group_of[i] = -1;
+    for (size_t i = 0; i < f->n_tensors; i++)
+        b.twin[i] = b.plain[i] = -1;
+    if ((status = qnt_model_new(ctx, &q->model)) || (status = build(&b, o->input)))
         goto fail;
     qnt_release(ctx, b.twin);
+    qnt_release(ctx, b.plain);
     *out = q;
     return QNT_OK;
 fail:
     qnt_release(ctx, b.twin);
+    qnt_release(ctx, b.plain);
     qnt_quantizer_free(q);
     return status;
 }

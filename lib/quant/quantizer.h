@@ -20,7 +20,7 @@ struct qnt_qlayer {
     int x, w, b, out;        /* b: -1 for none */
     int float_w, float_b;    /* the float model's constants */
     size_t w_param, b_param; /* the trainer's parameters, set by the trainer */
-    uint32_t bits; /* as weight_bits of qnt_train_config */
+    uint32_t bits;           /* as weight_bits of qnt_train_config */
     size_t channels, fan_in;
     float *real;      /* by channel: input scale * weight scale, the value of one unit of the sum */
     int32_t *lo, *hi; /* by channel: sums in [lo, hi] pass the straight-through gradient */
@@ -44,9 +44,20 @@ struct qnt_quantizer {
     size_t n_layers, max_channels, max_sums; /* max_sums: sums of one image, largest layer */
 };
 
-/* Builds groups, layers and the model (scales are placeholders). bits: by layer name, as qnt_train_config says. */
-qnt_status qnt_quantizer_create(const struct qnt_model *f, uint32_t bits, const char *layer_bits,
-                                struct qnt_range input, struct qnt_quantizer **out);
+/* Whether a node stays in float. */
+typedef bool qnt_keeps_fn(const struct qnt_node *n, void *user);
+struct qnt_quantizer_options {
+    uint32_t bits; /* of weights, and by layer name: as qnt_train_config says */
+    const char *layer_bits;
+    struct qnt_range input; /* not mixed: the input's, which is quantized at once */
+    bool mixed;          /* nodes may stay in float, between borders: those without a quantized form, and those kept */
+    qnt_keeps_fn *keeps; /* NULL: none */
+    void *user;
+};
+/* Builds groups, layers and the model (scales are placeholders). f: one input, one output. */
+qnt_status qnt_quantizer_create(const struct qnt_model *f, const struct qnt_quantizer_options *o,
+                                struct qnt_quantizer **out);
+bool qnt_has_weights(const struct qnt_node *n); /* conv2d, fully_connected */
 void qnt_quantizer_free(struct qnt_quantizer *q);
 /* Prepares the plan; all scales must be set. */
 qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch);

@@ -214,8 +214,9 @@ static qnt_status set_up_quantized(struct qnt_train *t)
         }
     struct qnt_plan_options options = {.max_batch = QNT_SHARD, .keep_tensors = true};
     struct qnt_plan *float_plan = NULL;
-    qnt_status status =
-        qnt_quantizer_create(t->master, t->config.weight_bits, t->config.layer_bits, input, &t->quantizer);
+    const struct qnt_quantizer_options wanted = {
+        .bits = t->config.weight_bits, .layer_bits = t->config.layer_bits, .input = input};
+    qnt_status status = qnt_quantizer_create(t->master, &wanted, &t->quantizer);
     if (!status && !(t->effective = qnt_alloc_array(t->ctx, t->n_weights, sizeof(float), "quantized weights")))
         status = QNT_ERR_NOMEM;
     if (!status)

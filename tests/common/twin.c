@@ -67,7 +67,8 @@ static void set_ranges(struct qnt_quantizer *q, const struct spread *spread)
 qnt_status test_twin(const qnt_model *model, uint32_t bits, const char *layer_bits, qnt_model **out)
 {
     struct qnt_quantizer *q;
-    qnt_status status = qnt_quantizer_create(model, bits, layer_bits, (struct qnt_range){-1.0f, 1.0f}, &q);
+    const struct qnt_quantizer_options o = {.bits = bits, .layer_bits = layer_bits, .input = {-1.0f, 1.0f}};
+    qnt_status status = qnt_quantizer_create(model, &o, &q);
     if (status)
         return status;
     struct spread *spread = qnt_alloc_array(model->ctx, model->n_tensors, sizeof *spread, "spreads");
