@@ -7,5 +7,6 @@
 #include <qnt/import.h>
 #include <qnt/session.h>
 #include <qnt/profile.h>
+#include <qnt/quantize.h>
 #include <qnt/train.h>
 #endif

@@ -58,10 +58,19 @@ static qnt_status call_train_config(void *c)
     return status;
 }
 
+static qnt_status call_ptq_config(void *c)
+{
+    qnt_ptq *p = NULL;
+    qnt_status status = qnt_ptq_create(model, c, &p);
+    qnt_ptq_free(p);
+    return status;
+}
+
 static const qnt_config config = {.size = sizeof config};
 static const qnt_session_config session_config = {.size = sizeof session_config, .max_batch = 2};
 static const qnt_node_attr node_attr = {.size = sizeof node_attr, .kernel = {2, 2}};
 static const qnt_import_config import_config = {.size = sizeof import_config};
+static const qnt_ptq_config ptq_config = QNT_PTQ_CONFIG_INIT;
 static const qnt_train_config train_config = QNT_TRAIN_CONFIG_INIT;
 
 /* first: bytes of the first version's struct, or less where zeros serve as well. end: of the last field. */
@@ -79,6 +88,7 @@ static const struct {
     ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
     ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
     ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
+    ROW(qnt_ptq_config, "quantization config: ", call_ptq_config, ptq_config, sizeof(size_t), only),
     ROW(qnt_train_config, "train config: ", call_train_config, train_config,
         offsetof(qnt_train_config, batchnorm_momentum), reserved),
 };

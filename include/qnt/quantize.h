@@ -1,0 +1,69 @@
+#ifndef QNT_QUANTIZE_H
+#define QNT_QUANTIZE_H
+/** Post-training quantization: a float model and some of its inputs become a quantized model, without training. */
+#include <stddef.h>
+#include <stdint.h>
+#include <qnt/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct qnt_ptq qnt_ptq;
+
+/** How a tensor's range follows from the values seen. All but MINMAX and AVERAGE choose on a histogram of 4096 bins,
+ * whose width is a power of two, so that neither order nor batches of the inputs change it; 0 is always inside. */
+typedef enum qnt_calibration {
+    QNT_CALIBRATE_MSE = 0,    /**< the least squared error of values quantized in it */
+    QNT_CALIBRATE_MINMAX,     /**< all that was seen */
+    QNT_CALIBRATE_AVERAGE,    /**< the mean over the inputs of each one's extremes */
+    QNT_CALIBRATE_PERCENTILE, /**< all but a share of `percentile` at each end */
+    QNT_CALIBRATE_ENTROPY /**< the least Kullback-Leibler divergence of the histogram quantized in it (Migacz 2017) */
+} qnt_calibration;
+/** How weights become codes. LEARNED: of the two codes around each weight the one that together with the layer's others
+ *  changes its sums least on the inputs seen, by coordinate descent on the squared error that their second moments give
+ *  (the objective of Nagel et al. 2020, arXiv:2004.10568, without its relaxation). */
+typedef enum qnt_rounding { QNT_ROUND_NEAREST = 0, QNT_ROUND_LEARNED } qnt_rounding;
+
+/** Fields are appended only; 0 means the default, which is said first. */
+typedef struct qnt_ptq_config {
+    size_t size;
+    uint32_t weight_bits;     /**< 8; 2 to 8, 1 or QNT_BITS_TERNARY, as qnt_train_config says */
+    uint32_t activation_bits; /**< 8 (the only width supported now) */
+    uint32_t edge_bits;       /**< 0: as the others; bits of the first and the last layer with weights */
+    qnt_calibration calibration;
+    float percentile;            /**< 1e-5; below 0.5 */
+    uint32_t per_tensor;         /**< 0: a weight scale for each output channel; 1: one a layer */
+    uint32_t no_bias_correction; /**< 0: biases take back the mean error of a layer's sums, weights' errors times the
+                                    mean inputs (Nagel et al. 2019, arXiv:1906.04721, section 4.2); 1: they do not. A
+                                    layer without a bias gets none */
+    uint32_t equalize; /**< 0; 1: channels between two layers with nothing, a relu or a pool between are scaled so
+                            that both layers' weights span alike (the same paper, section 4.1), before all else */
+    qnt_rounding rounding;
+    uint32_t reserved;      /**< 0: no padding lies where a field may be */
+    const char *layer_bits; /**< NULL; "conv1=8,fc1=2": overrides by layer name */
+    const char *keep_float; /**< NULL; nodes that stay in float: names, '*' for any characters, separated by commas. A
+                               name or pattern that fits no node is QNT_ERR_ARG */
+    const char *only;       /**< NULL; the same for the nodes that do not: all others stay in float */
+} qnt_ptq_config;
+#define QNT_PTQ_CONFIG_INIT                                                                                            \
+    {                                                                                                                  \
+        sizeof(qnt_ptq_config), 0, 0, 0, QNT_CALIBRATE_MSE, 0.0f, 0, 0, 0, QNT_ROUND_NEAREST, 0, NULL, NULL, NULL      \
+    }
+
+/** Starts on a copy of a float model with one input and one output; batch norms are folded. Nodes without a quantized
+ * form stay in float, between a dequantize and a quantize. config may be NULL. Reads the model. */
+QNT_API qnt_status qnt_ptq_create(const qnt_model *model, const qnt_ptq_config *config, qnt_ptq **out);
+/** Runs `batch` inputs, [batch][input shape] floats, and notes what the tensors hold. Memory does not grow with the
+ * inputs; with QNT_ROUND_LEARNED it is the square of a layer's sum length for each layer. Changes it. */
+QNT_API qnt_status qnt_ptq_observe(qnt_ptq *ptq, const float *inputs, size_t batch);
+/** The quantized model by what was noted so far; at least one input must have been. The same bytes for any batches that
+ * the inputs came in, on every instruction set (ENTROPY: up to what the C library's log decides). Changes it. */
+QNT_API qnt_status qnt_ptq_model(qnt_ptq *ptq, qnt_model **out);
+/** NULL is allowed. Frees it. */
+QNT_API void qnt_ptq_free(qnt_ptq *ptq);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

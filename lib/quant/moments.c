@@ -1,0 +1,116 @@
+/* First and second moments of what layers are given: windows of a convolution's input, whole inputs of a fully
+ * connected layer. Of each input's windows a number is taken that keeps the work in bounds, evenly spread, from another
+ * one on for each input. */
+#include <string.h>
+#include "lib/quant/ptq.h"
+
+enum { MOST_WINDOWS = 256, WORK = 1 << 23 /* multiply-adds an input and layer */ };
+
+/* The window of one group that output pixel (oy, ox) sees, in the order of the weights; padding is 0. */
+static void window(const struct qnt_tensor *x, const qnt_node_attr *a, const float *image, size_t oy, size_t ox,
+                   size_t group, size_t channels, float *to)
+{
+    for (size_t ky = 0; ky < a->kernel[0]; ky++)
+        for (size_t kx = 0; kx < a->kernel[1]; kx++, to += channels) {
+            const size_t y = oy * a->stride[0] + ky * a->dilation[0], z = ox * a->stride[1] + kx * a->dilation[1];
+            const bool inside =
+                y >= a->pad[0] && y - a->pad[0] < x->dim[0] && z >= a->pad[1] && z - a->pad[1] < x->dim[1];
+            if (inside)
+                memcpy(to, image + ((y - a->pad[0]) * x->dim[1] + (z - a->pad[1])) * x->dim[2] + group * channels,
+                       channels * sizeof *to);
+            else
+                memset(to, 0, channels * sizeof *to);
+        }
+}
+
+static void add_window(struct qnt_moments *m, size_t group, const float *x)
+{
+    double *sum = m->sum + group * m->k;
+    for (size_t i = 0; i < m->k; i++)
+        sum[i] += (double)x[i];
+    if (!m->product)
+        return;
+    float *product = m->product + group * m->k * m->k;
+    for (size_t i = 0; i < m->k; i++, product += m->k) {
+        const float v = x[i];
+        if (v != 0.0f) /* relus make many */
+            for (size_t j = 0; j <= i; j++)
+                product[j] += v * x[j];
+    }
+}
+
+static void add_layer(struct qnt_ptq *p, size_t l, size_t at)
+{
+    const struct qnt_node *n = qnt_ptq_node(p, l);
+    const struct qnt_model *pm = p->plan->model;
+    struct qnt_moments *m = &p->moments[l];
+    const int id = qnt_model_find(pm, p->f->tensor[n->in[0]].name);
+    if (id < 0 || p->plan->offset[id] == SIZE_MAX)
+        return;
+    const struct qnt_tensor *x = &pm->tensor[id], *y = &p->f->tensor[n->out];
+    const float *image = (const float *)(p->arena + p->plan->offset[id]) + at * qnt_tensor_count(x);
+    const bool conv = n->op == &qnt_op_conv2d;
+    const size_t pixels = conv ? y->dim[0] * y->dim[1] : 1;
+    size_t most = WORK / (m->product ? m->k * m->k * m->groups / 2 + 1 : m->k * m->groups);
+    most = most < 1 ? 1 : most > MOST_WINDOWS ? MOST_WINDOWS : most;
+    const size_t windows = pixels < most ? pixels : most, first = (size_t)(p->inputs * 40503u % pixels);
+    for (size_t i = 0; i < windows; i++, m->windows++) {
+        const size_t pixel = (first + i * pixels / windows) % pixels;
+        for (size_t g = 0; g < m->groups; g++) {
+            if (conv)
+                window(x, &n->attr, image, pixel / y->dim[1], pixel % y->dim[1], g, x->dim[2] / m->groups, m->window);
+            add_window(m, g, conv ? m->window : image);
+        }
+    }
+}
+
+void qnt_moments_add(struct qnt_ptq *p, size_t at)
+{
+    for (size_t l = 0; l < p->q->n_layers; l++)
+        add_layer(p, l, at);
+}
+
+void qnt_moments_mirror(struct qnt_moments *m)
+{
+    for (size_t g = 0; m->product && g < m->groups; g++) {
+        float *h = m->product + g * m->k * m->k;
+        for (size_t i = 0; i < m->k; i++)
+            for (size_t j = 0; j < i; j++)
+                h[j * m->k + i] = h[i * m->k + j];
+    }
+}
+
+qnt_status qnt_moments_create(struct qnt_ptq *p)
+{
+    const bool products = p->config.rounding == QNT_ROUND_LEARNED;
+    if (!(p->moments = qnt_alloc_array(p->ctx, p->q->n_layers + 1, sizeof *p->moments, "moments")))
+        return QNT_ERR_NOMEM;
+    for (size_t l = 0; l < p->q->n_layers; l++) {
+        const struct qnt_node *n = qnt_ptq_node(p, l);
+        struct qnt_moments *m = &p->moments[l];
+        size_t square;
+        m->groups = n->op == &qnt_op_conv2d ? n->attr.groups : 1;
+        m->k = p->q->layer[l].fan_in;
+        if (!(m->sum = qnt_alloc_array(p->ctx, m->groups * m->k, sizeof *m->sum, "moments")) ||
+            !(m->window = qnt_alloc_array(p->ctx, m->k, sizeof *m->window, "moments")))
+            return QNT_ERR_NOMEM;
+        if (!products)
+            continue;
+        if (qnt_mul_overflows(m->k, m->k, &square) || qnt_mul_overflows(square, m->groups, &square))
+            return qnt_fail(QNT_ERR_RANGE, "node '%s': learned rounding needs %zu x %zu x %zu floats", n->name,
+                            m->groups, m->k, m->k);
+        if (!(m->product = qnt_alloc_array(p->ctx, square, sizeof *m->product, "second moments")))
+            return QNT_ERR_NOMEM;
+    }
+    return QNT_OK;
+}
+
+void qnt_moments_free(struct qnt_ptq *p)
+{
+    for (size_t l = 0; p->moments && l < p->q->n_layers; l++) {
+        qnt_release(p->ctx, p->moments[l].sum);
+        qnt_release(p->ctx, p->moments[l].window);
+        qnt_release(p->ctx, p->moments[l].product);
+    }
+    qnt_release(p->ctx, p->moments);
+}

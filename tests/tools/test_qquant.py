@@ -1,0 +1,109 @@
+"""qquant: models of every width, what is written runs, options, refusals, sensitivity."""
+import json
+import os
+import struct
+import cases
+from cases import SLOW, has, natively, run
+
+IMAGES = ("--images", 3 if SLOW else 16)
+
+
+def float_model():
+    if not os.path.exists("float.qnt"):
+        run("qtrain", "--bits", 0, "--batch", 2 if SLOW else 8, "--images", 4 if SLOW else 64, "--test-images", 2, "--epochs", 1, "--out", "float.qnt")
+    return "float.qnt"
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def test_common():
+    cases.check_common("qquant", ("absent.qnt",))
+
+
+def test_usage():
+    has(run("qquant", code=2).stderr, "operand")
+    has(run("qquant", "m", "--bits", 9, code=2).stderr, "expected 1 to 8 or ternary")
+    has(run("qquant", "m", "--ranges", "wild", code=2).stderr, "expected mse, minmax, average, percentile or entropy")
+    has(run("qquant", "m", "--rounding", "up", code=2).stderr, "expected nearest or learned")
+
+
+def test_failures():
+    has(run("qquant", "absent.qnt", code=1).stderr, r"^qquant: .*absent\.qnt")
+    has(run("qquant", float_model(), *IMAGES, "--keep-float", "fc9", code=1).stderr, "keep_float: no node fits 'fc9'")
+    has(run("qquant", float_model(), *IMAGES, "--only", "conv1,fc*x", code=1).stderr, r"only: no node fits 'fc\*x'")
+    has(run("qquant", float_model(), *IMAGES, "--layer-bits", "none=4", code=1).stderr, "none")
+    has(run("qquant", float_model(), *IMAGES, "--calib", "absent", code=1).stderr, "absent")
+    has(run("qquant", float_model(), *IMAGES, "--out", "absent/x.qnt", code=1).stderr, r"absent/x\.qnt")
+    run("qquant", float_model(), *IMAGES, "--out", "eight.qnt")
+    has(run("qquant", "eight.qnt", *IMAGES, code=1).stderr, "a float model is expected")
+
+
+def test_widths():
+    size = {}
+    for bits in ("8", "4", "ternary") if SLOW else ("8", "7", "4", "3", "2", "1", "ternary"):
+        done = run("qquant", float_model(), *IMAGES, "--bits", bits, "--json", "--out", "some.qnt")
+        size[bits] = json.loads(done.stdout)["weight_bytes"]
+        has(run("qrun", "some.qnt", "--data", "builtin", "--images", 4).stdout, "%")
+    assert size["ternary"] < size["4"] < size["8"], size
+
+
+def test_edges_and_layers():
+    def bytes_of(*options):
+        return json.loads(run("qquant", float_model(), *IMAGES, "--json", *options).stdout)["weight_bytes"]
+    two = bytes_of("--bits", 2)
+    assert two < bytes_of("--bits", 2, "--edge-bits", 8) < bytes_of("--bits", 2, "--layer-bits", "fc1=8")
+    assert two < bytes_of("--bits", 2, "--keep-float", "conv*") < bytes_of("--bits", 2, "--only", "conv1")
+
+
+def test_ways():
+    seen = set()
+    for extra in [(), ("--ranges", "minmax"), ("--ranges", "average"), ("--ranges", "percentile", "--percentile", "0.01"), ("--ranges", "entropy"), ("--per-tensor",), ("--no-bias-correction",), ("--equalize",), ("--rounding", "learned")][:4 if SLOW else 9]:
+        run("qquant", float_model(), *IMAGES, "--bits", 4, *extra, "--out", "way.qnt")
+        seen.add(read("way.qnt"))
+        run("qquant", float_model(), *IMAGES, "--bits", 4, *extra, "--out", "again.qnt")
+        assert read("way.qnt") == read("again.qnt"), extra
+    assert len(seen) == (4 if SLOW else 9)
+
+
+def test_accuracy_is_told():
+    done = run("qquant", float_model(), *IMAGES, "--data", "builtin", "--test-images", 4 if SLOW else 50)
+    has(done.stdout, r"^accuracy: +[\d.]+ % \(float: [\d.]+ %\) of \d+ test images$")
+
+
+def npy(header, floats):
+    text = header.encode() + b" " * (-(10 + len(header) + 1) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + struct.pack(f"<{len(floats)}f", *floats)
+
+
+def test_inputs_from_files():
+    values = [((i * 37) % 101 - 50) / 50 for i in range(2 * 3072)]
+    with open("in.npy", "wb") as file:
+        file.write(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 32, 32, 3), }", values))
+    with open("in.raw", "wb") as file:
+        file.write(struct.pack(f"<{len(values)}f", *values))
+    run("qquant", float_model(), "--calib", "in.npy", "--out", "a.qnt")
+    run("qquant", float_model(), "--calib", "in.raw", "--out", "b.qnt")
+    assert read("a.qnt") == read("b.qnt")
+    with open("wide.npy", "wb") as file:
+        file.write(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 32, 32, 3), }", values))
+    has(run("qquant", float_model(), "--calib", "wide.npy", code=1).stderr, "expected '<f4' in C order")
+    with open("cut.npy", "wb") as file:
+        file.write(read("in.npy")[:40])
+    has(run("qquant", float_model(), "--calib", "cut.npy", code=1).stderr, "cut off")
+    with open("odd.raw", "wb") as file:
+        file.write(read("in.raw")[:-4])
+    has(run("qquant", float_model(), "--calib", "odd.raw", code=1).stderr, "expected a multiple of an input's, 12288")
+
+
+def test_sensitivity():
+    natively("qquant: a model for each layer")
+    rows = json.loads(run("qquant", float_model(), *IMAGES, "--bits", 4, "--sensitivity", "--json").stdout)
+    assert [row["layer"] for row in rows] == ["conv1", "conv2", "conv3", "fc1", "fc2"][:len(rows)] or len(rows) > 2, rows
+    assert all(row["alone"]["sqnr_db"] > 0 and 0.5 < row["up_to"]["cosine"] <= 1 for row in rows), rows
+    has(run("qquant", float_model(), *IMAGES, "--sensitivity").stdout, "^layer, alone")
+
+
+cases.main(globals())

@@ -1,0 +1,329 @@
+/* Post-training quantization: what is noted does not depend on batches, levels change no byte, layers stay in float
+ * where they are told to, equalization leaves the network's function, learned rounding makes sums closer. */
+#include <math.h>
+#include <qnt/quantize.h>
+#include <qnt/session.h>
+#include <qnt/train.h>
+#include "lib/quant/ptq.h"
+#include "op_util.h"
+#include "tests/common/models.h"
+#include "tests/common/oom.h"
+
+enum { INPUTS = 12 };
+static qnt_ctx *ctx;
+static float inputs[INPUTS * TEST_MODEL_IN];
+
+static void setup(void)
+{
+    OK(qnt_ctx_create(NULL, &ctx));
+    test_model_images(inputs, INPUTS * TEST_MODEL_IN);
+}
+
+static void teardown(void)
+{
+    qnt_ctx_free(ctx);
+}
+
+static void quantize(qnt_model *f, const qnt_ptq_config *config, size_t batch, qnt_model **out)
+{
+    qnt_ptq *p;
+    OK(qnt_ptq_create(f, config, &p));
+    for (size_t i = 0; i < INPUTS; i += batch)
+        OK(qnt_ptq_observe(p, inputs + i * TEST_MODEL_IN, INPUTS - i < batch ? INPUTS - i : batch));
+    OK(qnt_ptq_model(p, out));
+    qnt_ptq_free(p);
+}
+
+static void same_model(const qnt_model *a, const qnt_model *b)
+{
+    ck_assert_uint_eq(a->n_tensors, b->n_tensors);
+    for (size_t i = 0; i < a->n_tensors; i++) {
+        const struct qnt_tensor *s = &a->tensor[i], *t = &b->tensor[i];
+        ck_assert_str_eq(s->name, t->name);
+        ck_assert_int_eq(s->zero, t->zero);
+        ck_assert_uint_eq(s->scales, t->scales);
+        ck_assert_mem_eq(s->scale, t->scale, s->scales * sizeof(float));
+        if (s->data)
+            ck_assert_mem_eq(s->data, t->data, qnt_tensor_count(s) * qnt_dtype_size(s->type));
+    }
+}
+
+static void run(qnt_model *m, const float *in, float *out)
+{
+    qnt_session *s;
+    OK(qnt_session_create(m, NULL, &s));
+    OK(qnt_session_run(s, in, out, 1));
+    qnt_session_free(s);
+}
+
+/* The largest difference of the outputs over the inputs. */
+static float distance(qnt_model *a, qnt_model *b)
+{
+    float most = 0.0f, x[TEST_MODEL_OUT], y[TEST_MODEL_OUT];
+    for (size_t i = 0; i < INPUTS; i++) {
+        run(a, inputs + i * TEST_MODEL_IN, x);
+        run(b, inputs + i * TEST_MODEL_IN, y);
+        for (size_t k = 0; k < TEST_MODEL_OUT; k++)
+            most = fmaxf(most, fabsf(x[k] - y[k]));
+    }
+    return most;
+}
+
+static const qnt_ptq_config ways[] = {
+    {.size = sizeof(qnt_ptq_config)},
+    {.size = sizeof(qnt_ptq_config), .calibration = QNT_CALIBRATE_MINMAX, .per_tensor = 1},
+    {.size = sizeof(qnt_ptq_config), .calibration = QNT_CALIBRATE_AVERAGE, .equalize = 1},
+    {.size = sizeof(qnt_ptq_config), .calibration = QNT_CALIBRATE_PERCENTILE, .percentile = 0.01f, .edge_bits = 8},
+    {.size = sizeof(qnt_ptq_config), .calibration = QNT_CALIBRATE_ENTROPY, .no_bias_correction = 1},
+    {.size = sizeof(qnt_ptq_config), .rounding = QNT_ROUND_LEARNED, .weight_bits = 4},
+    {.size = sizeof(qnt_ptq_config), .weight_bits = QNT_BITS_TERNARY, .rounding = QNT_ROUND_LEARNED},
+    {.size = sizeof(qnt_ptq_config), .weight_bits = 1, .edge_bits = 8},
+};
+
+START_TEST(any_batches)
+{
+    qnt_model *f, *a, *b;
+    OK(test_model_float(ctx, &f));
+    quantize(f, &ways[_i], 1, &a);
+    quantize(f, &ways[_i], 7, &b);
+    same_model(a, b);
+    qnt_model_free(a);
+    qnt_model_free(b);
+    qnt_model_free(f);
+}
+END_TEST
+
+START_TEST(any_level)
+{
+    qnt_model *f, *a, *b;
+    qnt_ctx *ref;
+    qnt_config config = {.size = sizeof config, .isa = "ref"};
+    OK(qnt_ctx_create(&config, &ref));
+    OK(test_model_float(ctx, &f));
+    quantize(f, &ways[_i], 3, &a);
+    qnt_model_free(f);
+    OK(test_model_float(ref, &f));
+    quantize(f, &ways[_i], 3, &b);
+    same_model(a, b);
+    qnt_model_free(a);
+    qnt_model_free(b);
+    qnt_model_free(f);
+    qnt_ctx_free(ref);
+}
+END_TEST
+
+START_TEST(eight_bits_are_close)
+{
+    qnt_model *f, *q;
+    OK(test_model_float(ctx, &f));
+    quantize(f, NULL, 4, &q);
+    ck_assert_float_lt(distance(f, q), 0.03f); /* of softmax */
+    qnt_model_free(q);
+    qnt_model_free(f);
+}
+END_TEST
+
+START_TEST(all_in_float_is_the_same)
+{
+    qnt_model *f, *q;
+    const qnt_ptq_config config = {.size = sizeof config, .keep_float = "*"};
+    OK(test_model_float(ctx, &f));
+    quantize(f, &config, 4, &q);
+    ck_assert(distance(f, q) == 0.0f);
+    qnt_model_free(q);
+    qnt_model_free(f);
+}
+END_TEST
+
+START_TEST(only_one)
+{
+    qnt_model *f, *q;
+    size_t codes = 0;
+    OK(test_model_float(ctx, &f));
+    const struct qnt_node *last = NULL;
+    for (size_t i = 0; i < f->n_nodes; i++)
+        last = qnt_has_weights(&f->node[i]) ? &f->node[i] : last;
+    ck_assert(last != NULL);
+    const qnt_ptq_config config = {.size = sizeof config, .only = last->name};
+    quantize(f, &config, 4, &q);
+    for (size_t i = 0; i < q->n_nodes; i++)
+        if (qnt_has_weights(&q->node[i]) && q->tensor[q->node[i].in[1]].type == QNT_S8) {
+            ck_assert_str_eq(q->node[i].name, last->name);
+            codes++;
+        }
+    ck_assert_uint_eq(codes, 1);
+    qnt_model_free(q);
+    qnt_model_free(f);
+}
+END_TEST
+
+START_TEST(equalizing_keeps_the_function)
+{
+    qnt_model *f, *e;
+    OK(test_model_float(ctx, &f));
+    OK(qnt_model_clone(f, &e));
+    const float before = ((float *)e->tensor[e->node[0].in[1]].data)[0];
+    qnt_ptq_equalize(e);
+    ck_assert(((float *)e->tensor[e->node[0].in[1]].data)[0] != before);
+    ck_assert_float_lt(distance(f, e), 1e-5f);
+    qnt_model_free(e);
+    qnt_model_free(f);
+}
+END_TEST
+
+/* The error that rounding leaves, by the second moments. */
+static double error(const float *h, const float *w, const int8_t *q, size_t k, float scale)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < k; j++)
+            sum += ((double)q[i] * scale - w[i]) * h[i * k + j] * ((double)q[j] * scale - w[j]);
+    return sum;
+}
+
+START_TEST(learned_rounding_is_closer)
+{
+    enum { K = 24 };
+    float x[40][K], h[K * K] = {0}, w[K], work[K];
+    int8_t nearest[K], learned[K];
+    test_model_images(&x[0][0], 40 * K);
+    test_model_images(w, K);
+    for (size_t i = 0; i < K; i++)
+        w[i] = 0.9f * sinf((float)(i * i));
+    for (size_t n = 0; n < 40; n++)
+        for (size_t i = 0; i < K; i++)
+            for (size_t j = 0; j < K; j++)
+                h[i * K + j] += (x[n][i] + 1.0f) * (x[n][j] + 1.0f); /* inputs that have much in common */
+    qnt_weight_codes(w, K, 3, 0.31f, nearest);
+    memcpy(learned, nearest, sizeof learned);
+    qnt_round_learned(w, K, 0.31f, 3, h, work, learned);
+    ck_assert_double_lt(error(h, w, learned, K, 0.31f), 0.6 * error(h, w, nearest, K, 0.31f));
+    for (size_t i = 0; i < K; i++)
+        ck_assert(learned[i] == nearest[i] || fabsf((float)learned[i] * 0.31f - w[i]) <= 0.31f);
+}
+END_TEST
+
+START_TEST(histograms_merge_in_any_order)
+{
+    static struct qnt_histogram a, b;
+    float x[300];
+    memset(&a, 0, sizeof a);
+    memset(&b, 0, sizeof b);
+    for (int i = 0; i < 300; i++)
+        x[i] = ldexpf(sinf((float)i), i % 29 - 14);
+    for (size_t i = 0; i < 300; i += 10) {
+        qnt_histogram_add(&a, x + i, 10);
+        qnt_histogram_add(&b, x + 290 - i, 10);
+    }
+    ck_assert_int_eq(a.exponent, b.exponent);
+    ck_assert_mem_eq(a.count, b.count, sizeof a.count);
+    ck_assert(a.least == b.least && a.most == b.most);
+    const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f};
+    qnt_histogram_add(&a, odd, 4);
+    ck_assert_uint_eq(a.total, 303);
+    for (int how = QNT_CALIBRATE_MSE; how <= QNT_CALIBRATE_ENTROPY; how++) {
+        const struct qnt_range r = qnt_histogram_range(&b, how, 0.01f, 8);
+        ck_assert(r.lo < 0.0f && r.lo >= b.least && r.hi > 0.0f && r.hi <= b.most);
+    }
+}
+END_TEST
+
+/* One far value among many near ones is given up by all that weigh, and kept by those that do not. */
+START_TEST(ranges_of_a_far_value)
+{
+    static struct qnt_histogram h;
+    float x[20000];
+    memset(&h, 0, sizeof h);
+    for (int i = 0; i < 20000; i++)
+        x[i] = (float)(i % 200) / 100.0f - 1.0f;
+    x[77] = 40.0f;
+    qnt_histogram_add(&h, x, 20000);
+    ck_assert(qnt_histogram_range(&h, QNT_CALIBRATE_MINMAX, 0, 8).hi == 40.0f);
+    ck_assert_float_lt(qnt_histogram_range(&h, QNT_CALIBRATE_PERCENTILE, 1e-3f, 8).hi, 1.1f);
+    ck_assert_float_lt(qnt_histogram_range(&h, QNT_CALIBRATE_MSE, 0, 4).hi, 30.0f);
+    ck_assert_float_lt(qnt_histogram_range(&h, QNT_CALIBRATE_ENTROPY, 0, 8).hi, 10.0f);
+}
+END_TEST
+
+START_TEST(refusals)
+{
+    static const struct {
+        qnt_ptq_config config;
+        const char *text;
+    } row[] = {
+        {{.weight_bits = 9}, "weight_bits is 9"},
+        {{.edge_bits = 12}, "edge_bits is 12"},
+        {{.activation_bits = 4}, "activation_bits is 4, supported is 8"},
+        {{.percentile = 0.7f}, "percentile is 0.7"},
+        {{.equalize = 2}, "equalize 2"},
+        {{.keep_float = "nobody"}, "keep_float: no node fits 'nobody'"},
+        {{.only = "conv,x*y"}, "only: no node fits"},
+        {{.layer_bits = "conv"}, "expected LAYER=BITS"},
+    };
+    qnt_model *f, *out;
+    qnt_ptq *p;
+    OK(test_model_float(ctx, &f));
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        qnt_ptq_config c = row[i].config;
+        c.size = sizeof c;
+        ck_assert_int_ne(qnt_ptq_create(f, &c, &p), QNT_OK);
+        ck_assert_msg(strstr(qnt_last_error(), row[i].text), "'%s' has no '%s'", qnt_last_error(), row[i].text);
+    }
+    OK(qnt_ptq_create(f, NULL, &p));
+    ck_assert_int_eq(qnt_ptq_model(p, &out), QNT_ERR_STATE);
+    ck_assert_int_eq(qnt_ptq_observe(p, inputs, 0), QNT_ERR_ARG);
+    qnt_ptq_free(p);
+    qnt_model_free(f);
+    OK(test_model_quantized(ctx, 8, &f));
+    ck_assert_int_eq(qnt_ptq_create(f, NULL, &p), QNT_ERR_TYPE);
+    qnt_model_free(f);
+}
+END_TEST
+
+static qnt_status once(void)
+{
+    qnt_ctx *own;
+    qnt_model *f = NULL, *q = NULL;
+    qnt_ptq *p = NULL;
+    qnt_status status = qnt_ctx_create(&oom_config, &own);
+    if (status)
+        return status;
+    const qnt_ptq_config config = {
+        .size = sizeof config, .rounding = QNT_ROUND_LEARNED, .only = "*", .layer_bits = NULL};
+    if (!(status = test_model_float(own, &f)) && !(status = qnt_ptq_create(f, &config, &p)) &&
+        !(status = qnt_ptq_observe(p, inputs, 1)))
+        status = qnt_ptq_model(p, &q);
+    qnt_model_free(q);
+    qnt_ptq_free(p);
+    qnt_model_free(f);
+    qnt_ctx_free(own);
+    return status;
+}
+
+START_TEST(memory_runs_out)
+{
+    oom_sweep("post-training quantization", once);
+    ck_assert_uint_eq(oom_live(), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ptq");
+    TCase *tc = tcase_create("ptq");
+    const int n = sizeof ways / sizeof *ways;
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, any_batches, 0, n);
+    tcase_add_loop_test(tc, any_level, 0, n);
+    tcase_add_test(tc, eight_bits_are_close);
+    tcase_add_test(tc, all_in_float_is_the_same);
+    tcase_add_test(tc, only_one);
+    tcase_add_test(tc, equalizing_keeps_the_function);
+    tcase_add_test(tc, learned_rounding_is_closer);
+    tcase_add_test(tc, histograms_merge_in_any_order);
+    tcase_add_test(tc, ranges_of_a_far_value);
+    tcase_add_test(tc, refusals);
+    tcase_add_test(tc, memory_runs_out);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}

@@ -1,0 +1,32 @@
+#ifndef TOOLS_QQUANT_H
+#define TOOLS_QQUANT_H
+/* qquant: qquant.c parses and leads; calib.c reads calibration inputs, sensitivity.c compares layers. */
+#include <jansson.h>
+#include <qnt/quantize.h>
+#include "tools/common/eval.h"
+
+struct settings {
+    const char *model, *calib, *data, *out;
+    uint32_t images, test_images;
+    int sensitivity, json;
+    qnt_ptq_config config;
+};
+struct run {
+    const struct opt_tool *tool;
+    const struct settings *s;
+    qnt_ctx *ctx;
+    qnt_model *start;
+    float *inputs; /* of calibration: [n][elements] */
+    size_t n, elements;
+    qnt_dataset *test; /* NULL: none */
+};
+
+/* Fills inputs from --calib. Returns an exit code, told. */
+int calib_load(struct run *r);
+/* Observes all inputs and gives the quantized model. */
+int quantize_once(struct run *r, const qnt_ptq_config *config, qnt_model **out);
+/* The share of test images that a model gets right. */
+int accuracy_of(struct run *r, qnt_model *model, double *value);
+/* The table of --sensitivity on stdout. */
+int sensitivity_run(struct run *r);
+#endif
