@@ -138,20 +138,23 @@ typedef struct qnt_node_attr {
     uint32_t pad[4];                            /**< top, left, bottom, right */
     uint32_t groups;                            /**< conv2d, binary_conv2d; 0 means 1 */
     float lo, hi;                               /**< clamp; lo: leaky_relu's slope below 0; elu's factor; what
-                                                     binary_conv2d's padding holds: 0, 1 or -1; hard_sigmoid: lo * x + hi */
+                                                     binary_conv2d's padding holds: 0, 1 or -1; hard_sigmoid: lo * x + hi; quantize_by: the
+                                                     least and greatest code, both 0: of the type */
     float epsilon;                              /**< batchnorm, layer_norm */
     /** slice: every step-th element from begin on and before end; both count from the end when negative and are cut to
      *  the dimension, a step below 0 goes backwards (end below -dim: to the first). Step 0 means 1; all three 0: the whole
      *  dimension. pad: elements added before (begin) and after (end). */
     int64_t begin[QNT_MAX_RANK], end[QNT_MAX_RANK], step[QNT_MAX_RANK];
-    size_t dim[QNT_MAX_RANK];    /**< reshape: the new shape; resize: new height and width, 0: floor(scale * old) */
+    size_t dim[QNT_MAX_RANK];    /**< reshape: the new shape; resize: new height and width, 0: floor(scale * old);
+                                      quantize_by, dequantize_by: places that share a scale, 0 means 1 */
     uint32_t axis[QNT_MAX_RANK]; /**< transpose: dimension d of the output is axis[d] of the input; all 0: reversed.
-                                      concat: axis[0]. softmax, log_softmax: axis[0] dimensions lie after the one that is
+                                      concat: axis[0]. softmax, log_softmax, argmax: axis[0] dimensions lie after the one that is
                                       meant; layer_norm: after the first one that is. gather: axis[0]. reduce_*: axis[d] = 1: over dimension d; all 0: over all */
     float scale[2];              /**< resize: of height and width, 0: new / old */
     float value;                 /**< pad: the constant, in real numbers */
     uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode; gelu: qnt_gelu_mode;
-                                      maxpool, avgpool: qnt_pool_mode; rnn, gru, lstm: qnt_rnn_mode */
+                                      maxpool, avgpool: qnt_pool_mode; rnn, gru, lstm: qnt_rnn_mode; argmax: 1: the last of
+                                      equal ones; cast: 2 or 4: to so many bits in s8 or u8 */
     uint32_t position, rounding; /**< resize: qnt_resize_position, qnt_resize_rounding (nearest) */
 } qnt_node_attr;
 
@@ -171,11 +174,12 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  elu, gelu, hard_sigmoid, erf, exp, log, sqrt, reciprocal, abs, neg, sign, floor, ceil, round (halves to even);
  *  reduce_mean, reduce_sum, reduce_max, reduce_min (the dimensions stay, as 1); layer_norm (x, gamma[, beta]);
  *  matmul (a, b: [..][m][k] and [..][k][n], one may be a constant); rnn, gru and lstm (x [t][n][i], w [d][g h][i],
- *  r [d][g h][h], ..: y, last h and last c one after another); gather (x, index: a constant of s32);
+ *  r [d][g h][h], ..: y, last h and last c one after another); gather (x, index: a constant of s32 or s64);
+ *  cast; argmax; quantize_by and dequantize_by (x, scale[, zero]: by index or block of dimensions);
  *  global_maxpool, reshape, transpose, concat (up to 16 activations of one type), pad, slice or resize (height and width).
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
- *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to gather, and with quantized
+ *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to dequantize_by, and with quantized
  *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image, unless mode says;
  *  every pool window must hold one. fully_connected works on the last dimension (a flatten, whose order is height, width,
  *  channels, makes an image one), conv2d, pools and resize on the last three; more in front are images of their own, which

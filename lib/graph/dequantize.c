@@ -56,10 +56,12 @@ static void values(const struct qnt_model *m, const struct qnt_node *n, uint32_t
     }
 }
 
-/* Integers that no layer takes for codes. */
-static bool is_plain(const struct qnt_tensor *t)
+/* Integers that no layer takes for codes: those of s32 are, as biases. */
+static bool is_plain(const struct qnt_node *n, const struct qnt_tensor *t)
 {
-    return !t->scales && (t->type == QNT_S16 || t->type == QNT_U16 || t->type == QNT_S64 || t->type == QNT_BOOL);
+    const bool bias = n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected || qnt_is_binary(n);
+    return !t->scales && ((t->type == QNT_S32 && !bias) || t->type == QNT_S16 || t->type == QNT_U16 ||
+                          t->type == QNT_S64 || t->type == QNT_BOOL);
 }
 
 /* Two layers may share a constant, but what it means must be the same in both. */
@@ -68,7 +70,7 @@ static qnt_status copy_constant(struct copy *c, const struct qnt_node *n, uint32
     const struct qnt_tensor *t = &c->from->tensor[n->in[input]];
     int *twin = &c->twin[n->in[input]];
     const size_t count = qnt_tensor_count(t);
-    if (is_plain(t))
+    if (is_plain(n, t))
         return *twin < 0 ? qnt_model_copy_tensor(c->to, t, false, twin) : QNT_OK;
     struct qnt_tensor copy = {
         .name = t->name, .type = QNT_F32, .bits = 32, .rank = t->rank, .constant = true, .owns_data = true};
@@ -107,7 +109,9 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
     }
     if (qnt_is_binary(n))
         op = n->op == &qnt_op_binary_conv2d ? &qnt_op_conv2d : &qnt_op_fully_connected;
-    return qnt_model_append_node(c->to, op, n->name, &n->attr, in, n->n_in, c->from->tensor[n->out].name, NULL,
+    const struct qnt_tensor *out = &c->from->tensor[n->out], type = {.type = out->type, .bits = out->bits};
+    const bool preset = op == &qnt_op_cast || op == &qnt_op_quantize_by; /* what they make is theirs to say */
+    return qnt_model_append_node(c->to, op, n->name, &n->attr, in, n->n_in, out->name, preset ? &type : NULL,
                                  &c->twin[n->out]);
 }
 

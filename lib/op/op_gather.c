@@ -1,5 +1,5 @@
 /* gather (x, index) -> x at these places of dimension axis[0], which the dimensions of index take the place of. index
- * is a constant of s32; places below 0 count from the end. Elements of any type move unchanged. */
+ * is a constant of s32 or s64; places below 0 count from the end. Elements of any type move unchanged. */
 #include <string.h>
 #include "infer.h"
 #include "step.h"
@@ -11,18 +11,24 @@ struct state {
     size_t at[];          /* by place of index: bytes */
 };
 
+static int64_t place(const struct qnt_tensor *index, size_t i)
+{
+    return index->type == QNT_S64 ? ((const int64_t *)index->data)[i] : ((const int32_t *)index->data)[i];
+}
+
 static qnt_status check_index(const struct qnt_node *n, const struct qnt_tensor *index, size_t extent)
 {
     if (!index->constant || !index->data)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': index '%s' is not a constant", n->name, index->name);
-    if (index->type != QNT_S32)
-        return qnt_fail(QNT_ERR_TYPE, "node '%s': index '%s' is %s, expected s32", n->name, index->name,
+    if (index->type != QNT_S32 && index->type != QNT_S64)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': index '%s' is %s, expected s32 or s64", n->name, index->name,
                         qnt_dtype_name(index->type));
-    const int32_t *at = index->data;
-    for (size_t i = 0; i < qnt_tensor_count(index); i++)
-        if (at[i] < 0 ? (size_t) - (int64_t)at[i] > extent : (size_t)at[i] >= extent)
-            return qnt_fail(QNT_ERR_RANGE, "node '%s': index '%s' has %d at %zu, expected -%zu to %zu", n->name,
-                            index->name, at[i], i, extent, extent - 1);
+    for (size_t i = 0; i < qnt_tensor_count(index); i++) {
+        const int64_t at = place(index, i);
+        if (at < -(int64_t)extent || at >= (int64_t)extent)
+            return qnt_fail(QNT_ERR_RANGE, "node '%s': index '%s' has %lld at %zu, expected -%zu to %zu", n->name,
+                            index->name, (long long)at, i, extent, extent - 1);
+    }
     return QNT_OK;
 }
 
@@ -30,7 +36,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
 {
     const struct qnt_tensor *x = &m->tensor[n->in[0]], *index = &m->tensor[n->in[1]];
     const uint32_t axis = n->attr.axis[0];
-    qnt_status status = qnt_infer_passing(m, n, out);
+    qnt_status status = qnt_infer_moving(m, n, out);
     if (status)
         return status;
     if (axis >= x->rank)
@@ -73,7 +79,7 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
         st->outer *= x->dim[d];
     st->bytes = qnt_tensor_count(x) / st->outer / st->extent * qnt_dtype_size(x->type);
     for (size_t i = 0; i < count; i++) {
-        const int64_t at = ((const int32_t *)index->data)[i];
+        const int64_t at = place(index, i);
         st->at[i] = (size_t)(at < 0 ? at + (int64_t)st->extent : at) * st->bytes;
     }
     s->variant = QNT_VARIANT_OF(st->gather);

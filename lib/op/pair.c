@@ -9,6 +9,7 @@
 struct state {
     bool product, s8;
     bool by_floats; /* s8: codes.run */
+    size_t plain;   /* integers without scales: bytes of one, else 0 */
     qnt_add_s8_fn *run_s8;
     qnt_add_f32_fn *run_f32;
     struct qnt_pair pair;
@@ -28,15 +29,16 @@ static qnt_status check_operands(const struct qnt_model *m, const struct qnt_nod
     if (a->constant && b->constant)
         return qnt_fail(QNT_ERR_TYPE, "node '%s': inputs '%s' and '%s' are constants, expected an activation", n->name,
                         a->name, b->name);
-    if (a->type != QNT_F32 && a->type != QNT_S8)
-        return qnt_fail(QNT_ERR_TYPE, "node '%s': input '%s' is %s, expected f32 or s8", n->name, a->name,
-                        qnt_dtype_name(a->type));
-    if (b->type != a->type)
+    if (a->type != QNT_F32 && !(a->type == QNT_S8 && a->scales) && !(qnt_pair_takes(a->type) && !a->scales))
+        return qnt_fail(QNT_ERR_TYPE,
+                        "node '%s': input '%s' is %s with %u scales, expected f32, s8 with one, or integers", n->name,
+                        a->name, qnt_dtype_name(a->type), a->scales);
+    if (b->type != a->type || !a->scales != !b->scales)
         return qnt_fail(QNT_ERR_TYPE, "node '%s': input '%s' is %s, expected %s as '%s'", n->name, b->name,
                         qnt_dtype_name(b->type), qnt_dtype_name(a->type), a->name);
     for (int i = 0; i < 2; i++) {
         const struct qnt_tensor *t = i ? b : a;
-        qnt_status status = t->type == QNT_S8 ? qnt_check_quant(n, t) : QNT_OK;
+        qnt_status status = t->scales ? qnt_check_quant(n, t) : QNT_OK;
         if (status)
             return status;
         if (t->constant && !t->data)
@@ -50,12 +52,29 @@ bool qnt_is_pair(const struct qnt_node *n)
     return n->op == &qnt_op_add || n->op == &qnt_op_sub || n->op == &qnt_op_mul;
 }
 
+static qnt_status infer_type(const struct qnt_node *n, const struct qnt_tensor *a, struct qnt_tensor *out)
+{
+    if (a->type == QNT_F32)
+        return qnt_infer_f32(n, out);
+    if (a->scales)
+        return qnt_infer_quantized(n, out);
+    if (n->op == &qnt_op_prelu)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': input '%s' is %s without a scale, expected f32 or s8 with one",
+                        n->name, a->name, qnt_dtype_name(a->type));
+    if (out->type && (out->type != a->type || out->scales))
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': output is %s with %u scales, expected %s without", n->name,
+                        qnt_dtype_name(out->type), out->scales, qnt_dtype_name(a->type));
+    out->type = a->type;
+    out->bits = 8 * (uint32_t)qnt_dtype_size(a->type);
+    return QNT_OK;
+}
+
 qnt_status qnt_pair_infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
 {
     const struct qnt_tensor *a = &m->tensor[n->in[0]], *b = &m->tensor[n->in[1]];
     char one[QNT_SHAPE_TEXT], other[QNT_SHAPE_TEXT];
     qnt_status status = check_operands(m, n);
-    if (status || (status = a->type == QNT_S8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)))
+    if (status || (status = infer_type(n, a, out)))
         return status;
     out->rank = a->rank > b->rank ? a->rank : b->rank;
     for (uint32_t d = 0; d < out->rank; d++) {
@@ -164,12 +183,13 @@ qnt_status qnt_pair_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_b
     st->single = qnt_pair_shape(s, 1);
     st->product = s->op == &qnt_op_mul;
     st->by_floats = !qnt_is_pair(s->node);
-    st->s8 = s->out->type == QNT_S8;
+    st->plain = s->out->type != QNT_F32 && !s->out->scales ? qnt_dtype_size(s->out->type) : 0;
+    st->s8 = s->out->type == QNT_S8 && !st->plain;
     st->run_f32 = float_kernel(&ctx->dsp, s->op);
     if (st->s8) {
         status = prepare_s8(&ctx->dsp, s, st);
     } else {
-        s->variant = QNT_VARIANT_OF(st->run_f32);
+        s->variant = st->plain ? &qnt_no_variant : QNT_VARIANT_OF(st->run_f32);
         st->pair.b_factor = 1.0f;
     }
     if (s->op == &qnt_op_sub)
@@ -186,7 +206,11 @@ static void run_row(const struct qnt_step *s, const struct qnt_exec *x, const st
                     size_t at, size_t n)
 {
     const struct state *st = s->state;
-    if (st->s8 && st->by_floats)
+    if (st->plain)
+        qnt_pair_integers_row(s->op, s->out->type, (const uint8_t *)operand(s, x, 0) + a * st->plain,
+                              (const uint8_t *)operand(s, x, 1) + b * st->plain,
+                              (uint8_t *)qnt_step_out(s, x) + at * st->plain, n, pair);
+    else if (st->s8 && st->by_floats)
         qnt_pair_codes_row(&st->codes, (const int8_t *)operand(s, x, 0) + a, (const int8_t *)operand(s, x, 1) + b,
                            (int8_t *)qnt_step_out(s, x) + at, n, pair, s->clamp_lo, s->clamp_hi);
     else if (st->s8)

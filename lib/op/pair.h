@@ -33,4 +33,9 @@ struct qnt_pair_codes {
 qnt_status qnt_pair_codes_set(const struct qnt_step *s, struct qnt_pair_codes *c);
 void qnt_pair_codes_row(const struct qnt_pair_codes *c, const int8_t *a, const int8_t *b, int8_t *dst, size_t n,
                         const struct qnt_pair *pair, float lo, float hi);
+
+/* Integers as they are: which types, and n of them. */
+bool qnt_pair_takes(qnt_dtype type);
+void qnt_pair_integers_row(const struct qnt_op_def *op, qnt_dtype type, const void *a, const void *b, void *dst,
+                           size_t n, const struct qnt_pair *pair);
 #endif

@@ -125,6 +125,27 @@ static int reductions(struct draft *d, int x)
     return x;
 }
 
+/* Codes of s16, their sums as s64, and back. */
+static int integers(struct draft *d, int x)
+{
+    const struct qnt_tensor s16 = {.type = QNT_S16, .bits = 16}, s64 = {.type = QNT_S64, .bits = 64};
+    const qnt_node_attr first = {.size = sizeof first, .axis = {1}};
+    int in[2] = {x, floats(d, "by", (size_t[]){1, 1, 1})}, most = 0, whole = 0;
+    if (d->status)
+        return 0;
+    d->m->tensor[in[1]].rank = 3;
+    *(float *)d->m->tensor[in[1]].data = 0.125f;
+    most = node(d, "argmax", &first, &x, 1, true);
+    if (!d->status)
+        d->status = qnt_model_append_node(d->m, &qnt_op_quantize_by, "codes", NULL, in, 2, NULL, &s16, &x);
+    if (!d->status)
+        d->status = qnt_model_append_node(d->m, &qnt_op_cast, "whole", NULL, &x, 1, NULL, &s64, &whole);
+    most = named(d, "add", "far", NULL, (int[]){whole, most}, 2, true);
+    if (!d->status)
+        d->status = qnt_model_append_node(d->m, &qnt_op_cast, "short", NULL, &most, 1, NULL, &s16, &in[0]);
+    return node(d, "dequantize_by", NULL, in, 2, true);
+}
+
 qnt_status test_model_values(qnt_ctx *ctx, bool quantized, qnt_model **out)
 {
     const size_t dim[] = {SIDE, SIDE, CHANNELS};
@@ -148,7 +169,7 @@ qnt_status test_model_values(qnt_ctx *ctx, bool quantized, qnt_model **out)
     x = node(&d, "gather", NULL, in, 2, false);
     if (quantized)
         x = node(&d, "dequantize", NULL, &x, 1, true);
-    x = reductions(&d, x);
+    x = integers(&d, reductions(&d, x));
     if (!d.status)
         d.status = qnt_model_set_output(d.m, x);
     if (d.status)

@@ -78,7 +78,7 @@ static qnt_status measured_run(qnt_session *s, const void *in, void *out, size_t
  * (it moves and samples pages), so of ROUNDS one must be free of them, which a cause in the run would not allow. */
 static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bool quantized_io)
 {
-    static float in[MAX_BATCH * TEST_MODEL_IN], out[MAX_BATCH * TEST_MODEL_OUT];
+    static float in[MAX_BATCH * TEST_MODEL_IN], out[MAX_BATCH * 6 * 6 * 4]; /* the largest output */
     char what[96];
     qnt_session_config c = {.size = sizeof c, .max_batch = batch, .quantized_io = quantized_io};
     qnt_session *s;
@@ -108,15 +108,17 @@ static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bo
 
 int main(void)
 {
-    static const char *const name[] = {"float", "8 bits",          "2 bits", "other ops", "other ops, quantized",
-                                       "moves", "moves, quantized"};
+    static const char *const name[] = {
+        "float", "8 bits",           "2 bits", "other ops",         "other ops, quantized",
+        "moves", "moves, quantized", "values", "values, quantized", "recurrent"};
     enum { MODELS = sizeof name / sizeof *name };
     qnt_model *m[MODELS] = {NULL};
     qnt_ctx *ctx;
     if (qnt_ctx_create(NULL, &ctx) || test_model_float(ctx, &m[0]) || test_model_quantized(ctx, 8, &m[1]) ||
         test_model_quantized(ctx, 2, &m[2]) || test_model_pools(ctx, false, &m[3]) ||
         test_model_pools(ctx, true, &m[4]) || test_model_moves(ctx, false, &m[5]) ||
-        test_model_moves(ctx, true, &m[6])) {
+        test_model_moves(ctx, true, &m[6]) || test_model_values(ctx, false, &m[7]) ||
+        test_model_values(ctx, true, &m[8]) || test_model_recurrent(ctx, false, &m[9])) {
         printf("hotpath: %s\n", qnt_last_error());
         return EXIT_FAILURE;
     }

@@ -29,7 +29,14 @@ static inline double value_at(const struct qnt_tensor *t, const void *data, size
     case QNT_S8:
         return ((const int8_t *)data)[i];
     case QNT_U8:
+    case QNT_BOOL:
         return ((const uint8_t *)data)[i];
+    case QNT_S16:
+        return ((const int16_t *)data)[i];
+    case QNT_U16:
+        return ((const uint16_t *)data)[i];
+    case QNT_S64:
+        return (double)((const int64_t *)data)[i];
     case QNT_S32:
         return ((const int32_t *)data)[i];
     default:
