@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <qnt/import.h>
+#include "lib/import/onnx/map.h"
 #include "lib/import/onnx/onnx.h"
 #include "tests/common/oom.h"
 #include "tests/common/pb.h"
@@ -106,6 +107,62 @@ START_TEST(attributes)
     n = pb_node("n", "Op", in, out);
     pb_text(&n, NODE_OVERLOAD, "o");
     refused(holds(GRAPH_NODE, n), NULL, QNT_ERR_UNSUPPORTED, "node 'n' (Op): it calls overload 'o'");
+}
+END_TEST
+
+/* Every operation of the list has its inputs written down. */
+START_TEST(arities)
+{
+    static const char *const ops[] = {
+#define ONNX_OP(domain, name, fold, map, attributes) name,
+#include "lib/import/onnx/ops.def"
+#undef ONNX_OP
+    };
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        ck_assert_msg(qnt_onnx_has_arity(ops[i]), "%s", ops[i]);
+}
+END_TEST
+
+static void unmapped(struct pb node, const char *text)
+{
+    struct pb g = {0}, v = pb_value("x", ONNX_FLOAT, 1, &one);
+    qnt_model *model = NULL;
+    pb_message(&g, GRAPH_NODE, &node);
+    pb_message(&g, GRAPH_INPUT, &v);
+    v = pb_value("y", ONNX_FLOAT, 1, &one);
+    pb_message(&g, GRAPH_OUTPUT, &v);
+    struct pb m = pb_model(&g, 13, 0);
+    qnt_status status = qnt_model_import_memory(ctx, m.data, m.n, NULL, &model);
+    pb_free(&m);
+    ck_assert_msg(status && strstr(qnt_last_error(), text), "status %d, '%s', expected '%s'", (int)status,
+                  status ? qnt_last_error() : "", text);
+}
+
+START_TEST(nodes_that_no_operation_is_like)
+{
+    static const char *const none[] = {NULL}, *const hole[] = {"", "x", NULL}, *const two[] = {"x", "x", NULL};
+    struct pb n = pb_node("n", "Relu", in, out), a = pb_attr_float("axis", 1.0f);
+    unmapped(pb_node("n", "Relu", none, out), "node 'n' (Relu): input 0 is left out, expected a value");
+    unmapped(pb_node("n", "Add", hole, out), "node 'n' (Add): input 0 is left out");
+    unmapped(pb_node("n", "Add", in, out), "node 'n' (Add): input 1 is left out");
+    unmapped(pb_node("n", "Concat", hole, out), "node 'n' (Concat): input 0 is left out");
+    unmapped(pb_node("n", "Relu", two, out), "node 'n' (Relu): 2 inputs and 1 outputs, expected at most 1 and 1");
+    unmapped(pb_node("n", "Relu", in, two), "node 'n' (Relu): 1 inputs and 2 outputs, expected at most 1 and 1");
+    unmapped(pb_node("n", "Nothing", none, out), "node 'n' (Nothing): an operation that is not supported");
+    pb_message(&n, NODE_ATTR, &a);
+    unmapped(n, "node 'n' (Relu): attribute 'axis' is not an integer, as its name says");
+    n = pb_node("n", "Conv", two, out);
+    a = pb_attr_int("pads", 1);
+    pb_message(&n, NODE_ATTR, &a);
+    unmapped(n, "node 'n' (Conv): attribute 'pads' is not integers");
+    n = pb_node("n", "Pad", in, out);
+    a = pb_attr_int("value", 1);
+    pb_message(&n, NODE_ATTR, &a);
+    unmapped(n, "node 'n' (Pad): attribute 'value' is not a float");
+    n = pb_node("n", "Constant", none, out);
+    a = pb_attr_int("value", 1);
+    pb_message(&n, NODE_ATTR, &a);
+    unmapped(n, "node 'n' (Constant): attribute 'value' is not a tensor");
 }
 END_TEST
 
@@ -304,6 +361,8 @@ int main(void)
     TCase *tc = tcase_create("onnx_refuse"), *files = tcase_create("external");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, attributes);
+    tcase_add_test(tc, arities);
+    tcase_add_test(tc, nodes_that_no_operation_is_like);
     tcase_add_test(tc, models_and_graphs);
     tcase_add_test(tc, inputs_and_outputs);
     suite_add_tcase(suite, tc);

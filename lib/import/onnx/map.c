@@ -124,8 +124,10 @@ static qnt_status add_output(struct onnx_mapper *mp, const struct onnx_value_inf
 qnt_status qnt_onnx_map_once(struct onnx_mapper *mp)
 {
     const struct onnx_graph *g = mp->g;
-    qnt_status status = qnt_onnx_values_create(mp);
-    if (status || (status = qnt_onnx_bind(mp)) || (status = find_needed(mp)))
+    qnt_status status = QNT_OK;
+    for (size_t i = 0; i < g->n_nodes && !status; i++)
+        status = qnt_onnx_node_check(&g->node[i]);
+    if (status || (status = qnt_onnx_values_create(mp)) || (status = qnt_onnx_bind(mp)) || (status = find_needed(mp)))
         return status;
     for (size_t i = 0; i < g->n_inputs && !status; i++)
         status = add_input(mp, &g->input[i]);

@@ -39,6 +39,11 @@ struct onnx_op {
 qnt_status qnt_onnx_map(qnt_ctx *ctx, const struct onnx_graph *g, const qnt_import_config *config, qnt_model **out);
 /* NULL: unknown. */
 const struct onnx_op *qnt_onnx_op(const char *domain, const char *name);
+/* Refuses a node without an input that its operation cannot do without, with more than it takes or gives, or with an
+ * attribute of another kind than its name says. An operation that is none of ops.def passes: it is refused when it is
+ * needed. */
+qnt_status qnt_onnx_node_check(const struct onnx_node *n);
+bool qnt_onnx_has_arity(const char *op); /* check.c knows the inputs of it */
 
 /* Texts begin with "node 'n' (Op): ". */
 qnt_status qnt_onnx_fail(qnt_status status, const struct onnx_node *n, const char *format, ...)
