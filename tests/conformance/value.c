@@ -41,8 +41,20 @@ bool value_type(int32_t type, qnt_dtype *out)
     case ONNX_UINT2:
         *out = QNT_U8;
         return true;
+    case ONNX_INT16:
+        *out = QNT_S16;
+        return true;
+    case ONNX_UINT16:
+        *out = QNT_U16;
+        return true;
     case ONNX_INT32:
         *out = QNT_S32;
+        return true;
+    case ONNX_INT64:
+        *out = QNT_S64;
+        return true;
+    case ONNX_BOOL:
+        *out = QNT_BOOL;
         return true;
     default:
         return false;

@@ -10,6 +10,8 @@ qnt_status qnt_onnx_fail(qnt_status status, const struct onnx_node *n, const cha
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (!n) /* at the graph's border */
+        return qnt_fail(status, "%s", text);
     return qnt_fail(status, "node '%s' (%s%s%s): %s", n->name, n->domain, *n->domain ? "." : "", n->op, text);
 }
 

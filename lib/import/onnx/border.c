@@ -104,6 +104,7 @@ static const struct {
     {"QLinearAdd", 3, 4, 5},         {"QLinearMul", 0, 1, 2},
     {"QLinearMul", 3, 4, 5},         {"QGemm", 0, 1, 2},
     {"QLinearAveragePool", 0, 1, 2}, {"QLinearGlobalAveragePool", 0, 1, 2},
+    {"QLinearSigmoid", 0, 1, 2},     {"QLinearLeakyRelu", 0, 1, 2},
 };
 static const char *const movers[] = {"Reshape", "Flatten",  "Squeeze", "Unsqueeze", "Transpose",
                                      "Slice",   "Identity", "MaxPool", "Split",     "DepthToSpace"};
@@ -114,21 +115,29 @@ static bool constant_or_none(struct onnx_mapper *mp, const struct onnx_node *n, 
     return !*v || ((*v)->kind == ONNX_CONSTANT && qnt_onnx_count(&(*v)->shape) == 1);
 }
 
-/* Node n says it of v. */
+/* Inputs k_scale and k_zero, or none where these are below 0, say it. */
+static bool says(struct onnx_mapper *mp, const struct onnx_node *n, int k_scale, int k_zero, struct onnx_quant *q)
+{
+    struct onnx_value *scale, *zero;
+    if (!constant_or_none(mp, n, k_scale, &scale) || !constant_or_none(mp, n, k_zero, &zero))
+        return false;
+    const float *s = scale ? qnt_onnx_floats(mp, scale) : NULL;
+    const int64_t *z = zero ? qnt_onnx_ints(mp, zero) : NULL;
+    q->scale = s && *s > 0.0f ? s : q->scale;
+    q->zero = z ? z : q->zero;
+    return true;
+}
+
+/* Node n says it of the value. */
 static bool meaning(struct onnx_mapper *mp, const struct onnx_node *n, const char *name, struct onnx_quant *q)
 {
-    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
-        struct onnx_value *scale, *zero;
-        const size_t k = meanings[i].codes;
-        if (strcmp(meanings[i].op, n->op) || k >= n->n_in || strcmp(n->in[k], name) ||
-            !constant_or_none(mp, n, meanings[i].scale, &scale) || !constant_or_none(mp, n, meanings[i].zero, &zero))
-            continue;
-        const float *s = scale ? qnt_onnx_floats(mp, scale) : NULL;
-        const int64_t *z = zero ? qnt_onnx_ints(mp, zero) : NULL;
-        q->scale = s && *s > 0.0f ? s : q->scale;
-        q->zero = z ? z : q->zero;
-        return true;
-    }
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (!strcmp(meanings[i].op, n->op) && meanings[i].codes < n->n_in && !strcmp(n->in[meanings[i].codes], name) &&
+            says(mp, n, meanings[i].scale, meanings[i].zero, q))
+            return true;
+    for (size_t k = 2; k + 2 < n->n_in && !strcmp(n->op, "QLinearConcat"); k += 3)
+        if (!strcmp(n->in[k], name) && says(mp, n, (int)k + 1, (int)k + 2, q))
+            return true;
     return false;
 }
 
@@ -146,9 +155,9 @@ static bool find_meaning(struct onnx_mapper *mp, const char *name, struct onnx_q
     return false;
 }
 
-void qnt_onnx_find_quant(struct onnx_mapper *mp, const struct onnx_value *v, struct onnx_quant *q)
+bool qnt_onnx_find_quant(struct onnx_mapper *mp, const struct onnx_value *v, struct onnx_quant *q)
 {
-    find_meaning(mp, v->name, q, 0);
+    return find_meaning(mp, v->name, q, 0);
 }
 
 bool qnt_onnx_dtype(int32_t type, qnt_dtype *dtype, uint32_t *bits)
@@ -156,12 +165,13 @@ bool qnt_onnx_dtype(int32_t type, qnt_dtype *dtype, uint32_t *bits)
     static const struct {
         int32_t onnx;
         qnt_dtype type;
-    } types[] = {{ONNX_FLOAT, QNT_F32}, {ONNX_INT32, QNT_S32},  {ONNX_INT64, QNT_S64},
-                 {ONNX_INT16, QNT_S16}, {ONNX_UINT16, QNT_U16}, {ONNX_BOOL, QNT_BOOL}};
+    } types[] = {{ONNX_FLOAT, QNT_F32}, {ONNX_INT8, QNT_S8},   {ONNX_INT4, QNT_S8},    {ONNX_INT2, QNT_S8},
+                 {ONNX_UINT8, QNT_U8},  {ONNX_UINT4, QNT_U8},  {ONNX_UINT2, QNT_U8},   {ONNX_INT32, QNT_S32},
+                 {ONNX_INT64, QNT_S64}, {ONNX_INT16, QNT_S16}, {ONNX_UINT16, QNT_U16}, {ONNX_BOOL, QNT_BOOL}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (types[i].onnx == type) {
             *dtype = types[i].type;
-            *bits = type == ONNX_BOOL ? 8 : onnx_type_bits(type);
+            *bits = 8 * (uint32_t)qnt_dtype_size(*dtype);
             return true;
         }
     return false;
@@ -184,14 +194,23 @@ qnt_status qnt_onnx_check_input(const struct onnx_value *v, const struct onnx_no
 
 qnt_status qnt_onnx_append_input(struct onnx_mapper *mp, const struct qnt_tensor *t, int32_t type, int *id)
 {
-    (void)type;
-    return qnt_model_append_input(mp->model, t, id);
+    struct qnt_tensor u8 = *t;
+    if (type != ONNX_UINT8 || t->type != QNT_S8)
+        return qnt_model_append_input(mp->model, t, id);
+    u8.type = QNT_U8;
+    u8.zero += 128;
+    qnt_status status = qnt_model_append_input(mp->model, &u8, id);
+    return status ? status : qnt_onnx_emit(mp, NULL, "recode", NULL, id, 1, t->name, NULL, id);
 }
 
 qnt_status qnt_onnx_append_output(struct onnx_mapper *mp, const struct onnx_value *v, int id)
 {
-    (void)v;
-    return qnt_model_add_output(mp->model, id);
+    qnt_status status = QNT_OK;
+    if (v->type == ONNX_UINT8 && mp->model->tensor[id].type == QNT_S8)
+        status = qnt_onnx_emit(mp, NULL, "recode", NULL, &id, 1, v->name, NULL, &id);
+    else if (qnt_ids_have(&mp->model->inputs, id)) /* nothing is computed: a copy of the input */
+        status = qnt_onnx_emit_copy(mp, id, v->name, &id);
+    return status ? status : qnt_model_add_output(mp->model, id);
 }
 
 static bool open_batch(const struct onnx_graph *g, const qnt_import_config *c)

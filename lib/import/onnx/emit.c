@@ -54,6 +54,14 @@ qnt_status qnt_onnx_emit_reshape(struct onnx_mapper *mp, const struct onnx_node 
     return qnt_onnx_emit(mp, n, "reshape", &attr, &in, 1, base, NULL, id);
 }
 
+qnt_status qnt_onnx_emit_copy(struct onnx_mapper *mp, int in, const char *base, int *id)
+{
+    const struct qnt_tensor *t = &mp->model->tensor[in];
+    qnt_node_attr attr = {0};
+    memcpy(attr.dim, t->dim, t->rank * sizeof *t->dim);
+    return qnt_onnx_emit(mp, NULL, "reshape", &attr, &in, 1, base, NULL, id);
+}
+
 qnt_status qnt_onnx_emit_const(struct onnx_mapper *mp, const struct qnt_tensor *t, const char *base, int *id)
 {
     struct qnt_tensor own = *t;

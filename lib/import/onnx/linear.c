@@ -1,7 +1,7 @@
 /* Weights: taken from the ONNX constant into rows, as floats or as codes.
  *
  * Codes of weights are s8. Zero points are taken off where all differences fit into 8 bits, which they do for symmetric
- * weights of any type; otherwise the codes stay, u8 ones less 128 as their zero point. */
+ * weights of any type; otherwise the codes stay, u8 ones less 128, and the zero points become an input of the layer. */
 #include <math.h>
 #include <string.h>
 #include "lib/import/onnx/linear.h"
@@ -39,26 +39,27 @@ static int64_t zero_of(const struct onnx_linear *l, size_t row)
     return l->w_quant.zero[l->w_quant.n == 1 ? 0 : row];
 }
 
-/* The zero point that the tensor keeps; *off: by row, what is taken off codes. */
-static qnt_status place_zero(const struct onnx_linear *l, const int64_t *w, bool is_unsigned, int64_t *zero, bool *own)
+/* All codes less their zero points fit into 8 bits. */
+static bool fits(const struct onnx_linear *l, const int64_t *w)
 {
     const struct onnx_rows *r = &l->rows;
-    bool fits = true, equal = true;
-    for (size_t i = 0; i < r->rows; i++) {
-        const int64_t z = zero_of(l, i);
-        equal = equal && z == zero_of(l, 0);
-        for (size_t k = 0; k < r->cols && fits; k++) {
-            const int64_t x = w[r->from[i * r->cols + k]] - z;
-            fits = x >= -128 && x <= 127;
-        }
+    for (size_t i = 0; i < r->rows * r->cols; i++) {
+        const int64_t x = w[r->from[i]] - zero_of(l, i / r->cols);
+        if (x < -128 || x > 127)
+            return false;
     }
-    *own = fits;
-    *zero = fits ? 0 : zero_of(l, 0) - (is_unsigned ? 128 : 0);
-    if (!fits && !equal)
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, l->n,
-                             "weights '%s' less their zero points leave 8 bits, and the zero points differ",
-                             l->w->name);
-    return QNT_OK;
+    return true;
+}
+
+/* Zero points by row, or one, of what stays in its own codes. */
+static qnt_status zero_points(struct onnx_mapper *mp, const struct onnx_linear *l, bool is_unsigned, int *id)
+{
+    struct qnt_tensor t = {.type = QNT_S32, .bits = 32, .rank = 1, .dim = {l->w_quant.n}};
+    int32_t *to = qnt_onnx_alloc(mp, l->w_quant.n, sizeof *to, l->w->name);
+    for (size_t i = 0; to && i < l->w_quant.n; i++)
+        to[i] = (int32_t)l->w_quant.zero[i] - (is_unsigned ? 128 : 0);
+    t.data = to;
+    return to ? qnt_onnx_emit_const(mp, &t, l->w->name, id) : QNT_ERR_NOMEM;
 }
 
 static const struct onnx_value *codes_of(const struct onnx_value *w)
@@ -66,7 +67,8 @@ static const struct onnx_value *codes_of(const struct onnx_value *w)
     return w->codes ? w->codes : w;
 }
 
-static qnt_status code_weights(struct onnx_mapper *mp, const struct onnx_linear *l, int *id)
+/* *zeros: -1, or a constant of what the codes are off by. */
+static qnt_status code_weights(struct onnx_mapper *mp, const struct onnx_linear *l, int *id, int *zeros)
 {
     const struct onnx_rows *r = &l->rows;
     struct qnt_tensor t = shaped(r);
@@ -76,12 +78,12 @@ static qnt_status code_weights(struct onnx_mapper *mp, const struct onnx_linear 
     const bool is_unsigned = v->type == ONNX_UINT8;
     const uint32_t bits = onnx_type_bits(v->type);
     const int64_t low = -(INT64_C(1) << (bits - 1));
-    int64_t zero;
-    bool own, narrow = bits < 8;
+    bool narrow = bits < 8;
+    qnt_status status = QNT_OK;
     if (!w || !to)
         return QNT_ERR_NOMEM;
-    qnt_status status = place_zero(l, w, is_unsigned, &zero, &own);
-    if (status)
+    const bool own = fits(l, w);
+    if (!own && (status = zero_points(mp, l, is_unsigned, zeros)))
         return status;
     for (size_t i = 0; i < r->rows * r->cols; i++) {
         const int64_t off = own ? zero_of(l, i / r->cols) : is_unsigned ? 128 : 0;
@@ -90,7 +92,6 @@ static qnt_status code_weights(struct onnx_mapper *mp, const struct onnx_linear 
     }
     t.type = QNT_S8;
     t.bits = narrow ? bits : 8;
-    t.zero = (int32_t)zero;
     t.scales = (uint32_t)l->w_quant.n;
     t.scale = (float *)(uintptr_t)l->w_quant.scale;
     t.data = to;
@@ -150,16 +151,27 @@ static qnt_status code_bias(struct onnx_mapper *mp, const struct onnx_linear *l,
     return qnt_onnx_emit_const(mp, &t, b->name, id);
 }
 
+/* Sums that begin with 0. */
+static qnt_status no_bias(struct onnx_mapper *mp, const struct onnx_linear *l, int *id)
+{
+    struct qnt_tensor t = {.type = QNT_S32, .bits = 32, .rank = 1, .dim = {l->rows.rows}};
+    t.data = qnt_onnx_alloc(mp, l->rows.rows, sizeof(int32_t), l->base);
+    return t.data ? qnt_onnx_emit_const(mp, &t, l->base, id) : QNT_ERR_NOMEM;
+}
+
 qnt_status qnt_onnx_linear(struct onnx_mapper *mp, const struct onnx_linear *l, int in, int *id)
 {
-    int ins[3] = {in, -1, -1};
+    int ins[4] = {in, -1, -1, -1};
     struct qnt_tensor out = {0};
-    qnt_status status = l->codes ? code_weights(mp, l, &ins[1]) : float_weights(mp, l, &ins[1]);
+    qnt_status status = l->codes ? code_weights(mp, l, &ins[1], &ins[3]) : float_weights(mp, l, &ins[1]);
     if (!status && l->bias && !(status = check_bias(l)))
         status = l->codes ? code_bias(mp, l, &ins[2]) : float_bias(mp, l, &ins[2]);
+    if (!status && !l->bias && ins[3] >= 0)
+        status = no_bias(mp, l, &ins[2]);
     if (status)
         return status;
+    const size_t n_in = ins[3] >= 0 ? 4 : ins[2] >= 0 ? 3 : 2;
     if (l->codes)
         out = l->out ? qnt_onnx_code_tensor(l->out) : (struct qnt_tensor){.type = QNT_S32, .bits = 32};
-    return qnt_onnx_emit(mp, l->n, l->op, &l->attr, ins, l->bias ? 3 : 2, l->base, l->codes ? &out : NULL, id);
+    return qnt_onnx_emit(mp, l->n, l->op, &l->attr, ins, n_in, l->base, l->codes ? &out : NULL, id);
 }

@@ -34,14 +34,14 @@ qnt_status qnt_onnx_map_none(struct onnx_mapper *mp, const struct onnx_node *n)
     return qnt_onnx_fold_none(mp, n);
 }
 
-/* What the model's tensor of an input is. Codes must say what they mean: what first reads them does. false: activations
- * cannot be of this type. */
+/* What the model's tensor of an input is: codes with what they mean to who first reads them so, or a plain type. false:
+ * activations cannot be of this type. */
 static bool tensor_type(struct onnx_mapper *mp, struct onnx_value *v, struct qnt_tensor *t)
 {
-    struct onnx_quant q = qnt_onnx_number_quant(v->type);
-    if (qnt_onnx_is_small_int(v->type)) {
-        if (v->type == ONNX_INT8 || v->type == ONNX_UINT8)
-            qnt_onnx_find_quant(mp, v, &q);
+    static const float one = 1.0f;
+    static const int64_t none = 0;
+    struct onnx_quant q = {.type = v->type, .n = 1, .scale = &one, .zero = &none};
+    if ((v->type == ONNX_INT8 || v->type == ONNX_UINT8) && qnt_onnx_find_quant(mp, v, &q)) {
         *t = qnt_onnx_code_tensor(&q);
         return true;
     }

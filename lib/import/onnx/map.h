@@ -82,6 +82,8 @@ qnt_status qnt_onnx_emit(struct onnx_mapper *mp, const struct onnx_node *n, cons
 /* The same elements under the shape s of a tensor (batch left out). */
 qnt_status qnt_onnx_emit_reshape(struct onnx_mapper *mp, const struct onnx_node *n, int in, const struct onnx_shape *s,
                                  const char *base, int *id);
+/* A tensor of its own with what tensor in holds. */
+qnt_status qnt_onnx_emit_copy(struct onnx_mapper *mp, int in, const char *base, int *id);
 /* A float constant of the model, copied. */
 qnt_status qnt_onnx_emit_floats(struct onnx_mapper *mp, const struct onnx_shape *s, const float *data, const char *base,
                                 int *id);

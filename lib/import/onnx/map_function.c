@@ -90,6 +90,29 @@ qnt_status qnt_onnx_clip(struct onnx_mapper *mp, const struct onnx_node *n, floa
     return QNT_OK;
 }
 
+/* max with lo and min with hi, where these cut anything off. */
+static qnt_status bounded_integers(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x, float lo,
+                                   float hi)
+{
+    const bool last = qnt_onnx_is_last(x);
+    int64_t range[2], bound;
+    int in[2];
+    qnt_onnx_int_range(x->type, &range[0], &range[1]);
+    qnt_status status = qnt_onnx_integers(mp, n, x, last, &in[0]);
+    for (int k = 0; k < 2 && !status; k++) {
+        const float f = k ? hi : lo;
+        struct onnx_value v = {.name = x->name, .kind = ONNX_CONSTANT, .type = x->type, .data = &bound};
+        if (k ? f >= (float)range[1] : f <= (float)range[0])
+            continue;
+        if (fabsf(f) > 0x1p24f)
+            return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "bound %g of integers, expected at most 2^24", (double)f);
+        qnt_onnx_put_int(&bound, x->type, 0, (int64_t)f);
+        if (!(status = qnt_onnx_spread_ints(mp, n, &v, 0, last, &in[1])))
+            status = qnt_onnx_emit(mp, n, k ? "min" : "max", NULL, in, 2, n->out[0], NULL, &in[0]);
+    }
+    return status ? status : qnt_onnx_result(mp, n, 0, x->type, &x->shape, last, in[0]);
+}
+
 /* Bounds of floats, or of codes that keep their meaning. */
 static qnt_status bounded(struct onnx_mapper *mp, const struct onnx_node *n, float lo, float hi)
 {
@@ -105,13 +128,9 @@ static qnt_status bounded(struct onnx_mapper *mp, const struct onnx_node *n, flo
         qnt_status status = qnt_onnx_as_tensor(mp, n, codes, last, &id);
         return status ? status : qnt_onnx_after_result(mp, &after, &x->shape, last, id);
     }
-    if (x->type != ONNX_FLOAT && x->type != ONNX_INT8 && x->type != ONNX_UINT8)
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s, expected float, int8 or uint8", x->name,
-                             onnx_type_name(x->type));
+    if (x->type != ONNX_FLOAT)
+        return bounded_integers(mp, n, x, lo, hi);
     qnt_status status = qnt_onnx_as_tensor(mp, n, x, last, &id);
-    if (!status && x->type != ONNX_FLOAT && mp->model->tensor[id].scale[0] != 1.0f)
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "bounds of codes whose scale is %g, expected plain numbers",
-                             (double)mp->model->tensor[id].scale[0]);
     if (status || (status = qnt_onnx_emit(mp, n, lo == 0.0f && hi == INFINITY ? "relu" : "clamp", &attr, &id, 1,
                                           n->out[0], NULL, &id)))
         return status;

@@ -1,5 +1,6 @@
 /* MatMul, QLinearMatMul, MatMulInteger with a constant on the right: fully_connected over the last dimension. A
  * constant of more than two dimensions has a matrix for each index of those in front: one layer each. */
+#include <math.h>
 #include <string.h>
 #include "lib/import/onnx/linear.h"
 #include "lib/import/onnx/maps.h"
@@ -23,52 +24,6 @@ static qnt_status product_shape(const struct onnx_node *n, const struct onnx_sha
     return QNT_OK;
 }
 
-/* Where the matrix lies that multiplies leading index i of s. */
-static size_t matrix_at(const struct onnx_shape *b, const struct onnx_shape *s, size_t i, size_t matrix)
-{
-    size_t at = 0, size = matrix;
-    for (uint32_t d = s->rank - 2, e = b->rank - 2; e > 0 && d > 0; i /= s->dim[d]) {
-        d--;
-        e--;
-        at += b->dim[e] == 1 ? 0 : i % s->dim[d] * size;
-        size *= b->dim[e];
-    }
-    return at;
-}
-
-/* One layer for each matrix, of what is sliced from x, side by side at last. */
-static qnt_status stacked(struct onnx_mapper *mp, struct onnx_linear *l, struct onnx_right *r, struct onnx_value *x,
-                          const struct onnx_shape *s, int *id)
-{
-    const size_t m = s->dim[s->rank - 2], matrix = r->k * r->n, count = qnt_onnx_count(s) / (m * r->n);
-    const struct onnx_shape all = {3, {count, m, r->k}}, one = {2, {m, r->k}}, part = {3, {1, m, r->n}};
-    int in, parts[QNT_MAX_INPUTS];
-    if (!mp->whole)
-        return qnt_onnx_touches(l->n);
-    if (count > QNT_MAX_INPUTS || qnt_onnx_count(&x->shape) != count * m * r->k)
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, l->n,
-                             "%zu products of matrices, expected at most %d, none of them with "
-                             "a broadcast left side",
-                             count, QNT_MAX_INPUTS);
-    qnt_status status = qnt_onnx_as_tensor(mp, l->n, x, false, &in);
-    if (!status)
-        status = qnt_onnx_emit_reshape(mp, l->n, in, &all, x->name, &in);
-    for (size_t i = 0; i < count && !status; i++) {
-        const qnt_node_attr slice = {.begin = {(int64_t)i}, .end = {(int64_t)i + 1}, .step = {1}};
-        int at;
-        r->first = matrix_at(&l->w->shape, s, i, matrix);
-        if ((status = qnt_onnx_emit(mp, l->n, "slice", &slice, &in, 1, x->name, NULL, &at)) ||
-            (status = qnt_onnx_emit_reshape(mp, l->n, at, &one, x->name, &at)) ||
-            (status = qnt_onnx_full(mp, l, r, 1, at, &at)) ||
-            (status = qnt_onnx_emit_reshape(mp, l->n, at, &part, l->base, &parts[i])))
-            return status;
-    }
-    const struct onnx_shape stored = qnt_onnx_stored(mp, s, false);
-    if (!status && !(status = qnt_onnx_emit(mp, l->n, "concat", NULL, parts, count, l->base, NULL, id)))
-        status = qnt_onnx_emit_reshape(mp, l->n, *id, &stored, l->base, id);
-    return status;
-}
-
 /* x times the constant l->w, in the sense of MatMul. */
 static qnt_status multiply(struct onnx_mapper *mp, struct onnx_linear *l, struct onnx_value *x, struct onnx_shape *s,
                            int *id)
@@ -87,8 +42,6 @@ static qnt_status multiply(struct onnx_mapper *mp, struct onnx_linear *l, struct
     l->alpha = l->beta = 1.0f;
     if (!mp->whole && (x->shape.rank < 2 || s->rank != x->shape.rank - (b->rank == 1)))
         return qnt_onnx_touches(l->n);
-    if (b->rank > 2 && qnt_onnx_count(b) != r.k * r.n)
-        return stacked(mp, l, &r, x, s, id);
     if ((status = qnt_onnx_rows_in(mp, l->n, x, &places, &in)) || (status = qnt_onnx_full(mp, l, &r, places, in, id)))
         return status;
     const struct onnx_shape stored = qnt_onnx_stored(mp, s, false);
@@ -109,9 +62,15 @@ qnt_status qnt_onnx_map_matmul(struct onnx_mapper *mp, const struct onnx_node *n
         return qnt_onnx_matmul_activations(mp, n);
     if ((status = qnt_onnx_constant(mp, n, 1, "the right side", &l.w)))
         return status;
+    const bool one = l.w->shape.rank < 3 || qnt_onnx_count(&l.w->shape) == l.w->shape.dim[l.w->shape.rank - 1] *
+                                                                               l.w->shape.dim[l.w->shape.rank - 2];
     l.codes = qnt_onnx_codes(mp, n, 0) && l.w->codes && qnt_onnx_is_small_int(l.w->quant.type) &&
               (l.w->quant.n == 1 || (!l.w->quant.block && l.w->quant.axis + 1 == l.w->shape.rank)) &&
               qnt_onnx_after(mp, n, &after);
+    if (l.codes && !qnt_onnx_full_takes(mp, l.w, &l.w->quant))
+        return qnt_onnx_matmul_codes(mp, n, x->codes, l.w, &l.w->quant, &after);
+    if (!l.codes && !one)
+        return qnt_onnx_matmul_activations(mp, n);
     if (!l.codes) {
         status = multiply(mp, &l, x, &s, &id);
         return status ? status : qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &s, false, id);
@@ -135,34 +94,26 @@ qnt_status qnt_onnx_map_qlinearmatmul(struct onnx_mapper *mp, const struct onnx_
     if (status || (status = qnt_onnx_code_out(mp, n, 6, &out)))
         return status;
     const struct onnx_value *scale = qnt_onnx_in(mp, n, 4);
+    struct onnx_after after = {.quant = out, .lo = -INFINITY, .hi = INFINITY, .last = n};
     if (l.w && l.w->kind != ONNX_CONSTANT && scale && qnt_onnx_count(&scale->shape) == 1) {
         status = qnt_onnx_code_in(mp, n, 3, 4, &l.w, &l.w_quant);
-        return status ? status : qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, &out);
+        return status ? status : qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, &after);
     }
     if ((status = qnt_onnx_constant(mp, n, 3, "the right side", &l.w)) ||
         (status = qnt_onnx_quant(mp, n, 4, l.w->type, &l.w->shape, -1, 0, &l.w_quant)))
         return status;
+    if (!qnt_onnx_full_takes(mp, l.w, &l.w_quant))
+        return qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, &after);
     l.out = &out;
     status = multiply(mp, &l, x, &s, &id);
     return status ? status : qnt_onnx_result(mp, n, 0, out.type, &s, false, id);
 }
 
-/* Zero points that can be taken off codes of 8 bits, or are none. */
-static bool simple_zeros(const struct onnx_quant *q)
-{
-    for (size_t i = 0; i < q->n; i++)
-        if (q->zero[i])
-            return false;
-    return true;
-}
-
 /* a, b[, a_zero, b_zero]: the sums themselves. */
 qnt_status qnt_onnx_map_matmulinteger(struct onnx_mapper *mp, const struct onnx_node *n)
 {
-    struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true, .w = qnt_onnx_in(mp, n, 1)};
-    struct onnx_shape s;
+    struct onnx_linear l = {.w = qnt_onnx_in(mp, n, 1)};
     struct onnx_value *x;
-    int id;
     qnt_status status = qnt_onnx_sum_quant(mp, n, 0, 2, 0, &l.x_quant);
     if (status || (status = qnt_onnx_sum_quant(mp, n, 1, 3, -1, &l.w_quant)) ||
         (status = qnt_onnx_same_quant_in(mp, n, 0, &l.x_quant, &x)))
@@ -175,8 +126,5 @@ qnt_status qnt_onnx_map_matmulinteger(struct onnx_mapper *mp, const struct onnx_
         status = qnt_onnx_same_quant_in(mp, n, 1, &sums, &l.w);
         return status ? status : qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
     }
-    if (!simple_zeros(&l.w_quant) || l.w->shape.rank > 2)
-        return qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
-    status = multiply(mp, &l, x, &s, &id);
-    return status ? status : qnt_onnx_result(mp, n, 0, ONNX_INT32, &s, false, id);
+    return qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
 }

@@ -39,7 +39,9 @@ static qnt_status code_constant(struct onnx_mapper *mp, const struct product *p,
         t.scale = (float *)(uintptr_t)p->quant->scale;
         t.zero = (int32_t)p->quant->zero[0] - (v->type == ONNX_UINT8 ? 128 : 0);
     }
-    memcpy(t.dim, s.dim, s.rank * sizeof *s.dim);
+    const uint32_t front = !mp->whole && s.rank == p->a->shape.rank; /* the batch, which is 1 here */
+    t.rank -= front;
+    memcpy(t.dim, s.dim + front, t.rank * sizeof *s.dim);
     t.data = to;
     return qnt_onnx_emit_const(mp, &t, v->name, id);
 }
@@ -59,6 +61,11 @@ static qnt_status zeros(struct onnx_mapper *mp, const struct product *p, int *id
 static qnt_status side(struct onnx_mapper *mp, const struct product *p, struct onnx_value *v, bool right, int *id)
 {
     const struct onnx_shape s = matrix(&v->shape, right), stored = qnt_onnx_stored(mp, &s, false);
+    if (v->kind == ONNX_CONSTANT) {
+        struct onnx_value own = *v;
+        own.shape = s;
+        return qnt_onnx_spread_const(mp, p->n, &own, s.rank > p->a->shape.rank ? s.rank : p->a->shape.rank, false, id);
+    }
     qnt_status status = qnt_onnx_as_tensor(mp, p->n, v, false, id);
     return status ? status : qnt_onnx_emit_reshape(mp, p->n, *id, &stored, v->name, id);
 }
@@ -67,7 +74,9 @@ static qnt_status product_shape(const struct onnx_mapper *mp, struct product *p)
 {
     const struct onnx_shape a = matrix(&p->a->shape, false), b = matrix(&p->b->shape, true);
     struct onnx_shape fa = a, fb = b;
-    if (!mp->whole && (a.rank < 3 || (p->b->kind != ONNX_CONSTANT && b.rank != a.rank) || b.rank > a.rank))
+    const bool constant = p->b->kind == ONNX_CONSTANT;
+    if (!mp->whole && (a.rank < 3 || (!constant && b.rank != a.rank) || b.rank > a.rank ||
+                       (constant && b.rank == a.rank && b.dim[0] != 1)))
         return qnt_onnx_touches(p->n);
     fa.rank -= 2;
     fb.rank -= 2;
@@ -114,25 +123,29 @@ qnt_status qnt_onnx_matmul_activations(struct onnx_mapper *mp, const struct onnx
     if (p.b->type != ONNX_FLOAT)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s, expected float", p.b->name,
                              onnx_type_name(p.b->type));
-    if (!a || !b || !qnt_onnx_after(mp, n, &after)) {
+    if (p.b->kind == ONNX_CONSTANT || !a || !b || !qnt_onnx_after(mp, n, &after)) {
         qnt_status status = multiply(mp, &p, NULL, &id);
         return status ? status : qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &p.s, false, id);
     }
-    const struct qnt_tensor t = qnt_onnx_code_tensor(&after.quant);
-    p.a = a;
-    p.b = b;
-    qnt_status status = multiply(mp, &p, &t, &id);
-    return status ? status : qnt_onnx_after_result(mp, &after, &p.s, false, id);
+    return qnt_onnx_matmul_codes(mp, n, a, b, NULL, &after);
 }
 
 qnt_status qnt_onnx_matmul_codes(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *a,
-                                 struct onnx_value *b, const struct onnx_quant *b_quant, const struct onnx_quant *out)
+                                 struct onnx_value *b, const struct onnx_quant *b_quant, const struct onnx_after *after)
 {
     struct product p = {.n = n, .a = a, .b = b, .quant = b->kind == ONNX_CONSTANT ? b_quant : NULL};
     struct qnt_tensor t = {.type = QNT_S32, .bits = 32};
     int id;
-    if (out)
-        t = qnt_onnx_code_tensor(out);
+    if (after)
+        t = qnt_onnx_code_tensor(&after->quant);
+    if (after && p.quant && p.quant->n > 1)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
+                             "'%s' has %zu scales and zero points that leave 8 bits, or more than "
+                             "two dimensions; expected one scale",
+                             b->name, p.quant->n);
     qnt_status status = multiply(mp, &p, &t, &id);
-    return status ? status : qnt_onnx_result(mp, n, 0, out ? out->type : ONNX_INT32, &p.s, false, id);
+    if (status)
+        return status;
+    return after ? qnt_onnx_after_result(mp, after, &p.s, false, id)
+                 : qnt_onnx_result(mp, n, 0, ONNX_INT32, &p.s, false, id);
 }

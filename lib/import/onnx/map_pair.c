@@ -75,6 +75,21 @@ qnt_status qnt_onnx_spread_const(struct onnx_mapper *mp, const struct onnx_node 
     return status ? status : qnt_onnx_emit_floats(mp, &t, to, v->name, id);
 }
 
+qnt_status qnt_onnx_spread_ints(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_value *v,
+                                uint32_t rank, bool last, int *id)
+{
+    struct qnt_tensor c;
+    struct onnx_shape t;
+    void *to = NULL;
+    qnt_status status = qnt_onnx_integer_type(n, v->type, &c);
+    if (status || (status = placed(mp, n, v, rank, last, v->data, qnt_onnx_type_size(v->type), &t, &to)))
+        return status;
+    c.rank = t.rank;
+    memcpy(c.dim, t.dim, t.rank * sizeof *t.dim);
+    c.data = to;
+    return qnt_onnx_emit_const(mp, &c, v->name, id);
+}
+
 /* A constant of codes. */
 static qnt_status spread_codes(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_value *v,
                                uint32_t rank, bool last, int *id)
@@ -103,10 +118,14 @@ static qnt_status operand(struct onnx_mapper *mp, const struct onnx_node *n, str
                           bool last, bool codes, int *id)
 {
     if (v->kind == ONNX_CONSTANT)
-        return codes ? spread_codes(mp, n, v, rank, last, id) : qnt_onnx_spread_const(mp, n, v, rank, last, id);
+        return codes                        ? spread_codes(mp, n, v, rank, last, id)
+               : qnt_onnx_is_float(v->type) ? qnt_onnx_spread_const(mp, n, v, rank, last, id)
+                                            : qnt_onnx_spread_ints(mp, n, v, rank, last, id);
     if (!mp->whole && v->shape.rank != rank)
         return qnt_onnx_touches(n);
-    return codes ? qnt_onnx_as_tensor(mp, n, v->codes, last, id) : qnt_onnx_numbers(mp, n, v, last, id);
+    if (codes)
+        return qnt_onnx_as_tensor(mp, n, v->codes, last, id);
+    return v->type == ONNX_FLOAT ? qnt_onnx_as_tensor(mp, n, v, last, id) : qnt_onnx_integers(mp, n, v, last, id);
 }
 
 /* Channels last where all activations can be: one is, and none has fewer dimensions. */
@@ -124,7 +143,7 @@ static bool layout(const struct onnx_value *a, const struct onnx_value *b, uint3
     return last;
 }
 
-/* a op b, both floats, or integers of up to 8 bits as floats. */
+/* a op b, both floats or of one integer type. */
 static qnt_status floats(struct onnx_mapper *mp, const struct onnx_node *n, const struct pair *p, struct onnx_value *a,
                          struct onnx_value *b, struct onnx_shape *s, bool *last, int *id)
 {
@@ -143,7 +162,7 @@ static qnt_status floats(struct onnx_mapper *mp, const struct onnx_node *n, cons
     if (a->kind == ONNX_CONSTANT && !p->both) { /* c - x is -1 * x + c, to the last bit */
         static const float minus = -1.0f;
         const struct onnx_shape one = {1, {1}};
-        if (strcmp(p->op, "sub"))
+        if (strcmp(p->op, "sub") || a->type != ONNX_FLOAT)
             return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is a constant, expected an activation", a->name);
         int product[2] = {in[1], -1};
         if ((status = qnt_onnx_emit_floats(mp, &one, &minus, n->out[0], &product[1])) ||
@@ -179,23 +198,15 @@ qnt_status qnt_onnx_pair_codes(struct onnx_mapper *mp, const struct onnx_node *n
     return qnt_onnx_after_result(mp, after, &s, last, id);
 }
 
-/* An operand of floats, or of integers of up to 8 bits, which floats hold exactly through one operation. */
+/* An operand of floats, or of integers that mean themselves, with which the model computes as their type does. */
 static qnt_status number_in(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, struct onnx_value **v)
 {
     struct onnx_value *x = qnt_onnx_in(mp, n, k);
-    if (!x || !qnt_onnx_is_small_int(x->type))
+    struct qnt_tensor t;
+    if (!x || qnt_onnx_is_float(x->type) || !strcmp(n->op, "PRelu"))
         return qnt_onnx_float_in(mp, n, k, v);
     *v = x;
-    return QNT_OK;
-}
-
-/* Integers again: a quotient is cut, what leaves the type wraps. */
-static qnt_status integers(struct onnx_mapper *mp, const struct onnx_node *n, int32_t type, int *id)
-{
-    qnt_status status = strcmp(n->op, "Div") ? QNT_OK : qnt_onnx_cut(mp, n, *id, id);
-    if (status || (status = qnt_onnx_wrap(mp, n, type, *id, id)))
-        return status;
-    return qnt_onnx_to_ints(mp, n, type, *id, id);
+    return onnx_type_bits(x->type) < 8 ? qnt_onnx_float_in(mp, n, k, v) : qnt_onnx_integer_type(n, x->type, &t);
 }
 
 qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
@@ -224,13 +235,11 @@ qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
         return status;
     for (size_t k = 2; k < n->n_in; k++) {
         struct onnx_value so_far = {
-            .name = a->name, .kind = ONNX_ACTIVATION, .type = ONNX_FLOAT, .shape = s, .id = {-1, -1}};
+            .name = a->name, .kind = ONNX_ACTIVATION, .type = a->type, .shape = s, .id = {-1, -1}};
         so_far.id[last && s.rank > 2] = id;
-        if ((status = qnt_onnx_float_in(mp, n, k, &b)) || (status = floats(mp, n, p, &so_far, b, &s, &last, &id)))
+        if ((status = number_in(mp, n, k, &b)) || (status = floats(mp, n, p, &so_far, b, &s, &last, &id)))
             return status;
     }
-    if (a->type != ONNX_FLOAT && (status = integers(mp, n, a->type, &id)))
-        return status;
     return qnt_onnx_result(mp, n, 0, a->type, &s, last, id);
 }
 

@@ -17,8 +17,8 @@ qnt_status qnt_onnx_bind(struct onnx_mapper *mp);
 qnt_status qnt_onnx_input_shape(const struct onnx_mapper *mp, const struct onnx_value_info *info, struct onnx_shape *s);
 /* What the codes of input v mean: the first node that says it, looked for behind those that only move them; *q stays as
  * it is when there is none. */
-void qnt_onnx_find_quant(struct onnx_mapper *mp, const struct onnx_value *v, struct onnx_quant *q);
-/* The model's type for an ONNX one; false: it has none. */
+bool qnt_onnx_find_quant(struct onnx_mapper *mp, const struct onnx_value *v, struct onnx_quant *q);
+/* The model's type for an ONNX one, integers of 4 and 2 bits in 8; false: it has none. */
 bool qnt_onnx_dtype(int32_t type, qnt_dtype *dtype, uint32_t *bits);
 /* v, an input of the graph, is a constant or an activation that a tensor can hold; n: who asks, or NULL. */
 qnt_status qnt_onnx_check_input(const struct onnx_value *v, const struct onnx_node *n);
@@ -33,20 +33,15 @@ qnt_status qnt_onnx_dequantize_general(struct onnx_mapper *mp, const struct onnx
                                        const struct onnx_quant *q);
 qnt_status qnt_onnx_quantize_general(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x,
                                      const struct onnx_quant *q);
-/* What tensors of int8 or uint8 mean whose codes are plain numbers. */
-struct onnx_quant qnt_onnx_number_quant(int32_t type);
-/* x, floats or integers, as a tensor of floats. */
-qnt_status qnt_onnx_numbers(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x, bool last,
-                            int *id);
+/* Type and bits of the model's tensor of an ONNX type, or a refusal. */
+qnt_status qnt_onnx_integer_type(const struct onnx_node *n, int32_t type, struct qnt_tensor *t);
+/* x, integers, as a tensor of them without a scale. */
+qnt_status qnt_onnx_integers(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x, bool last,
+                             int *id);
 /* Floats, rounded and saturated, as a tensor of integers. */
 qnt_status qnt_onnx_to_ints(struct onnx_mapper *mp, const struct onnx_node *n, int32_t type, int in, int *id);
 /* map_cast.c: tensor in as one of an ONNX type. */
 qnt_status qnt_onnx_cast(struct onnx_mapper *mp, const struct onnx_node *n, int in, int32_t type, int *id);
-
-/* Tensor in, floats, cut towards 0: sign(x) * floor(|x|). */
-qnt_status qnt_onnx_cut(struct onnx_mapper *mp, const struct onnx_node *n, int in, int *id);
-/* Tensor in, whole numbers as floats, as the type's arithmetic would have them: two's complement. */
-qnt_status qnt_onnx_wrap(struct onnx_mapper *mp, const struct onnx_node *n, int32_t type, int in, int *id);
 
 /* map_pair.c */
 /* Shape of what two shapes are broadcast to. */
@@ -55,6 +50,9 @@ qnt_status qnt_onnx_broadcast(const struct onnx_node *n, const struct onnx_shape
 /* A constant, its dimensions aligned to the last of `rank`, as a float constant of the model. */
 qnt_status qnt_onnx_spread_const(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *v, uint32_t rank,
                                  bool last, int *id);
+/* The same of integers, in the model's type for them. */
+qnt_status qnt_onnx_spread_ints(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_value *v,
+                                uint32_t rank, bool last, int *id);
 /* Tensor in, an activation of shape s in ONNX's order, plus c. */
 qnt_status qnt_onnx_add_to(struct onnx_mapper *mp, const struct onnx_node *n, int in, const struct onnx_shape *s,
                            struct onnx_value *c, int *id);
@@ -70,11 +68,14 @@ qnt_status qnt_onnx_function_codes(struct onnx_mapper *mp, const struct onnx_nod
 /* map_pair.c: a op b, floats by meaning stored as codes, to codes that after gives; either may be a constant. */
 qnt_status qnt_onnx_pair_codes(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *a,
                                struct onnx_value *b, const struct onnx_after *after);
-/* map_matmul_pair.c: both sides are activations. */
+/* map_matmul_pair.c: the right side of floats may be an activation, or a constant of any rank. */
 qnt_status qnt_onnx_matmul_activations(struct onnx_mapper *mp, const struct onnx_node *n);
-/* Codes a by codes b; a constant b's zero points may differ by column. out NULL: the sums. */
+/* Codes a by codes b. after NULL: the sums, and a constant b's zero points may differ by column. */
 qnt_status qnt_onnx_matmul_codes(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *a,
-                                 struct onnx_value *b, const struct onnx_quant *b_quant, const struct onnx_quant *out);
+                                 struct onnx_value *b, const struct onnx_quant *b_quant,
+                                 const struct onnx_after *after);
+/* full.c: a matrix whose codes less their zero points fit in 8 bits. */
+bool qnt_onnx_full_takes(struct onnx_mapper *mp, const struct onnx_value *w, const struct onnx_quant *q);
 
 /* move.c: operations that only move elements do so with codes, and what these mean stays. *x: what to move for input k.
  */
