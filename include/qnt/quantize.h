@@ -29,7 +29,7 @@ typedef enum qnt_rounding { QNT_ROUND_NEAREST = 0, QNT_ROUND_LEARNED } qnt_round
 typedef struct qnt_ptq_config {
     size_t size;
     uint32_t weight_bits;     /**< 8; 2 to 8, 1 or QNT_BITS_TERNARY, as qnt_train_config says */
-    uint32_t activation_bits; /**< 8 (the only width supported now) */
+    uint32_t activation_bits; /**< 8; 2 to 8. The model's input and output keep 8 */
     uint32_t edge_bits;       /**< 0: as the others; bits of the first and the last layer with weights */
     qnt_calibration calibration;
     float percentile;            /**< 1e-5; below 0.5 */

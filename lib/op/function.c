@@ -92,7 +92,7 @@ static qnt_status make_table(const struct qnt_step *s, struct state *st)
     float result[256];
     values(st, value, result, 256);
     for (int i = 0; i < 256; i++)
-        st->table[i] = (int8_t)qnt_quantize_one(result[i], y->scale[0], y->zero, -128, 127);
+        st->table[i] = (int8_t)qnt_quantize_one(result[i], y->scale[0], y->zero, qnt_least_code(y), qnt_most_code(y));
     return QNT_OK;
 }
 

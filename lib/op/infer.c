@@ -10,19 +10,22 @@ static const struct qnt_tensor *input(const struct qnt_model *m, const struct qn
 
 qnt_status qnt_check_quant(const struct qnt_node *n, const struct qnt_tensor *t)
 {
-    if (t->scales != 1 || t->bits != 8)
-        return qnt_fail(QNT_ERR_TYPE, "node '%s': tensor '%s' has %u scales and %u bits, expected 1 and 8", n->name,
-                        t->name, t->scales, t->bits);
-    if (!(t->scale[0] > 0.0f) || !isfinite(t->scale[0]) || t->zero < -128 || t->zero > 127)
+    if (t->scales != 1 || t->bits < 2 || t->bits > 8)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': tensor '%s' has %u scales and %u bits, expected 1 and 2 to 8",
+                        n->name, t->name, t->scales, t->bits);
+    if (!(t->scale[0] > 0.0f) || !isfinite(t->scale[0]) || t->zero < qnt_least_code(t) || t->zero > qnt_most_code(t))
         return qnt_fail(QNT_ERR_TYPE,
-                        "node '%s': tensor '%s' has scale %g and zero point %d, expected finite, > 0 and -128 to 127",
-                        n->name, t->name, (double)t->scale[0], t->zero);
+                        "node '%s': tensor '%s' has scale %g and zero point %d, expected finite, > 0 and %d to %d",
+                        n->name, t->name, (double)t->scale[0], t->zero, qnt_least_code(t), qnt_most_code(t));
     return QNT_OK;
 }
 
 qnt_status qnt_same_codes(const struct qnt_node *n, const struct qnt_tensor *x, const struct qnt_tensor *y)
 {
     const float from = x->scales ? x->scale[0] : 0.0f, to = y->scales ? y->scale[0] : 0.0f;
+    if (x->type == QNT_S8 && y->bits > 1 && x->bits > y->bits)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': %s passes codes on: '%s' has %u bits, expected those of '%s', %u",
+                        n->name, n->op->name, y->name, y->bits, x->name, x->bits);
     if (from == to && x->zero == y->zero)
         return QNT_OK;
     return qnt_fail(
@@ -73,7 +76,7 @@ qnt_status qnt_infer_same_type(const struct qnt_model *m, const struct qnt_node 
         return qnt_infer_f32(n, out);
     if (!out->type) {
         out->type = QNT_S8;
-        out->bits = 8;
+        out->bits = x->bits;
         out->scales = 1;
         out->scale = x->scale;
         out->zero = x->zero;

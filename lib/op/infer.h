@@ -41,6 +41,15 @@ qnt_status qnt_infer_rank(const struct qnt_model *m, const struct qnt_node *n, u
 /* Codes pass from x to y unchanged: scales (0 or 1 of them) and zero points are the same; also asked at prepare, since
  * training moves scales. */
 qnt_status qnt_same_codes(const struct qnt_node *n, const struct qnt_tensor *x, const struct qnt_tensor *y);
+/* The codes that an s8 activation of 2 to 8 bits may have. */
+static inline int32_t qnt_least_code(const struct qnt_tensor *t)
+{
+    return -(1 << (t->bits - 1));
+}
+static inline int32_t qnt_most_code(const struct qnt_tensor *t)
+{
+    return (1 << (t->bits - 1)) - 1;
+}
 /* A usable scale and zero point of an s8 activation. */
 qnt_status qnt_check_quant(const struct qnt_node *n, const struct qnt_tensor *t);
 #endif

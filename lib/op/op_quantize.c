@@ -1,11 +1,15 @@
-/* quantize (x, f32) -> s8: clamp(rne(x / scale) + zero), as ONNX QuantizeLinear. */
+/* quantize (x, f32) -> s8: clamp(rne(x / scale) + zero), as ONNX QuantizeLinear; to the codes that the output's bits
+ * have. */
 #include "step.h"
 #include "backward.h"
 #include "infer.h"
 #include "simd/quant.h"
 
+enum { PIECE = 16384 }; /* elements that are clamped while they are near */
+
 struct state {
     qnt_quantize_f32_s8_fn *quantize;
+    qnt_clamp_s8_fn *narrow; /* below 8 bits */
     struct qnt_quant q;
     size_t elements;
 };
@@ -33,6 +37,7 @@ static qnt_status prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_bat
     if (st->q.scale != s->out->scale[0] || st->q.zero != s->out->zero) /* the proof inside is not free */
         qnt_quant_init(&st->q, s->out->scale[0], s->out->zero);
     st->quantize = ctx->dsp.quantize_f32_s8;
+    st->narrow = s->out->bits < 8 ? ctx->dsp.clamp_s8 : NULL;
     st->elements = qnt_tensor_count(s->out);
     s->variant = QNT_VARIANT_OF(st->quantize);
     return QNT_OK;
@@ -43,7 +48,17 @@ static void run(const struct qnt_step *s, const struct qnt_exec *x)
     const struct state *st = s->state;
     size_t i0, i1;
     qnt_share(x->batch * st->elements, x->part, x->parts, &i0, &i1);
-    st->quantize((const float *)qnt_step_in(s, x) + i0, (int8_t *)qnt_step_out(s, x) + i0, i1 - i0, &st->q);
+    const float *src = qnt_step_in(s, x);
+    int8_t *dst = qnt_step_out(s, x);
+    if (!st->narrow) {
+        st->quantize(src + i0, dst + i0, i1 - i0, &st->q);
+        return;
+    }
+    for (size_t n; i0 < i1; i0 += n) {
+        n = i1 - i0 < PIECE ? i1 - i0 : PIECE;
+        st->quantize(src + i0, dst + i0, n, &st->q);
+        st->narrow(dst + i0, dst + i0, n, (int8_t)qnt_least_code(s->out), (int8_t)qnt_most_code(s->out));
+    }
 }
 
 const struct qnt_op_def qnt_op_quantize = {.name = "quantize",

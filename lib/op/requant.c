@@ -1,4 +1,5 @@
 #include <math.h>
+#include "infer.h"
 #include "requant.h"
 #include "simd/ref/scalar.h"
 
@@ -22,13 +23,13 @@ void qnt_requant_table(const struct qnt_tensor *x, const struct qnt_tensor *y, i
 {
     for (int i = 0; i < 256; i++) {
         float value = (float)((int8_t)(uint8_t)i - x->zero) * x->scale[0];
-        table[i] = (int8_t)qnt_quantize_one(value, y->scale[0], y->zero, -128, 127);
+        table[i] = (int8_t)qnt_quantize_one(value, y->scale[0], y->zero, qnt_least_code(y), qnt_most_code(y));
     }
 }
 
 int8_t qnt_bound_code(float bound, const struct qnt_tensor *t)
 {
-    return (int8_t)qnt_quantize_one(bound, t->scale[0], t->zero, -128, 127);
+    return (int8_t)qnt_quantize_one(bound, t->scale[0], t->zero, qnt_least_code(t), qnt_most_code(t));
 }
 
 void qnt_requant_bounds(const struct qnt_step *s, struct qnt_requant *rq)

@@ -20,12 +20,13 @@ static inline float clamp(float x, float limit)
     return x < limit ? x : limit;
 }
 
-void qnt_range_scale(struct qnt_range r, float *scale, int32_t *zero)
+void qnt_range_scale(struct qnt_range r, uint32_t bits, float *scale, int32_t *zero)
 {
-    float s = (r.hi - r.lo) / 255.0f;
+    const float least = -(float)(1 << (bits - 1)), most = -least - 1.0f;
+    float s = (r.hi - r.lo) / (most - least);
     *scale = s > tiny_scale ? s : tiny_scale;
-    float z = rne(-128.0f - r.lo / *scale);
-    *zero = (int32_t)(z > -128.0f ? (z < 127.0f ? z : 127.0f) : -128.0f); /* NaN: -128 */
+    float z = rne(least - r.lo / *scale);
+    *zero = (int32_t)(z > least ? (z < most ? z : most) : least); /* NaN: the least */
 }
 
 struct qnt_range qnt_range_blend(struct qnt_range a, struct qnt_range b, float weight)

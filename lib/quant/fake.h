@@ -8,8 +8,9 @@
 struct qnt_range {
     float lo, hi;
 };
-/* s8 scale and zero point that hold the range; lo == 0 gives zero point -128. An empty range gives a tiny scale. */
-void qnt_range_scale(struct qnt_range r, float *scale, int32_t *zero);
+/* Scale and zero point for codes of `bits` (2 to 8) that hold the range; lo == 0 gives the least code as zero point. An
+ * empty range gives a tiny scale. */
+void qnt_range_scale(struct qnt_range r, uint32_t bits, float *scale, int32_t *zero);
 /* a, moved towards b by `weight`. */
 struct qnt_range qnt_range_blend(struct qnt_range a, struct qnt_range b, float weight);
 

@@ -40,7 +40,8 @@ void qnt_quantizer_put_ranges(const struct qnt_quantizer *q, struct qnt_model *m
     for (size_t i = 0; i < q->model->n_tensors; i++) {
         int to = id ? id[i] : (int)i;
         if (q->group_of[i] >= 0 && to >= 0)
-            qnt_range_scale(q->group[q->group_of[i]].range, &m->tensor[to].scale[0], &m->tensor[to].zero);
+            qnt_range_scale(q->group[q->group_of[i]].range, m->tensor[to].bits, &m->tensor[to].scale[0],
+                            &m->tensor[to].zero);
     }
 }
 
@@ -56,12 +57,11 @@ void qnt_quantizer_put_channel(const struct qnt_quantizer *q, size_t layer, size
 {
     struct qnt_qlayer *l = &q->layer[layer];
     struct qnt_tensor *wt = &m->tensor[id ? id[l->w] : l->w];
-    struct qnt_range in = q->group[q->group_of[l->x]].range;
     const struct qnt_group *g = &q->group[q->group_of[l->out]];
     float sx, sy, bias = b ? fabsf(b[c]) : 0.0f;
     int32_t zx, zy;
-    qnt_range_scale(in, &sx, &zx);
-    qnt_range_scale(g->range, &sy, &zy);
+    qnt_range_scale(q->group[q->group_of[l->x]].range, q->group[q->group_of[l->x]].bits, &sx, &zx);
+    qnt_range_scale(g->range, g->bits, &sy, &zy);
     /* The bias must fit s32 with room for the sum: a channel without weights needs a scale that its bias can use. */
     float floor_scale = bias / (sx * 16777216.0f), least = 1e-12f;
     const float *row = w + c * l->fan_in;
@@ -80,7 +80,8 @@ void qnt_quantizer_put_channel(const struct qnt_quantizer *q, size_t layer, size
     if (effective)
         for (size_t i = 0; i < l->fan_in; i++)
             effective[c * l->fan_in + i] = (float)codes[i] * sw;
-    double lo = fmax(g->clamp_lo, (double)sy * (-128 - zy)), hi = fmin(g->clamp_hi, (double)sy * (127 - zy));
+    double lo = fmax(g->clamp_lo, (double)sy * (-(1 << (g->bits - 1)) - zy)),
+           hi = fmin(g->clamp_hi, (double)sy * ((1 << (g->bits - 1)) - 1 - zy));
     l->lo[c] = floor_s32(floor(lo / l->real[c]) + 1.0); /* at the lower bound a relu stops */
     l->hi[c] = floor_s32(hi / l->real[c]);
 }

@@ -31,9 +31,8 @@ static qnt_status read_config(const qnt_ptq_config *config, qnt_ptq_config *c)
         return bad("weight_bits", c->weight_bits, "1 to 8 or QNT_BITS_TERNARY");
     if (c->edge_bits && !is_width(c->edge_bits))
         return bad("edge_bits", c->edge_bits, "0, 1 to 8 or QNT_BITS_TERNARY");
-    if (c->activation_bits != 8)
-        return qnt_fail(QNT_ERR_UNSUPPORTED, "quantization config: activation_bits is %u, supported is 8",
-                        c->activation_bits);
+    if (c->activation_bits < 2 || c->activation_bits > 8)
+        return bad("activation_bits", c->activation_bits, "2 to 8");
     if ((uint32_t)c->calibration > QNT_CALIBRATE_ENTROPY)
         return bad("calibration", c->calibration, "a qnt_calibration");
     if (!(c->percentile > 0.0f && c->percentile < 0.5f))
@@ -164,6 +163,7 @@ static qnt_status set_up(struct qnt_ptq *p, const struct qnt_model *model)
         qnt_ptq_equalize(p->f);
     const struct qnt_quantizer_options wanted = {.bits = p->config.weight_bits,
                                                  .layer_bits = p->config.layer_bits,
+                                                 .activation_bits = p->config.activation_bits,
                                                  .mixed = true,
                                                  .keeps = keeps,
                                                  .user = &p->config};
@@ -267,8 +267,8 @@ qnt_status qnt_ptq_model(qnt_ptq *p, qnt_model **out)
         return qnt_fail(QNT_ERR_STATE, "qnt_ptq_model: no input was observed yet");
     qnt_fpenv saved = qnt_fpenv_enter();
     for (size_t i = 0; i < p->q->n_groups; i++)
-        p->q->group[i].range = qnt_histogram_range(&p->seen[i], (int)p->config.calibration, p->config.percentile,
-                                                   p->config.activation_bits);
+        p->q->group[i].range =
+            qnt_histogram_range(&p->seen[i], (int)p->config.calibration, p->config.percentile, p->q->group[i].bits);
     qnt_quantizer_put_ranges(p->q, p->q->model, NULL);
     qnt_status status = qnt_ptq_weights(p);
     qnt_fpenv_leave(saved);

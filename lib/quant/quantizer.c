@@ -11,7 +11,7 @@
 struct build {
     const struct qnt_model *f;
     struct qnt_quantizer *q;
-    uint32_t bits;
+    uint32_t bits, activation_bits;
     const char *layer_bits;
     int *twin;  /* by the float model's tensor id: the quantized model's codes of it; -1: none yet */
     int *plain; /* the same for its floats, where layers may stay in float */
@@ -48,16 +48,27 @@ static const struct qnt_node *sole_reader(const struct qnt_model *f, int id)
     return readers == 1 ? found : NULL;
 }
 
-static int new_group(struct qnt_quantizer *q, int tensor)
+static int new_group(struct build *b, int tensor)
 {
+    struct qnt_quantizer *q = b->q;
     q->group[q->n_groups] = (struct qnt_group){.clamp_lo = -INFINITY, .clamp_hi = INFINITY, .tensor = tensor};
     return (int)q->n_groups++;
 }
 
-/* The group of a layer's output, which is the clamped one where relu and clamp alone follow (they fuse). */
-static int layer_group(const struct build *b, const struct qnt_node *n)
+/* The codes `id` of the quantized model are of that group. */
+static void join(struct build *b, int id, int group)
 {
-    int id = new_group(b->q, n->out);
+    struct qnt_group *g = &b->q->group[group];
+    const bool border = g->tensor == b->f->inputs.id[0] || g->tensor == b->f->outputs.id[0];
+    g->bits = border || !b->activation_bits ? 8 : b->activation_bits;
+    b->q->group_of[id] = group;
+    b->q->model->tensor[id].bits = g->bits;
+}
+
+/* The group of a layer's output, which is the clamped one where relu and clamp alone follow (they fuse). */
+static int layer_group(struct build *b, const struct qnt_node *n)
+{
+    int id = new_group(b, n->out);
     struct qnt_group *g = &b->q->group[id];
     const struct qnt_node *next;
     float lo, hi;
@@ -94,7 +105,7 @@ static qnt_status codes_of(struct build *b, int id, int *codes)
     if (b->twin[id] < 0) {
         status = add_border(b, "quantize", b->f->tensor[id].name, "q", b->plain[id], &s8, &b->twin[id]);
         if (!status)
-            b->q->group_of[b->twin[id]] = new_group(b->q, id);
+            join(b, b->twin[id], new_group(b, id));
     }
     *codes = b->twin[id];
     return status;
@@ -168,7 +179,7 @@ static qnt_status add_layer(struct build *b, const struct qnt_node *n)
                                         b->f->tensor[n->out].name, &out, &l->out)))
         return status;
     b->twin[n->out] = l->out;
-    q->group_of[l->out] = layer_group(b, n);
+    join(b, l->out, layer_group(b, n));
     size_t sums = qnt_tensor_count(&q->model->tensor[l->out]);
     q->max_sums = sums > q->max_sums ? sums : q->max_sums;
     q->max_channels = l->channels > q->max_channels ? l->channels : q->max_channels;
@@ -191,7 +202,7 @@ static qnt_status add_pair(struct build *b, const struct qnt_node *n)
              qnt_model_append_node(q->model, n->op, n->name, &n->attr, in, 2, b->f->tensor[n->out].name, &out, &id)))
         return status;
     b->twin[n->out] = id;
-    q->group_of[id] = layer_group(b, n);
+    join(b, id, layer_group(b, n));
     return QNT_OK;
 }
 
@@ -206,7 +217,7 @@ static qnt_status add_unary(struct build *b, const struct qnt_node *n)
                                                   &out, &id)))
         return status;
     b->twin[n->out] = id;
-    q->group_of[id] = qnt_is_function(n) ? new_group(q, n->out) : q->group_of[in];
+    join(b, id, qnt_is_function(n) ? new_group(b, n->out) : b->q->group_of[in]);
     return QNT_OK;
 }
 
@@ -220,7 +231,7 @@ static qnt_status add_concat(struct build *b, const struct qnt_node *n)
     if (status || (status = qnt_model_append_node(b->q->model, n->op, n->name, &n->attr, in, n->n_in,
                                                   b->f->tensor[n->out].name, &out, &b->twin[n->out])))
         return status;
-    b->q->group_of[b->twin[n->out]] = new_group(b->q, n->out);
+    join(b, b->twin[n->out], new_group(b, n->out));
     return QNT_OK;
 }
 
@@ -307,6 +318,7 @@ qnt_status qnt_quantizer_create(const struct qnt_model *f, const struct qnt_quan
                       .q = q,
                       .bits = o->bits,
                       .layer_bits = o->layer_bits,
+                      .activation_bits = o->activation_bits,
                       .mixed = o->mixed,
                       .keeps = o->keeps,
                       .user = o->user};

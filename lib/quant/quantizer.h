@@ -12,6 +12,7 @@ struct qnt_group {
     struct qnt_range range;
     float clamp_lo, clamp_hi; /* real bounds of the values: relu 0, INF */
     int tensor;               /* float model's tensor whose values the range is of */
+    uint32_t bits;            /* of the codes */
     bool fixed;               /* not observed: the input's */
 };
 
@@ -49,7 +50,8 @@ typedef bool qnt_keeps_fn(const struct qnt_node *n, void *user);
 struct qnt_quantizer_options {
     uint32_t bits; /* of weights, and by layer name: as qnt_train_config says */
     const char *layer_bits;
-    struct qnt_range input; /* not mixed: the input's, which is quantized at once */
+    uint32_t activation_bits; /* 0: 8. The model's input and output keep 8 */
+    struct qnt_range input;   /* not mixed: the input's, which is quantized at once */
     bool mixed;          /* nodes may stay in float, between borders: those without a quantized form, and those kept */
     qnt_keeps_fn *keeps; /* NULL: none */
     void *user;

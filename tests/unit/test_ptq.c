@@ -78,6 +78,8 @@ static const qnt_ptq_config ways[] = {
     {.size = sizeof(qnt_ptq_config), .rounding = QNT_ROUND_LEARNED, .weight_bits = 4},
     {.size = sizeof(qnt_ptq_config), .weight_bits = QNT_BITS_TERNARY, .rounding = QNT_ROUND_LEARNED},
     {.size = sizeof(qnt_ptq_config), .weight_bits = 1, .edge_bits = 8},
+    {.size = sizeof(qnt_ptq_config), .weight_bits = 4, .activation_bits = 4},
+    {.size = sizeof(qnt_ptq_config), .weight_bits = 3, .activation_bits = 2, .calibration = QNT_CALIBRATE_ENTROPY},
 };
 
 START_TEST(any_batches)
@@ -152,6 +154,42 @@ START_TEST(only_one)
             codes++;
         }
     ck_assert_uint_eq(codes, 1);
+    qnt_model_free(q);
+    qnt_model_free(f);
+}
+END_TEST
+
+/* Activations of k bits have no other codes, and use most of them; input and output keep 8 bits. */
+START_TEST(narrow_activations)
+{
+    qnt_model *f, *q;
+    qnt_session *s;
+    const qnt_ptq_config config = {.size = sizeof config, .activation_bits = 3};
+    const qnt_session_config keep = {.size = sizeof keep, .keep_tensors = 1, .max_batch = INPUTS};
+    float out[INPUTS * TEST_MODEL_OUT];
+    size_t narrow = 0;
+    OK(test_model_float(ctx, &f));
+    quantize(f, &config, 4, &q);
+    OK(qnt_session_create(q, &keep, &s));
+    OK(qnt_session_run(s, inputs, out, INPUTS));
+    for (size_t i = 0; i < q->n_tensors; i++) {
+        const struct qnt_tensor *t = &q->tensor[i];
+        const void *data;
+        if (t->constant || t->type != QNT_S8 || qnt_session_peek(s, t->name, &data, NULL))
+            continue;
+        int least = 127, most = -128;
+        for (size_t k = 0; k < INPUTS * qnt_tensor_count(t); k++) {
+            least = ((const int8_t *)data)[k] < least ? ((const int8_t *)data)[k] : least;
+            most = ((const int8_t *)data)[k] > most ? ((const int8_t *)data)[k] : most;
+        }
+        if (t->bits == 8)
+            continue;
+        ck_assert_uint_eq(t->bits, 3);
+        ck_assert_msg(least >= -4 && most <= 3 && most - least >= 4, "'%s': %d to %d", t->name, least, most);
+        narrow++;
+    }
+    ck_assert_uint_ge(narrow, 2);
+    qnt_session_free(s);
     qnt_model_free(q);
     qnt_model_free(f);
 }
@@ -253,7 +291,7 @@ START_TEST(refusals)
     } row[] = {
         {{.weight_bits = 9}, "weight_bits is 9"},
         {{.edge_bits = 12}, "edge_bits is 12"},
-        {{.activation_bits = 4}, "activation_bits is 4, supported is 8"},
+        {{.activation_bits = 1}, "activation_bits is 1"},
         {{.percentile = 0.7f}, "percentile is 0.7"},
         {{.equalize = 2}, "equalize 2"},
         {{.keep_float = "nobody"}, "keep_float: no node fits 'nobody'"},
@@ -318,6 +356,7 @@ int main(void)
     tcase_add_test(tc, eight_bits_are_close);
     tcase_add_test(tc, all_in_float_is_the_same);
     tcase_add_test(tc, only_one);
+    tcase_add_test(tc, narrow_activations);
     tcase_add_test(tc, equalizing_keeps_the_function);
     tcase_add_test(tc, learned_rounding_is_closer);
     tcase_add_test(tc, histograms_merge_in_any_order);

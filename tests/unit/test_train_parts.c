@@ -78,7 +78,7 @@ START_TEST(range_scale_holds_the_range_and_zero)
     for (int i = 0; i < 1000; i++) {
         float lo = -fabsf(uniform(&r)) * (float)(i % 7), hi = fabsf(uniform(&r)) * (float)(i % 5), s;
         int32_t zero;
-        qnt_range_scale((struct qnt_range){lo, hi}, &s, &zero);
+        qnt_range_scale((struct qnt_range){lo, hi}, 8, &s, &zero);
         ck_assert(s > 0.0f && zero >= -128 && zero <= 127);
         if (lo == 0.0f)
             ck_assert_int_eq(zero, -128);

@@ -51,6 +51,7 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"bits", 'b', "N", "bits of the weights, 1 to 8 or ternary (default 8)", OPT_CALL, &c->weight_bits, 0, 0, set_bits},
         {"layer-bits", 0, "LIST", "other widths for some layers, such as conv1=8,fc1=2", OPT_STRING, &c->layer_bits, 0, 0,
          NULL},
+        {"activation-bits", 'a', "N", "bits of the activations, 2 to 8 (default 8); the model's input and output keep 8", OPT_U32, &c->activation_bits, 2, 8, NULL},
         {"edge-bits", 0, "N", "bits of the first and the last layer (default: as the others)", OPT_CALL, &c->edge_bits, 0, 0,
          set_bits},
         {"keep-float", 0, "LIST", "layers that stay in float: names, * for any characters, separated by commas", OPT_STRING,
