@@ -129,13 +129,14 @@ START_TEST(argmax_takes_the_first_or_the_last)
 }
 END_TEST
 
-/* A NaN at first, alone, and everywhere. */
+/* A NaN at first, before -Inf alone, and everywhere. */
 static void build_nan(struct qnt_model *m, const void *arg)
 {
     int x = add_input(m, 2, (size_t[]){3, 4});
     const int nan = add_floats(m, "nan", 2, (size_t[]){3, 4}, 0.0f);
     float *v = m->tensor[nan].data;
-    v[0] = v[6] = v[8] = v[9] = v[10] = v[11] = NAN;
+    v[0] = v[4] = v[6] = v[8] = v[9] = v[10] = v[11] = NAN;
+    v[5] = v[7] = -INFINITY;
     (void)arg;
     x = add_node(m, "add", "some", NULL, (int[]){x, nan}, 2, NULL);
     add_node(m, "argmax", "most", NULL, &x, 1, NULL);
