@@ -176,7 +176,8 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  matmul (a, b: [..][m][k] and [..][k][n], one may be a constant); rnn, gru and lstm (x [t][n][i], w [d][g h][i],
  *  r [d][g h][h], ..: y, last h and last c one after another); gather (x, index: a constant of s32 or s64);
  *  cast; argmax; quantize_by and dequantize_by (x, scale[, zero]: by index or block of dimensions);
- *  global_maxpool, reshape, transpose, concat (up to 16 activations of one type), pad, slice or resize (height and width).
+ *  global_maxpool, reshape, transpose, concat (up to 16 activations of one type), pad, slice, resize (height and width) or
+ *  recode (u8 to s8, of the same values, or back).
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
  *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to dequantize_by, and with quantized

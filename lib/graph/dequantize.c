@@ -103,7 +103,8 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
             return status;
         in[k] = c->twin[n->in[k]];
     }
-    if (op == &qnt_op_quantize || op == &qnt_op_dequantize) {
+    if (op == &qnt_op_quantize || op == &qnt_op_dequantize ||
+        (op == &qnt_op_recode && c->from->tensor[n->in[0]].scales)) {
         c->twin[n->out] = in[0];
         return QNT_OK;
     }

@@ -131,7 +131,12 @@ qnt_status test_model_functions(qnt_ctx *ctx, bool quantized, qnt_model **out)
     x = node(&d, "leaky_relu", "leaky", &slope, &x, 1, 0.02f, false);
     x = unary(&d, "hard_swish", "swish", x, 0.02f);
     x = unary(&d, "tanh", "tanh", x, 0.01f);
-    return end(&d, unary(&d, "sigmoid", "sigmoid", x, 0.005f), out);
+    x = unary(&d, "sigmoid", "sigmoid", x, 0.005f);
+    if (quantized) { /* to bytes and back */
+        x = node(&d, "recode", "bytes", NULL, &x, 1, 0.0f, true);
+        x = node(&d, "recode", "codes", NULL, &x, 1, 0.0f, true);
+    }
+    return end(&d, x, out);
 }
 
 /* An s8 activation as an output: of a quantized model its dequantized twin. */

@@ -323,6 +323,9 @@ static inline void oracle_images(const struct oracle *o, const struct qnt_node *
             oracle_pair(
                 o, n, x,
                 second->constant ? second->data : (const uint8_t *)o->value[n->in[1]] + i * oracle_bytes(second), y);
+        else if (!strcmp(op, "recode"))
+            for (size_t k = 0; k < oracle_bytes(in); k++)
+                y[k] = x[k] ^ 0x80;
         else if (!strcmp(op, "flatten"))
             memcpy(y, x, oracle_bytes(in));
         else if (!strcmp(op, "fully_connected"))

@@ -429,6 +429,27 @@ START_TEST(misfits_are_refused)
 }
 END_TEST
 
+/* From bytes of u8, with a scale and without, to codes and back. */
+static void build_recode(struct qnt_model *m, const void *arg)
+{
+    const struct type_setting type = {QNT_U8, *(const bool *)arg ? 0.02f : 0.0f, 0.0f};
+    int x = typed_input(m, &type, 2, (size_t[]){7, 37});
+    x = add_node(m, "recode", "codes", NULL, &x, 1, NULL);
+    const struct qnt_tensor *t = &m->tensor[x];
+    ck_assert(t->type == QNT_S8 && t->zero == (t->scales ? 3 : 0) - 128);
+    x = add_node(m, "recode", "bytes", NULL, &x, 1, NULL);
+    t = &m->tensor[x];
+    ck_assert(t->type == QNT_U8 && t->zero == (t->scales ? 3 : 0) && t->scales == *(const bool *)arg);
+    OK(qnt_model_set_output(m, x));
+}
+
+START_TEST(recodes_are_their_definition)
+{
+    const bool scaled = _i;
+    check_model(build_recode, &scaled, 1.0f);
+}
+END_TEST
+
 /* Bytes without a scale: what computes says no, and so does pad to a constant that is none of them. */
 START_TEST(other_types_are_refused)
 {
@@ -441,6 +462,15 @@ START_TEST(other_types_are_refused)
     REFUSE("maxpool", QNT_ERR_TYPE, "input 'x' is u8, expected f32 or s8", .lo = 0);
     REFUSE("resize", QNT_ERR_TYPE, "input 'x' is u8, expected f32 or s8", .dim = {8, 10});
     REFUSE("dequantize", QNT_ERR_TYPE, "input 'x' is u8, expected f32 or s8", .lo = 0);
+    struct qnt_tensor wrong = {.type = QNT_U8, .bits = 8};
+    int made;
+    ck_assert_int_eq(qnt_model_append_node(model, qnt_op_find("recode"), "bad", NULL, &float_x, 1, NULL, &wrong, &made),
+                     QNT_ERR_TYPE);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "output is u8, expected s8"));
+    wrong.type = QNT_S8;
+    ck_assert_int_eq(qnt_model_append_node(model, qnt_op_find("recode"), "bad", NULL, &float_x, 1, NULL, &wrong, &made),
+                     QNT_ERR_TYPE);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "zero point 0, expected"));
     REFUSE("pad", QNT_ERR_ARG, "the constant is 0.5, expected a whole number of u8, 0 to 255", .value = 0.5f);
     REFUSE("pad", QNT_ERR_ARG, "the constant is 256, expected", .value = 256.0f);
     REFUSE("pad", QNT_ERR_ARG, "the constant is -1, expected", .value = -1.0f);
@@ -469,6 +499,7 @@ int main(void)
     tcase_add_loop_test(tc, concats_are_their_definition, 0, 2 * CASES);
     tcase_add_test(tc, long_rows);
     tcase_add_loop_test(tc, gradients_go_back, 0, 5 * CASES);
+    tcase_add_loop_test(tc, recodes_are_their_definition, 0, 2);
     tcase_add_test(tc, misfits_are_refused);
     tcase_add_test(tc, other_types_are_refused);
     suite_add_tcase(suite, tc);
