@@ -9,6 +9,11 @@ struct copy {
     int *twin; /* by tensor id of `from`, -1: not there yet */
 };
 
+static bool has_zeros(const struct qnt_node *n)
+{
+    return n->n_in > 3 && (n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected);
+}
+
 static float unit_of(const struct qnt_tensor *t, size_t channel)
 {
     return t->scales ? t->scale[t->scales == 1 ? 0 : channel] : 1.0f;
@@ -45,14 +50,23 @@ static float code_at(const struct qnt_tensor *t, size_t i)
     }
 }
 
+/* The zero point that a layer's fourth input gives its weights. */
+static float zero_in(const struct qnt_model *m, const struct qnt_node *n, uint32_t input, size_t channel)
+{
+    if (input != 1 || !has_zeros(n))
+        return 0.0f;
+    const struct qnt_tensor *z = &m->tensor[n->in[3]];
+    return (float)((const int32_t *)z->data)[z->dim[0] == 1 ? 0 : channel];
+}
+
 static void values(const struct qnt_model *m, const struct qnt_node *n, uint32_t input, float *value)
 {
     const struct qnt_tensor *t = &m->tensor[n->in[input]];
     const size_t channels = t->dim[0], each = qnt_tensor_count(t) / channels;
     for (size_t c = 0; c < channels; c++) {
-        const float unit = unit_in(m, n, input, c);
+        const float unit = unit_in(m, n, input, c), zero = zero_in(m, n, input, c);
         for (size_t i = c * each; i < (c + 1) * each; i++)
-            value[i] = code_at(t, i) * unit;
+            value[i] = (code_at(t, i) - zero) * unit;
     }
 }
 
@@ -97,7 +111,8 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
 {
     int in[QNT_MAX_INPUTS];
     const struct qnt_op_def *op = n->op;
-    for (uint32_t k = 0; k < n->n_in; k++) {
+    const uint32_t n_in = has_zeros(n) ? 3 : n->n_in; /* they are in the weights' values */
+    for (uint32_t k = 0; k < n_in; k++) {
         qnt_status status = c->from->tensor[n->in[k]].constant ? copy_constant(c, n, k) : QNT_OK;
         if (status)
             return status;
@@ -112,7 +127,7 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
         op = n->op == &qnt_op_binary_conv2d ? &qnt_op_conv2d : &qnt_op_fully_connected;
     const struct qnt_tensor *out = &c->from->tensor[n->out], type = {.type = out->type, .bits = out->bits};
     const bool preset = op == &qnt_op_cast || op == &qnt_op_quantize_by; /* what they make is theirs to say */
-    return qnt_model_append_node(c->to, op, n->name, &n->attr, in, n->n_in, out->name, preset ? &type : NULL,
+    return qnt_model_append_node(c->to, op, n->name, &n->attr, in, n_in, out->name, preset ? &type : NULL,
                                  &c->twin[n->out]);
 }
 

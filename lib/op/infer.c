@@ -182,15 +182,51 @@ static qnt_status check_bias(const struct qnt_model *m, const struct qnt_node *n
     return QNT_OK;
 }
 
+/* Zero points of s8 weights: one, or one a channel. */
+static qnt_status check_zeros(const struct qnt_model *m, const struct qnt_node *n, bool s8)
+{
+    const struct qnt_tensor *z = input(m, n, 3), *w = input(m, n, 1);
+    char shape[QNT_SHAPE_TEXT];
+    qnt_status status = check_constant(n, z, QNT_S32, "zero points");
+    if (status)
+        return status;
+    if (!s8 || w->type != QNT_S8)
+        return qnt_fail(QNT_ERR_TYPE, "node '%s': zero points of weights '%s', which are %s, expected s8 with s8 input",
+                        n->name, w->name, qnt_dtype_name(w->type));
+    if (z->rank != 1 || (z->dim[0] != 1 && z->dim[0] != w->dim[0]))
+        return qnt_fail(QNT_ERR_SHAPE, "node '%s': zero points '%s' are %s, expected 1 or %zu", n->name, z->name,
+                        qnt_shape_text(z, shape), w->dim[0]);
+    for (size_t c = 0; c < z->dim[0]; c++) {
+        const int32_t zero = ((const int32_t *)z->data)[c];
+        if (zero < -128 || zero > 127)
+            return qnt_fail(QNT_ERR_RANGE, "node '%s': zero point %zu of '%s' is %d, expected -128 to 127", n->name, c,
+                            z->name, zero);
+    }
+    return QNT_OK;
+}
+
+/* The sums themselves. */
+static qnt_status infer_sums(const struct qnt_node *n, const struct qnt_tensor *out)
+{
+    if (out->scales || out->zero || out->bits != 32)
+        return qnt_fail(QNT_ERR_TYPE,
+                        "node '%s': output is s32 of %u bits, %u scales, zero point %d, expected 32, 0, 0", n->name,
+                        out->bits, out->scales, out->zero);
+    return QNT_OK;
+}
+
 qnt_status qnt_infer_linear(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,
                             struct qnt_tensor *out)
 {
     bool s8 = input(m, n, 0)->type == QNT_S8;
     qnt_status status = qnt_infer_data(m, n);
     if (status || (status = check_weights(m, n, weight_rank, s8)) ||
-        (status = s8 ? qnt_infer_quantized(n, out) : qnt_infer_f32(n, out)) || n->n_in < 3)
+        (status = !s8                    ? qnt_infer_f32(n, out)
+                  : out->type == QNT_S32 ? infer_sums(n, out)
+                                         : qnt_infer_quantized(n, out)) ||
+        (n->n_in > 2 && (status = check_bias(m, n, s8))))
         return status;
-    return check_bias(m, n, s8);
+    return n->n_in < 4 ? QNT_OK : check_zeros(m, n, s8);
 }
 
 qnt_status qnt_infer_binary(const struct qnt_model *m, const struct qnt_node *n, uint32_t weight_rank,

@@ -1,8 +1,10 @@
-/* s8 convolutions: exact s32 sums of (x - zero) * w + bias, then y = clamp(rne(sum * factor[c]) + zero). Weights of up
- * to 4 bits stay packed to 4, of up to 2 to 2: that reads less memory, and unpacking costs little beside the products.
- * The input's zero point is folded into the bias; padding taps read codes of the zero point, so they add nothing.
- * One product per group, whose rows are output pixels of the whole batch; depthwise layers have a kernel of their own
- * (on bytes, whatever the bits: a few weights for each channel).
+/* s8 convolutions: exact s32 sums of (x - zero) * w + bias, then y = clamp(rne(sum * factor[c]) + zero), or the sums.
+ * Weights with zero points z[c]: w - z[c] where all of these are codes of 8 bits; else the sums of w are taken, and
+ * from each z[c] times the sum of the row's x - zero.  Weights of up to 4 bits stay packed to 4, of up to 2 to 2: that
+ * reads less memory, and unpacking costs little beside the products. The input's zero point is folded into the bias;
+ * padding taps read codes of the zero point, so they add nothing. One product per group, whose rows are output pixels
+ * of the whole batch; depthwise layers have a kernel of their own (on bytes, whatever the bits: a few weights for each
+ * channel).
  */
 #include <string.h>
 #include "step.h"
@@ -11,7 +13,7 @@
 #include "linear.h"
 #include "requant.h"
 
-enum { MAX_SUM = 1 << 16 /* longest sum the kernels promise to be exact for */ };
+enum { MAX_SUM = 1 << 16 /* longest sum the kernels promise to be exact for */, ROWS = 64 /* corrected at a time */ };
 
 struct state {
     struct qnt_conv_geom geom;
@@ -21,8 +23,12 @@ struct state {
     size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
     size_t pixels, panels, panel;   /* of an image; of a group's packed weights; bytes of one */
     uint8_t *packed;
-    int32_t *bias; /* by output channel, zero points folded in */
-    float *factor; /* by output channel */
+    bool sums;            /* the output is s32 */
+    bool corrected;       /* by the rows' sums */
+    int8_t *shifted;      /* weights without their zero points; NULL: they have none, or are corrected */
+    size_t product_bytes; /* scratch of the products alone */
+    int32_t *bias;        /* by output channel, zero points folded in */
+    float *factor;        /* by output channel */
     int8_t *zero_row;
     struct qnt_requant rq;
 };
@@ -51,22 +57,58 @@ static const struct qnt_gemm_list *tiles_for(const qnt_ctx *ctx, uint32_t bits)
     return bits <= 2 ? &ctx->dsp.gemm_s2s8 : bits <= 4 ? &ctx->dsp.gemm_s4s8 : &ctx->dsp.gemm_s8;
 }
 
+static int32_t zero_of(const struct qnt_step *s, size_t c)
+{
+    if (s->node->n_in < 4)
+        return 0;
+    return ((const int32_t *)s->in[3]->data)[s->in[3]->dim[0] == 1 ? 0 : c];
+}
+
+/* Weights as they are multiplied. */
+static const int8_t *weights_of(const struct qnt_step *s, const struct state *st)
+{
+    return st->shifted ? st->shifted : s->in[1]->data;
+}
+
+/* Takes the zero points off the weights, or says that the sums are to be corrected. */
+static qnt_status shift_weights(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
+{
+    const int8_t *w = s->in[1]->data;
+    if (s->node->n_in < 4)
+        return QNT_OK;
+    if (!(st->shifted = qnt_alloc_array(ctx, st->geom.oc, st->k, s->node->name)))
+        return QNT_ERR_NOMEM;
+    for (size_t c = 0; c < st->geom.oc && !st->corrected; c++)
+        for (size_t i = c * st->k; i < (c + 1) * st->k; i++) {
+            const int32_t code = w[i] - zero_of(s, c);
+            st->shifted[i] = (int8_t)code;
+            st->corrected |= code != (int8_t)code;
+        }
+    if (st->corrected) {
+        qnt_release(ctx, st->shifted);
+        st->shifted = NULL;
+    }
+    return QNT_OK;
+}
+
 static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, size_t max_batch)
 {
     const struct qnt_conv_geom *g = &st->geom;
-    if (qnt_depthwise_serves(g, 1)) {
+    if (!st->sums && !st->corrected && qnt_depthwise_serves(g, 1)) {
         st->depthwise = ctx->dsp.depthwise_s8;
         s->scratch_bytes = qnt_depthwise_lines_bytes(g, 1);
         s->variant = QNT_VARIANT_OF(st->depthwise);
         return qnt_depthwise_packed_bytes(g);
     }
-    st->g = qnt_gemm_choose(tiles_for(ctx, s->in[1]->bits), max_batch * g->oh * g->ow, st->og, st->k);
+    st->g = qnt_gemm_choose(tiles_for(ctx, st->shifted ? 8 : s->in[1]->bits), max_batch * g->oh * g->ow, st->og, st->k);
     st->requantize = ctx->dsp.requantize_s32_s8;
     st->packed_group = qnt_round_up(qnt_conv_s8_packed_bytes(st->g, g, st->og), 64);
     st->pixels = g->oh * g->ow;
     st->panels = (st->og + st->g->nr - 1) / st->g->nr;
     st->panel = qnt_conv_s8_packed_bytes(st->g, g, 1);
-    s->scratch_bytes = qnt_conv_s8_scratch_bytes(st->g, g);
+    s->scratch_bytes = st->product_bytes = qnt_round_up(qnt_conv_s8_scratch_bytes(st->g, g), 64);
+    if (st->corrected)
+        s->scratch_bytes += ROWS * (g->oc + g->groups) * sizeof(int32_t);
     s->variant = qnt_variant_of_tile(st->g);
     return st->packed_group;
 }
@@ -83,6 +125,9 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
     st->k = g->kh * g->kw * st->cg;
     qnt_status status = check_sizes(s, st, max_batch);
     if (status)
+        return status;
+    st->sums = s->out->type == QNT_S32;
+    if ((status = shift_weights(ctx, s, st)))
         return status;
     const size_t bytes = choose(ctx, s, st, max_batch);
     if (!(st->packed = qnt_alloc_array(ctx, st->depthwise ? 1 : g->groups, bytes, s->node->name)) ||
@@ -105,12 +150,15 @@ static qnt_status check_range(const struct qnt_step *s, const struct state *st)
     for (size_t c = 0; c < st->geom.oc; c++) {
         int64_t b = bias ? bias[c] : 0, sum = coarse, limit = INT64_C(1) << 31;
         b = b < 0 ? -b : b;
-        if (sum + b < limit)
+        if (s->node->n_in < 4 && sum + b < limit)
             continue;
         const int8_t *row = (const int8_t *)w->data + c * st->k;
+        const int32_t zero = st->shifted ? zero_of(s, c) : 0;
         sum = 0;
         for (size_t i = 0; i < st->k; i++)
-            sum += reach * (row[i] < 0 ? -row[i] : row[i]);
+            sum += reach * (row[i] < zero ? zero - row[i] : row[i] - zero);
+        if (st->corrected) /* its parts, and so the whole */
+            sum += (int64_t)st->k * reach * (zero_of(s, c) < 0 ? -zero_of(s, c) : zero_of(s, c));
         if (sum + b >= limit)
             return qnt_fail(
                 QNT_ERR_RANGE,
@@ -138,7 +186,7 @@ static qnt_status check_bias_scales(const struct qnt_step *s, const struct state
 
 static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
 {
-    const int8_t *w = s->in[1]->data;
+    const int8_t *w = weights_of(s, st);
     const int32_t *bias = s->node->n_in > 2 ? s->in[2]->data : NULL;
     memset(st->zero_row, s->in[0]->zero, st->cg);
     if (st->depthwise) {
@@ -154,11 +202,14 @@ qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t 
 {
     qnt_status status = s->state ? QNT_OK : create(ctx, s, max_batch);
     struct state *st = s->state;
-    if (status || (status = qnt_check_quant(s->node, s->in[0])) || (status = qnt_check_quant(s->node, s->out)) ||
-        (status = check_range(s, st)) || (status = check_bias_scales(s, st)) ||
-        (status = qnt_requant_factors(s, st->geom.oc, st->factor)))
+    if (status || (status = qnt_check_quant(s->node, s->in[0])) || (status = check_range(s, st)) ||
+        (status = check_bias_scales(s, st)))
         return status;
     pack(ctx, s, st);
+    if (st->sums)
+        return QNT_OK;
+    if ((status = qnt_check_quant(s->node, s->out)) || (status = qnt_requant_factors(s, st->geom.oc, st->factor)))
+        return status;
     qnt_requant_bounds(s, &st->rq);
     return QNT_OK;
 }
@@ -227,15 +278,65 @@ static void depthwise(const struct qnt_step *s, const struct qnt_exec *x, int32_
     qnt_depthwise_run(&call, qnt_step_in(s, x), qnt_step_out(s, x), acc, line0, line1, x->scratch);
 }
 
+/* Of output pixel `row` the sum of x - zero, by group; padding adds nothing. */
+static void sum_row(const struct qnt_step *s, const int8_t *x, size_t row, int32_t *sum)
+{
+    const struct state *st = s->state;
+    const struct qnt_conv_geom *g = &st->geom;
+    const size_t image = row / st->pixels, oy = row % st->pixels / g->ow, ox = row % g->ow;
+    memset(sum, 0, g->groups * sizeof *sum);
+    for (size_t tap = 0; tap < g->kh * g->kw; tap++) {
+        const size_t y = oy * g->stride_h + tap / g->kw * g->dil_h, at = ox * g->stride_w + tap % g->kw * g->dil_w;
+        if (y < g->pad_top || y - g->pad_top >= g->h || at < g->pad_left || at - g->pad_left >= g->w)
+            continue;
+        const int8_t *pixel = x + ((image * g->h + y - g->pad_top) * g->w + at - g->pad_left) * g->c;
+        for (size_t c = 0; c < g->c; c++)
+            sum[c / st->cg] += pixel[c] - s->in[0]->zero;
+    }
+}
+
+/* Rows [r0, r1), at most ROWS: sums of products, less what the weights' zero points add. */
+static void correct_rows(const struct qnt_step *s, const struct qnt_exec *x, size_t r0, size_t r1)
+{
+    const struct state *st = s->state;
+    const size_t oc = st->geom.oc;
+    const struct share own = {.r0 = r0, .r1 = r1, .c1 = st->og};
+    int32_t *acc = (int32_t *)(void *)(x->scratch + st->product_bytes), *sum = acc + ROWS * oc;
+    /* The product writes row r at r * oc; the first one here is r0. */
+    multiply(s, x, QNT_EPI_S32, (void *)((uintptr_t)acc - r0 * oc * sizeof *acc), &own);
+    for (size_t r = r0; r < r1; r++) {
+        int32_t *row = acc + (r - r0) * oc;
+        sum_row(s, qnt_step_in(s, x), r, sum);
+        for (size_t c = 0; c < oc; c++)
+            row[c] -= zero_of(s, c) * sum[c / st->og];
+    }
+    if (st->sums)
+        memcpy((int32_t *)qnt_step_out(s, x) + r0 * oc, acc, (r1 - r0) * oc * sizeof *acc);
+    else
+        st->requantize(acc, oc, (int8_t *)qnt_step_out(s, x) + r0 * oc, oc, r1 - r0, oc, &st->rq);
+}
+
+static void run_corrected(const struct qnt_step *s, const struct qnt_exec *x)
+{
+    size_t r0, r1;
+    qnt_share(x->batch * ((const struct state *)s->state)->pixels, x->part, x->parts, &r0, &r1);
+    for (; r0 < r1; r0 += ROWS)
+        correct_rows(s, x, r0, r1 - r0 < ROWS ? r1 : r0 + ROWS);
+}
+
 void qnt_linear_s8_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
     const struct state *st = s->state;
+    if (st->corrected) {
+        run_corrected(s, x);
+        return;
+    }
     if (st->depthwise) {
         depthwise(s, x, NULL);
         return;
     }
     struct share own = share_of(st, x);
-    multiply(s, x, QNT_EPI_S8, qnt_step_out(s, x), &own);
+    multiply(s, x, st->sums ? QNT_EPI_S32 : QNT_EPI_S8, qnt_step_out(s, x), &own);
 }
 
 void qnt_linear_s8_run_acc(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc)
@@ -263,6 +364,7 @@ void qnt_linear_s8_release(const qnt_ctx *ctx, struct qnt_step *s)
     if (!st)
         return;
     qnt_release(ctx, st->packed);
+    qnt_release(ctx, st->shifted);
     qnt_release(ctx, st->bias);
     qnt_release(ctx, st->factor);
     qnt_release(ctx, st->zero_row);

@@ -1,4 +1,5 @@
-/* conv2d (x [h][w][c], w [oc][kh][kw][c / groups][, b [oc]]) -> [oh][ow][oc]. */
+/* conv2d (x [h][w][c], w [oc][kh][kw][c / groups][, b [oc][, z [oc] or [1]]]) -> [oh][ow][oc]. s8: z are the zero
+ * points of w; the output may be preset as s32 without a scale: the sums, bias included. */
 #include "backward.h"
 #include "infer.h"
 #include "linear.h"
@@ -12,7 +13,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
 const struct qnt_op_def qnt_op_conv2d = {
     .name = "conv2d",
     .min_in = 2,
-    .max_in = 3,
+    .max_in = 4,
     .rank = 3,
     .infer = infer,
     .prepare = qnt_linear_prepare,

@@ -1,4 +1,5 @@
-/* fully_connected (x [in], w [out][in][, b [out]]) -> [out]. */
+/* fully_connected (x [in], w [out][in][, b [out][, z [out] or [1]]]) -> [out]. s8: z are the zero points of w; the
+ * output may be preset as s32 without a scale: the sums, bias included. */
 #include "backward.h"
 #include "infer.h"
 #include "linear.h"
@@ -12,7 +13,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
 const struct qnt_op_def qnt_op_fully_connected = {
     .name = "fully_connected",
     .min_in = 2,
-    .max_in = 3,
+    .max_in = 4,
     .rank = 1,
     .infer = infer,
     .prepare = qnt_linear_prepare,

@@ -29,6 +29,10 @@ qnt_status test_model_borders(qnt_ctx *ctx, bool quantized, qnt_model **out);
  * gather, layer_norm, reductions; and rnn, gru, lstm. In models_values.c. */
 qnt_status test_model_values(qnt_ctx *ctx, bool quantized, qnt_model **out);
 qnt_status test_model_recurrent(qnt_ctx *ctx, bool quantized, qnt_model **out);
+/* Weights with zero points too far apart from some codes to be taken off them; then sums of s8 as the output, s32.
+ * Output
+ * 4. In models_layers.c. */
+qnt_status test_model_integers(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* Signs times signs, enough of them to fill vectors: binary_conv2d twice, with a maxpool between them and a stride, and
  * binary_fully_connected, s8 inside. Input 12 x 12 x 16, output 10 floats. */
 qnt_status test_model_signs(qnt_ctx *ctx, qnt_model **out);

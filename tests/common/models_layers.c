@@ -169,6 +169,28 @@ qnt_status test_model_borders(qnt_ctx *ctx, bool quantized, qnt_model **out)
     return d.status;
 }
 
+qnt_status test_model_integers(qnt_ctx *ctx, bool quantized, qnt_model **out)
+{
+    enum { OUT = 4 };
+    const qnt_node_attr pad = {.size = sizeof pad, .pad = {1, 1, 0, 0}};
+    const size_t w[] = {OUT, 2, 2, CHANNELS}, full[] = {OUT, OUT}, channels[] = {OUT};
+    const struct qnt_tensor sums = {.type = QNT_S32, .bits = 32};
+    struct draft d;
+    int in[4] = {begin(&d, ctx, quantized)}, id = 0;
+    in[1] = constant(&d, "w1", quantized ? 8 : 0, 4, w);
+    in[2] = constant(&d, "b1", quantized ? 32 : 0, 1, channels);
+    in[3] = quantized ? constant(&d, "z1", 32, 1, channels) : 0;
+    for (size_t c = 0; quantized && !d.status && c < OUT; c++)
+        ((int32_t *)d.m->tensor[in[3]].data)[c] = c % 2 ? -100 : 90;
+    int x = node(&d, "conv2d", "conv", &pad, in, quantized ? 4 : 3, 0.3f, false);
+    in[0] = x = unary(&d, "global_avgpool", "mean", x, 0.05f);
+    in[1] = constant(&d, "w2", quantized ? 8 : 0, 2, full);
+    if (!d.status)
+        d.status = qnt_model_append_node(d.m, &qnt_op_fully_connected, "sums", NULL, in, 2, NULL,
+                                         quantized ? &sums : NULL, &id);
+    return end(&d, id, out);
+}
+
 qnt_status test_model_binary(qnt_ctx *ctx, bool quantized, qnt_model **out)
 {
     const qnt_node_attr pad = {.size = sizeof pad, .pad = {1, 1, 1, 1}};

@@ -62,6 +62,13 @@ static inline bool oracle_padded(const struct oracle_window *w, size_t t)
            w->ox * a->stride[1] + t % w->kw * a->dilation[1] < w->x->dim[1] + a->pad[1] + a->pad[3];
 }
 
+/* A layer's fourth input: the zero points of its weights, one or one a channel. */
+static inline int32_t oracle_zero(const struct oracle *o, const struct qnt_node *n, size_t c)
+{
+    const struct qnt_tensor *z = n->n_in > 3 ? &o->m->tensor[n->in[3]] : NULL;
+    return z ? ((const int32_t *)z->data)[z->dim[0] == 1 ? 0 : c] : 0;
+}
+
 static inline void oracle_conv_output(const struct oracle *o, const struct oracle_window *win, const void *x, size_t c,
                                       void *y)
 {
@@ -78,12 +85,15 @@ static inline void oracle_conv_output(const struct oracle *o, const struct oracl
             if (w->type == QNT_F32)
                 sum = fmaf(in ? ((const float *)x)[at] : 0.0f, ((const float *)w->data)[wat], sum);
             else if (in)
-                acc += (((const int8_t *)x)[at] - win->x->zero) * ((const int8_t *)w->data)[wat];
+                acc += (int64_t)(((const int8_t *)x)[at] - win->x->zero) *
+                       (((const int8_t *)w->data)[wat] - oracle_zero(o, n, c));
         }
     }
     size_t at = (win->oy * out->dim[1] + win->ox) * out->dim[2] + c;
     if (w->type == QNT_F32)
         ((float *)y)[at] = sum;
+    else if (out->type == QNT_S32)
+        ((int32_t *)y)[at] = (int32_t)acc;
     else
         ((int8_t *)y)[at] = oracle_requant(acc, win->x->scale[0] * oracle_real(w, c) / out->scale[0], out);
 }
@@ -199,9 +209,12 @@ static inline void oracle_full(const struct oracle *o, const struct qnt_node *n,
                 sum = fmaf(((const float *)x)[k], ((const float *)w->data)[c * w->dim[1] + k], sum);
             else
                 /* a 64-bit product: gcc 12 for ARM64 stops with an internal error on the sum of 32-bit ones */
-                acc += (int64_t)(((const int8_t *)x)[k] - in->zero) * ((const int8_t *)w->data)[c * w->dim[1] + k];
+                acc += (int64_t)(((const int8_t *)x)[k] - in->zero) *
+                       (((const int8_t *)w->data)[c * w->dim[1] + k] - oracle_zero(o, n, c));
         if (w->type == QNT_F32)
             ((float *)y)[c] = sum;
+        else if (out->type == QNT_S32)
+            ((int32_t *)y)[c] = (int32_t)acc;
         else
             ((int8_t *)y)[c] = oracle_requant(acc, in->scale[0] * oracle_real(w, c) / out->scale[0], out);
     }
