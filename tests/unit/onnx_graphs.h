@@ -147,6 +147,7 @@ static inline void run(qnt_model *m, const void *in, void *out, size_t batch)
 
 static void setup(void)
 {
+    unit_seed();
     OK(qnt_ctx_create(&oom_config, &ctx));
 }
 

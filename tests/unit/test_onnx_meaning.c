@@ -148,6 +148,43 @@ START_TEST(weights_lose_their_zero_points)
 }
 END_TEST
 
+/* u8 outside, s8 inside; weights of u8 whose differences from the zero point do not fit in 8 bits. */
+START_TEST(unsigned_codes_at_the_border)
+{
+    static const uint8_t w[] = {0, 255, 17, 200, 3, 90, 250, 1}, zw = 40, z_in = 130, z_out = 100;
+    static const float s_in = 0.05f, s_w = 0.02f, s_out = 0.9f;
+    static const int64_t dims[] = {1, 2, 2, 2};
+    struct graph b;
+    uint8_t in[8], y;
+    int32_t sum = 0;
+    for (int i = 0; i < 8; i++)
+        in[i] = (uint8_t)unit_random();
+    begin(&b, 13);
+    input(&b, "x", ONNX_UINT8, 4, dims);
+    constant(&b, "sx", ONNX_FLOAT, 0, NULL, &s_in);
+    constant(&b, "zx", ONNX_UINT8, 0, NULL, &z_in);
+    constant(&b, "w", ONNX_UINT8, 4, (size_t[]){1, 2, 2, 2}, w);
+    constant(&b, "sw", ONNX_FLOAT, 0, NULL, &s_w);
+    constant(&b, "zw", ONNX_UINT8, 0, NULL, &zw);
+    constant(&b, "sy", ONNX_FLOAT, 0, NULL, &s_out);
+    constant(&b, "zy", ONNX_UINT8, 0, NULL, &z_out);
+    node(&b, "QLinearConv", "x sx zx w sw zw sy zy", "y");
+    output(&b, "y");
+    qnt_model *m = mapped(&b);
+    qnt_tensor_info t;
+    OK(qnt_model_input(m, &t));
+    ck_assert(t.type == QNT_U8 && t.zero_point == z_in && t.scale[0] == s_in);
+    OK(qnt_model_output(m, &t));
+    ck_assert(t.type == QNT_U8 && t.zero_point == z_out);
+    run(m, in, &y, 1);
+    for (int i = 0; i < 8; i++)
+        sum += (in[i] - z_in) * (w[i] - zw);
+    const float v = nearbyintf((float)sum * (s_in * s_w / s_out)) + (float)z_out;
+    ck_assert_int_eq(y, (uint8_t)(v < 0.0f ? 0.0f : v > 255.0f ? 255.0f : v));
+    qnt_model_free(m);
+}
+END_TEST
+
 START_TEST(scales_must_be_numbers_above_0)
 {
     static const float none = 0.0f;
@@ -191,6 +228,7 @@ int main(void)
     tcase_add_test(tc, another_scale_behind_a_move_requantizes);
     tcase_add_test(tc, two_readers_are_no_pattern);
     tcase_add_test(tc, weights_lose_their_zero_points);
+    tcase_add_test(tc, unsigned_codes_at_the_border);
     tcase_add_test(tc, scales_must_be_numbers_above_0);
     tcase_add_test(tc, allocations_that_fail);
     suite_add_tcase(suite, tc);

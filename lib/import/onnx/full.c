@@ -59,15 +59,7 @@ qnt_status qnt_onnx_full(struct onnx_mapper *mp, struct onnx_linear *l, const st
     return qnt_onnx_linear(mp, l, in, id);
 }
 
-bool qnt_onnx_full_takes(struct onnx_mapper *mp, const struct onnx_value *w, const struct onnx_quant *q)
+bool qnt_onnx_one_matrix(const struct onnx_shape *s)
 {
-    struct onnx_value *codes = (struct onnx_value *)(uintptr_t)(w->codes ? w->codes : w);
-    const int64_t *code = qnt_onnx_ints(mp, codes);
-    const struct onnx_shape *s = &codes->shape;
-    bool fits = code && (s->rank <= 2 || qnt_onnx_count(s) == s->dim[s->rank - 1] * s->dim[s->rank - 2]);
-    for (size_t i = 0; fits && i < qnt_onnx_count(s); i++) {
-        const int64_t x = code[i] - q->zero[qnt_onnx_quant_index(q, s, i)];
-        fits = x >= -128 && x <= 127;
-    }
-    return fits;
+    return s->rank <= 2 || qnt_onnx_count(s) == s->dim[s->rank - 1] * s->dim[s->rank - 2];
 }

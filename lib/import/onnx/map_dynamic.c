@@ -50,7 +50,11 @@ static qnt_status scale_of(struct onnx_mapper *mp, const struct onnx_node *n, in
 
 qnt_status qnt_onnx_map_dynamicquantize(struct onnx_mapper *mp, const struct onnx_node *n)
 {
+    static const float one = 1.0f;
+    static const int64_t none = 0;
     const struct onnx_shape scalar = {0};
+    const struct onnx_quant number = {.type = ONNX_UINT8, .n = 1, .scale = &one, .zero = &none};
+    const struct qnt_tensor t = qnt_onnx_code_tensor(&number); /* codes that mean themselves */
     struct onnx_value *x;
     int in, lo, hi, scale, zero, codes, y;
     qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
@@ -65,7 +69,8 @@ qnt_status qnt_onnx_map_dynamicquantize(struct onnx_mapper *mp, const struct onn
         (status = qnt_onnx_emit(mp, n, "round", NULL, &zero, 1, n->out[0], NULL, &zero)) ||
         (status = with(mp, n, "div", in, scale, &y)) ||
         (status = qnt_onnx_emit(mp, n, "round", NULL, &y, 1, n->out[0], NULL, &y)) ||
-        (status = with(mp, n, "add", y, zero, &y)) || (status = qnt_onnx_to_ints(mp, n, ONNX_UINT8, y, &codes)) ||
+        (status = with(mp, n, "add", y, zero, &y)) ||
+        (status = qnt_onnx_emit(mp, n, "quantize", NULL, &y, 1, n->out[0], &t, &codes)) ||
         (status = qnt_onnx_result(mp, n, 0, ONNX_UINT8, &x->shape, last, codes)) ||
         (status = qnt_onnx_result(mp, n, 1, ONNX_FLOAT, &scalar, false, scale)) ||
         (status = qnt_onnx_to_ints(mp, n, ONNX_UINT8, zero, &zero)))

@@ -69,6 +69,34 @@ qnt_status qnt_onnx_map_function(struct onnx_mapper *mp, const struct onnx_node 
     return apply(mp, n, f->op, &attr);
 }
 
+/* x to a constant power that multiplications, a root or a quotient make. */
+qnt_status qnt_onnx_map_pow(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    struct onnx_value *x, *power;
+    int in[2], id;
+    qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
+    if (status || (status = qnt_onnx_constant(mp, n, 1, "the power", &power)))
+        return status;
+    const float *p = qnt_onnx_floats(mp, power);
+    const float e = p && qnt_onnx_count(&power->shape) == 1 ? *p : NAN;
+    const bool last = qnt_onnx_is_last(x);
+    const char *op = e == 0.5f ? "sqrt" : e == -1.0f ? "reciprocal" : NULL;
+    if (!op && e != 2.0f && e != 3.0f && e != 1.0f)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "power '%s', expected one of -1, 0.5, 1, 2 and 3", power->name);
+    if (e == 1.0f) {
+        qnt_onnx_alias(mp, n, 0, x);
+        return QNT_OK;
+    }
+    if ((status = qnt_onnx_as_tensor(mp, n, x, last, &in[0])))
+        return status;
+    in[1] = in[0];
+    status = qnt_onnx_emit(mp, n, op ? op : "mul", NULL, in, op ? 1 : 2, n->out[0], NULL, &id);
+    in[1] = id;
+    if (!status && e == 3.0f)
+        status = qnt_onnx_emit(mp, n, "mul", NULL, in, 2, n->out[0], NULL, &id);
+    return status ? status : qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &x->shape, last, id);
+}
+
 qnt_status qnt_onnx_clip(struct onnx_mapper *mp, const struct onnx_node *n, float *lo, float *hi)
 {
     float *to[2] = {lo, hi};

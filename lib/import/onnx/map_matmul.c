@@ -62,12 +62,11 @@ qnt_status qnt_onnx_map_matmul(struct onnx_mapper *mp, const struct onnx_node *n
         return qnt_onnx_matmul_activations(mp, n);
     if ((status = qnt_onnx_constant(mp, n, 1, "the right side", &l.w)))
         return status;
-    const bool one = l.w->shape.rank < 3 || qnt_onnx_count(&l.w->shape) == l.w->shape.dim[l.w->shape.rank - 1] *
-                                                                               l.w->shape.dim[l.w->shape.rank - 2];
+    const bool one = qnt_onnx_one_matrix(&l.w->shape);
     l.codes = qnt_onnx_codes(mp, n, 0) && l.w->codes && qnt_onnx_is_small_int(l.w->quant.type) &&
               (l.w->quant.n == 1 || (!l.w->quant.block && l.w->quant.axis + 1 == l.w->shape.rank)) &&
               qnt_onnx_after(mp, n, &after);
-    if (l.codes && !qnt_onnx_full_takes(mp, l.w, &l.w->quant))
+    if (l.codes && !one)
         return qnt_onnx_matmul_codes(mp, n, x->codes, l.w, &l.w->quant, &after);
     if (!l.codes && !one)
         return qnt_onnx_matmul_activations(mp, n);
@@ -102,20 +101,64 @@ qnt_status qnt_onnx_map_qlinearmatmul(struct onnx_mapper *mp, const struct onnx_
     if ((status = qnt_onnx_constant(mp, n, 3, "the right side", &l.w)) ||
         (status = qnt_onnx_quant(mp, n, 4, l.w->type, &l.w->shape, -1, 0, &l.w_quant)))
         return status;
-    if (!qnt_onnx_full_takes(mp, l.w, &l.w_quant))
+    if (!qnt_onnx_one_matrix(&l.w->shape))
         return qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, &after);
     l.out = &out;
     status = multiply(mp, &l, x, &s, &id);
     return status ? status : qnt_onnx_result(mp, n, 0, out.type, &s, false, id);
 }
 
+/* sum (a - za) (b - zb) where za is computed: sum a (b - zb), less za times the sums of b - zb by column. Codes a mean
+ * themselves. */
+static qnt_status computed_zero(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_quant *b_quant)
+{
+    static const float any = 0.0f;
+    static const int64_t none = 0;
+    const struct onnx_value *b = qnt_onnx_in(mp, n, 1);
+    const struct onnx_quant a_quant = {.type = ONNX_UINT8, .n = 1, .scale = &any, .zero = &none};
+    const struct onnx_shape one = {1, {1}};
+    struct onnx_value *a, *zero = qnt_onnx_in(mp, n, 2), *y = qnt_onnx_out(mp, n, 0);
+    int in[2], product[2], id;
+    qnt_status status = qnt_onnx_same_quant_in(mp, n, 0, &a_quant, &a);
+    if (status || !y)
+        return status;
+    if (!mp->whole || b->kind != ONNX_CONSTANT || b->shape.rank != 2 || a->type != ONNX_UINT8)
+        return b->kind == ONNX_CONSTANT && mp->whole
+                   ? qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "zero point '%s' is computed, expected uint8 by a matrix",
+                                   zero->name)
+                   : qnt_onnx_touches(n);
+    const int64_t *code = qnt_onnx_ints(mp, (struct onnx_value *)(uintptr_t)b);
+    const size_t k = b->shape.dim[0], columns = b->shape.dim[1];
+    int32_t *sum = qnt_onnx_alloc(mp, columns, sizeof *sum, "sums of columns");
+    if (!code || !sum)
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < k * columns; i++)
+        sum[i % columns] += (int32_t)(code[i] - b_quant->zero[b_quant->n == 1 ? 0 : i % columns]);
+    const struct qnt_tensor sums = {.type = QNT_S32, .bits = 32, .rank = 1, .dim = {columns}, .data = sum};
+    if ((status = qnt_onnx_matmul_codes(mp, n, a, (struct onnx_value *)(uintptr_t)b, b_quant, NULL)) ||
+        (status = qnt_onnx_integers(mp, n, zero, false, &product[0])) ||
+        (status = qnt_onnx_emit_reshape(mp, n, product[0], &one, zero->name, &product[0])) ||
+        (status = qnt_onnx_cast(mp, n, product[0], ONNX_INT32, &product[0])) ||
+        (status = qnt_onnx_emit_const(mp, &sums, n->out[0], &product[1])) ||
+        (status = qnt_onnx_emit(mp, n, "mul", NULL, product, 2, n->out[0], NULL, &in[1])))
+        return status;
+    in[0] = y->id[0];
+    status = qnt_onnx_emit(mp, n, "sub", NULL, in, 2, n->out[0], NULL, &id);
+    return status ? status : qnt_onnx_result(mp, n, 0, ONNX_INT32, &y->shape, false, id);
+}
+
 /* a, b[, a_zero, b_zero]: the sums themselves. */
 qnt_status qnt_onnx_map_matmulinteger(struct onnx_mapper *mp, const struct onnx_node *n)
 {
-    struct onnx_linear l = {.w = qnt_onnx_in(mp, n, 1)};
+    struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true, .w = qnt_onnx_in(mp, n, 1)};
+    struct onnx_shape s;
     struct onnx_value *x;
-    qnt_status status = qnt_onnx_sum_quant(mp, n, 0, 2, 0, &l.x_quant);
-    if (status || (status = qnt_onnx_sum_quant(mp, n, 1, 3, -1, &l.w_quant)) ||
+    int id;
+    const struct onnx_value *zero = qnt_onnx_in(mp, n, 2);
+    qnt_status status = qnt_onnx_sum_quant(mp, n, 1, 3, -1, &l.w_quant);
+    if (!status && zero && zero->kind == ONNX_ACTIVATION && !zero->input)
+        return computed_zero(mp, n, &l.w_quant);
+    if (status || (status = qnt_onnx_sum_quant(mp, n, 0, 2, 0, &l.x_quant)) ||
         (status = qnt_onnx_same_quant_in(mp, n, 0, &l.x_quant, &x)))
         return status;
     if (l.w->kind != ONNX_CONSTANT && l.w_quant.n > 1) /* activations have one zero point */
@@ -126,5 +169,8 @@ qnt_status qnt_onnx_map_matmulinteger(struct onnx_mapper *mp, const struct onnx_
         status = qnt_onnx_same_quant_in(mp, n, 1, &sums, &l.w);
         return status ? status : qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
     }
-    return qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
+    if (!qnt_onnx_one_matrix(&l.w->shape))
+        return qnt_onnx_matmul_codes(mp, n, x, l.w, &l.w_quant, NULL);
+    status = multiply(mp, &l, x, &s, &id);
+    return status ? status : qnt_onnx_result(mp, n, 0, ONNX_INT32, &s, false, id);
 }

@@ -106,8 +106,47 @@ static qnt_status pad_mode(const struct onnx_node *n, uint32_t *mode)
             *mode = i;
             return QNT_OK;
         }
-    return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "mode '%s', expected constant, reflect or edge",
+    return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "mode '%s', expected constant, reflect, edge or wrap",
                          qnt_onnx_attr(n, "mode")->s);
+}
+
+/* The end of x before it and its begin behind it, one dimension after the other. */
+static qnt_status wrapped(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x,
+                          const struct around *p)
+{
+    const bool last = qnt_onnx_is_last(x);
+    struct onnx_shape s = x->shape;
+    int id;
+    qnt_status status = qnt_onnx_as_tensor(mp, n, x, last, &id);
+    for (uint32_t d = 0; d < s.rank && !status; d++) {
+        const int64_t extent = (int64_t)s.dim[d], ends[2][2] = {{extent - p->before[d], extent}, {0, p->after[d]}};
+        const int at = qnt_onnx_stored_axis(mp, s.rank, last, d);
+        int part[3];
+        size_t parts = 0;
+        if (!p->before[d] && !p->after[d])
+            continue;
+        if (at < 0)
+            return qnt_onnx_touches(n);
+        if (at >= QNT_MAX_RANK || p->before[d] < 0 || p->after[d] < 0 || p->before[d] > extent || p->after[d] > extent)
+            return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
+                                 "%lld and %lld elements around dimension %u, expected 0 to %lld",
+                                 (long long)p->before[d], (long long)p->after[d], d, (long long)extent);
+        for (int k = 0; k < 3 && !status; k++) { /* the end, all, the begin */
+            qnt_node_attr slice = {0};
+            slice.begin[at] = ends[k / 2][0];
+            slice.end[at] = ends[k / 2][1];
+            slice.step[at] = 1;
+            if (k == 1)
+                part[parts++] = id;
+            else if (k ? p->after[d] : p->before[d])
+                status = qnt_onnx_emit(mp, n, "slice", &slice, &id, 1, n->out[0], NULL, &part[parts++]);
+        }
+        const qnt_node_attr concat = {.axis = {(uint32_t)at}};
+        if (!status)
+            status = qnt_onnx_emit(mp, n, "concat", &concat, part, parts, n->out[0], NULL, &id);
+        s.dim[d] += (size_t)(p->before[d] + p->after[d]);
+    }
+    return status ? status : qnt_onnx_moved(mp, n, 0, 0, &s, last, id);
 }
 
 qnt_status qnt_onnx_map_pad(struct onnx_mapper *mp, const struct onnx_node *n)
@@ -117,8 +156,11 @@ qnt_status qnt_onnx_map_pad(struct onnx_mapper *mp, const struct onnx_node *n)
     qnt_node_attr pad = {0}, slice = {0};
     int id;
     qnt_status status = qnt_onnx_moved_in(mp, n, 0, &x);
-    if (status || (status = pads_of(mp, n, x->shape.rank, &p)) || (status = pad_value(mp, n, &pad.value)) ||
-        (status = pad_mode(n, &pad.mode)))
+    if (status || (status = pads_of(mp, n, x->shape.rank, &p)))
+        return status;
+    if (qnt_onnx_attr_is(n, "mode", "constant", "wrap"))
+        return wrapped(mp, n, x, &p);
+    if ((status = pad_value(mp, n, &pad.value)) || (status = pad_mode(n, &pad.mode)))
         return status;
     struct onnx_value *own = qnt_onnx_in(mp, n, 0);
     if (x != own && pad.mode == QNT_PAD_CONSTANT && pad.value != 0.0f)

@@ -74,8 +74,8 @@ qnt_status qnt_onnx_matmul_activations(struct onnx_mapper *mp, const struct onnx
 qnt_status qnt_onnx_matmul_codes(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *a,
                                  struct onnx_value *b, const struct onnx_quant *b_quant,
                                  const struct onnx_after *after);
-/* full.c: a matrix whose codes less their zero points fit in 8 bits. */
-bool qnt_onnx_full_takes(struct onnx_mapper *mp, const struct onnx_value *w, const struct onnx_quant *q);
+/* full.c: a constant that fully_connected takes, a vector or one matrix. */
+bool qnt_onnx_one_matrix(const struct onnx_shape *s);
 
 /* move.c: operations that only move elements do so with codes, and what these mean stays. *x: what to move for input k.
  */
