@@ -1,8 +1,9 @@
 #ifndef IMPORT_ONNX_WIRE_H
 #define IMPORT_ONNX_WIRE_H
 /* What is proved of an ONNX file's bytes before protobuf-c takes them apart. */
-#include <protobuf-c/protobuf-c.h>
 #include "lib/core/core.h"
+
+struct ProtobufCMessageDescriptor; /* protobuf-c's, so that this header does without it */
 
 /* The most that is read. */
 struct onnx_limits {
@@ -18,6 +19,6 @@ extern const struct onnx_limits qnt_onnx_limits;
  * inside what they belong to and fit their fields' types; no field that is there once is there twice; strings hold no
  * zero; nothing passes the limits. QNT_ERR_FORMAT, or QNT_ERR_UNSUPPORTED for a limit, with a text "offset N:
  * message.field: expected, found". */
-qnt_status qnt_onnx_check(const uint8_t *data, size_t bytes, const ProtobufCMessageDescriptor *root,
+qnt_status qnt_onnx_check(const uint8_t *data, size_t bytes, const struct ProtobufCMessageDescriptor *root,
                           const struct onnx_limits *limits);
 #endif
