@@ -1,7 +1,7 @@
-/* cast (x) -> the values of x as another type, which is preset and has no scale. Codes of s8 with a scale are the
- * floats that they stand for, (code - zero) * scale. A float is cut towards 0 (NaN gives 0) and, like an integer, keeps
- * the low bits of the type it becomes; mode 2 or 4: so many, in s8 (the highest is the sign) or u8. Integers become the
- * nearest float, halves to even. Of bool, what is not 0 is 1. */
+/* cast (x) -> the values of x as another type, which is preset (f32 where nothing is) and has no scale. Codes of s8
+ * with a scale are the floats that they stand for, (code - zero) * scale. A float is cut towards 0 (NaN gives 0) and,
+ * like an integer, keeps the low bits of the type it becomes; mode 2 or 4: so many, in s8 (the highest is the sign) or
+ * u8. Integers become the nearest float, halves to even. Of bool, what is not 0 is 1. */
 #include "infer.h"
 #include "step.h"
 
@@ -32,9 +32,11 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     qnt_status status = x->scales ? qnt_check_quant(n, x) : QNT_OK;
     if (status)
         return status;
-    if (!out->type || out->scales || (out->type != QNT_F32 && !is_code(out->type)))
+    if (!out->type) /* as a file's outputs of f32 are */
+        out->type = QNT_F32;
+    if (out->scales || (out->type != QNT_F32 && !is_code(out->type)))
         return qnt_fail(QNT_ERR_TYPE, "node '%s': output is %s with %u scales, expected a type without", n->name,
-                        out->type ? qnt_dtype_name(out->type) : "not preset", out->scales);
+                        qnt_dtype_name(out->type), out->scales);
     if (mode && ((mode != 2 && mode != 4) || (out->type != QNT_S8 && out->type != QNT_U8)))
         return qnt_fail(QNT_ERR_ARG, "node '%s': mode %u for %s, expected 0, or 2 or 4 bits in s8 or u8", n->name, mode,
                         qnt_dtype_name(out->type));

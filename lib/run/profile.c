@@ -13,7 +13,7 @@ static uint64_t constant_bytes(const struct qnt_step *s, const qnt_step_work *w,
 {
     const struct qnt_gemm *g = s->variant->gemm;
     const struct qnt_tensor *t = s->in[input];
-    if (input != 1 || !g)
+    if (input != 1 || !g || !w->depth || s->op == &qnt_op_matmul) /* not packed before the run, or not by one tile */
         return qnt_tensor_count(t) * qnt_dtype_size(t->type);
     if (g->run_f32)
         return w->groups * qnt_gemm_packed_bytes(g, w->columns, w->depth);
@@ -35,13 +35,21 @@ static void tell_bytes(const struct qnt_step *s, qnt_step_work *w)
             w->in_bytes += (i ? 1 : s->lead) * qnt_image_bytes(s->in[i]);
 }
 
+/* Two activations, or one and a constant: the last two dimensions of each, as often as the others say. */
+static void tell_matmul(const struct qnt_step *s, const struct qnt_tensor *y, qnt_step_work *w)
+{
+    const struct qnt_tensor *a = s->in[0], *b = s->in[1];
+    w->columns = y->dim[y->rank - 1];
+    w->rows = y->rank > 1 ? y->dim[y->rank - 2] : 1;
+    w->groups = qnt_tensor_count(y) / (w->rows * w->columns);
+    w->depth = a->dim[a->rank - 1];
+    w->weight_bits = b->constant ? b->bits : a->constant ? a->bits : 0;
+}
+
 /* Output channels are the first dimension of weights and the last of the output; the rest of both is what a product has
  * for depth and rows. */
-static void tell_product(const struct qnt_step *s, qnt_step_work *w)
+static void tell_layer(const struct qnt_step *s, qnt_step_work *w)
 {
-    const struct qnt_gemm *g = s->variant->gemm;
-    if (!s->macs)
-        return;
     const struct qnt_tensor *weights = s->in[1];
     w->groups = s->node->attr.groups ? s->node->attr.groups : 1;
     w->rows = s->lead * qnt_tensor_count(s->out) / weights->dim[0];
@@ -49,6 +57,18 @@ static void tell_product(const struct qnt_step *s, qnt_step_work *w)
     w->depth = qnt_tensor_count(weights) / weights->dim[0];
     w->weight_bits = weights->bits;
     w->binary = qnt_is_binary(s->node);
+}
+
+/* y: what the step writes, as the model says it. */
+static void tell_product(const struct qnt_step *s, const struct qnt_tensor *y, qnt_step_work *w)
+{
+    const struct qnt_gemm *g = s->variant->gemm;
+    if (!s->macs)
+        return;
+    if (s->op == &qnt_op_matmul)
+        tell_matmul(s, y, w);
+    else
+        tell_layer(s, w);
     if (g) {
         w->tile_rows = g->mr;
         w->tile_least = g->m_least;
@@ -93,7 +113,7 @@ qnt_status qnt_session_step_work(const qnt_session *session, size_t i, qnt_step_
     w.rank = y->rank;
     memcpy(w.dim, y->dim, y->rank * sizeof *w.dim);
     tell_faster(session->ctx, s->variant, &w);
-    tell_product(s, &w);
+    tell_product(s, y, &w);
     if (s->op->run)
         tell_bytes(s, &w);
     return qnt_result_copy(out, &w, sizeof w, "qnt_session_step_work");

@@ -304,7 +304,6 @@ START_TEST(refusals)
     int s = add_floats(m, "s", 2, (size_t[]){4, 5}, 0.0f), one_s = add_floats(m, "one", 2, (size_t[]){1, 1}, 0.0f);
     int z = add_bias(m, "z", 3, 1);
     *(float *)m->tensor[one_s].data = 1.0f;
-    REFUSED(m, QNT_ERR_TYPE, "cast", NULL, &x, 1, NULL, "'refused'", "not preset");
     REFUSED(m, QNT_ERR_TYPE, "cast", NULL, &x, 1, &q, "output is s8 with 1 scales");
     REFUSED(m, QNT_ERR_TYPE, "dequantize_by", NULL, ((int[]){codes, one_s}), 2, NULL, "'q' is s8 with 1 scales");
     REFUSED(m, QNT_ERR_ARG, "cast", &four, &x, 1, &raw, "mode 4 for s16");

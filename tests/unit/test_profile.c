@@ -193,6 +193,31 @@ START_TEST(binary_work_is_told_in_values)
 }
 END_TEST
 
+/* A product for each of the dimensions in front; a constant as it lies, since it is packed while it runs. */
+START_TEST(products_of_matrices_are_told)
+{
+    qnt_ctx *ctx;
+    qnt_model *m;
+    qnt_session *s;
+    int in[2], id;
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(qnt_model_new(ctx, &m));
+    unit_seed();
+    in[0] = add_input(m, 3, (size_t[]){2, 5, 20});
+    in[1] = add_floats(m, "b", 3, (size_t[]){2, 20, 9}, 1.0f);
+    OK(qnt_model_add_node(m, "matmul", "product", NULL, in, 2, &id));
+    OK(qnt_model_set_output(m, id));
+    OK(qnt_session_create(m, NULL, &s));
+    const qnt_step_work w = work_of(s, 0);
+    ck_assert_uint_eq(w.macs, 2 * 5 * 20 * 9);
+    ck_assert(w.rows == 5 && w.columns == 9 && w.depth == 20 && w.groups == 2);
+    ck_assert(w.in_bytes == 2 * 5 * 20 * 4 && w.out_bytes == 2 * 5 * 9 * 4 && w.weight_bytes == 2 * 20 * 9 * 4);
+    qnt_session_free(s);
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
+}
+END_TEST
+
 static _Atomic size_t hook_calls;
 
 static void hook(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
@@ -351,6 +376,7 @@ int main(void)
     tcase_add_loop_test(tc, the_work_of_steps_is_told, 0, 2);
     tcase_add_test(tc, why_no_faster_variant_is_told);
     tcase_add_test(tc, binary_work_is_told_in_values);
+    tcase_add_test(tc, products_of_matrices_are_told);
     tcase_add_loop_test(tc, measured_runs_give_the_bytes_of_others, 0, 4);
     tcase_add_test(tc, sessions_are_measured_at_the_same_time);
     tcase_add_test(tc, wrong_calls_are_refused);
