@@ -24,7 +24,7 @@ static qnt_ctx *context(void)
     static qnt_ctx *ctx;
     if (!ctx) {
         ctx = fuzz_context("ref");
-        fuzz_one(NULL, 0); /* has contexts of its own, which are no leak */
+        fuzz_one((const uint8_t *)"", 0); /* has contexts of its own, which are no leak */
     }
     return ctx;
 }
