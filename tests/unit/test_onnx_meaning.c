@@ -102,6 +102,28 @@ START_TEST(another_scale_behind_a_move_requantizes)
 }
 END_TEST
 
+/* QCDQ: bounds between QuantizeLinear and DequantizeLinear are codes. */
+START_TEST(clip_of_codes)
+{
+    static const int8_t lo = -60, hi = 9;
+    struct graph b;
+    int8_t y[6];
+    parameters(&b);
+    constant(&b, "lo", ONNX_INT8, 0, NULL, &lo);
+    constant(&b, "hi", ONNX_INT8, 0, NULL, &hi);
+    node(&b, "QuantizeLinear", "xf sx zx", "q");
+    node(&b, "Clip", "q lo hi", "c");
+    node(&b, "DequantizeLinear", "c sx zx", "f");
+    node(&b, "QuantizeLinear", "f sx zx", "y");
+    qnt_model *m = mapped(&b);
+    ck_assert_uint_eq(qnt_model_node_count(m), 1); /* clamp */
+    run(m, x, y, 1);
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(y[i], x[i] < lo ? lo : x[i] > hi ? hi : x[i]);
+    qnt_model_free(m);
+}
+END_TEST
+
 START_TEST(two_readers_are_no_pattern)
 {
     struct graph b;
@@ -226,6 +248,7 @@ int main(void)
     tcase_add_test(tc, gemm_between_codes_is_exact);
     tcase_add_test(tc, codes_that_move_are_not_computed);
     tcase_add_test(tc, another_scale_behind_a_move_requantizes);
+    tcase_add_test(tc, clip_of_codes);
     tcase_add_test(tc, two_readers_are_no_pattern);
     tcase_add_test(tc, weights_lose_their_zero_points);
     tcase_add_test(tc, unsigned_codes_at_the_border);

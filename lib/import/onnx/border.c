@@ -107,7 +107,7 @@ static const struct {
     {"QLinearSigmoid", 0, 1, 2},     {"QLinearLeakyRelu", 0, 1, 2},
 };
 static const char *const movers[] = {"Reshape", "Flatten",  "Squeeze", "Unsqueeze", "Transpose",
-                                     "Slice",   "Identity", "MaxPool", "Split",     "DepthToSpace"};
+                                     "Slice",   "Identity", "MaxPool", "Split",     "Clip"};
 
 static bool constant_or_none(struct onnx_mapper *mp, const struct onnx_node *n, int k, struct onnx_value **v)
 {
@@ -155,9 +155,20 @@ static bool find_meaning(struct onnx_mapper *mp, const char *name, struct onnx_q
     return false;
 }
 
+/* A MaxPool takes codes of any meaning, but no integers without one. */
+static bool pooled(const struct onnx_mapper *mp, const char *name)
+{
+    for (size_t i = 0; i < mp->g->n_nodes; i++) {
+        const struct onnx_node *n = &mp->g->node[i];
+        if (n->n_in && !strcmp(n->op, "MaxPool") && !strcmp(n->in[0], name))
+            return true;
+    }
+    return false;
+}
+
 bool qnt_onnx_find_quant(struct onnx_mapper *mp, const struct onnx_value *v, struct onnx_quant *q)
 {
-    return find_meaning(mp, v->name, q, 0);
+    return find_meaning(mp, v->name, q, 0) || pooled(mp, v->name);
 }
 
 bool qnt_onnx_dtype(int32_t type, qnt_dtype *dtype, uint32_t *bits)

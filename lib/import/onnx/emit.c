@@ -22,13 +22,22 @@ static const char *fresh(struct onnx_mapper *mp, const char *base, bool node)
     return name;
 }
 
+/* What makes an output of n has n's name, what is made on the way the name of what it gives. */
+static const char *node_name(const struct onnx_node *n, const char *base)
+{
+    for (size_t k = 0; n && k < n->n_out; k++)
+        if (!strcmp(n->out[k], base))
+            return n->name;
+    return base;
+}
+
 qnt_status qnt_onnx_emit(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, const qnt_node_attr *attr,
                          const int *in, size_t n_in, const char *base, const struct qnt_tensor *out_q, int *id)
 {
     const struct qnt_op_def *def = qnt_op_find(op);
     if (!def)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "the model has no op '%s'", op);
-    const char *name = fresh(mp, n ? n->name : base, true), *out = fresh(mp, base, false);
+    const char *name = fresh(mp, node_name(n, base), true), *out = fresh(mp, base, false);
     if (!name || !out)
         return QNT_ERR_NOMEM;
     qnt_node_attr a = attr ? *attr : (qnt_node_attr){0};

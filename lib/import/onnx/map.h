@@ -23,6 +23,7 @@ struct onnx_mapper {
     bool *done;               /* by node: another node's mapping has taken it in */
     size_t node;              /* the one being mapped */
     unsigned serial;          /* makes names unique */
+    size_t folded;            /* elements of constants made so far */
     qnt_status lost;          /* why the last function that gives a pointer gave NULL */
 };
 
@@ -75,8 +76,8 @@ qnt_status qnt_onnx_as_tensor(struct onnx_mapper *mp, const struct onnx_node *n,
 bool qnt_onnx_is_last(const struct onnx_value *v);
 /* Input k as an activation of type float. */
 qnt_status qnt_onnx_float_in(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, struct onnx_value **v);
-/* A node named as the ONNX node; its output is named base or, where that is taken, base and a number. out_q: see
- * qnt_model_append_node. */
+/* A node whose output is named base or, where that is taken, base and a number; it is named as n if base is an output
+ * of n, else as its own. out_q: see qnt_model_append_node. */
 qnt_status qnt_onnx_emit(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, const qnt_node_attr *attr,
                          const int *in, size_t n_in, const char *base, const struct qnt_tensor *out_q, int *id);
 /* The same elements under the shape s of a tensor (batch left out). */

@@ -118,6 +118,18 @@ qnt_status qnt_onnx_clip(struct onnx_mapper *mp, const struct onnx_node *n, floa
     return QNT_OK;
 }
 
+/* Bounds that are codes themselves (Clip between QuantizeLinear and DequantizeLinear), as what these mean. */
+static qnt_status bounded_codes(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x, int id,
+                                float lo, float hi)
+{
+    const struct qnt_tensor *t = &mp->model->tensor[id];
+    const float zero = (float)t->zero + (x->type == ONNX_UINT8 ? 128.0f : 0.0f);
+    const qnt_node_attr attr = {.lo = (fmaxf(lo, -1024.0f) - zero) * t->scale[0],
+                                .hi = (fminf(hi, 1024.0f) - zero) * t->scale[0]};
+    qnt_status status = qnt_onnx_emit(mp, n, "clamp", &attr, &id, 1, n->out[0], NULL, &id);
+    return status ? status : qnt_onnx_result(mp, n, 0, x->type, &x->shape, qnt_onnx_is_last(x), id);
+}
+
 /* max with lo and min with hi, where these cut anything off. */
 static qnt_status bounded_integers(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x, float lo,
                                    float hi)
@@ -125,8 +137,10 @@ static qnt_status bounded_integers(struct onnx_mapper *mp, const struct onnx_nod
     const bool last = qnt_onnx_is_last(x);
     int64_t range[2], bound;
     int in[2];
+    qnt_status status = qnt_onnx_as_tensor(mp, n, x, last, &in[0]);
+    if (status || mp->model->tensor[in[0]].scales)
+        return status ? status : bounded_codes(mp, n, x, in[0], lo, hi);
     qnt_onnx_int_range(x->type, &range[0], &range[1]);
-    qnt_status status = qnt_onnx_integers(mp, n, x, last, &in[0]);
     for (int k = 0; k < 2 && !status; k++) {
         const float f = k ? hi : lo;
         struct onnx_value v = {.name = x->name, .kind = ONNX_CONSTANT, .type = x->type, .data = &bound};
@@ -168,6 +182,31 @@ static qnt_status bounded(struct onnx_mapper *mp, const struct onnx_node *n, flo
 qnt_status qnt_onnx_map_relu(struct onnx_mapper *mp, const struct onnx_node *n)
 {
     return bounded(mp, n, 0.0f, INFINITY);
+}
+
+qnt_status qnt_onnx_fold_clip(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    struct onnx_value *x = qnt_onnx_in(mp, n, 0);
+    const bool floats = x->type == ONNX_FLOAT;
+    float lo, hi;
+    void *to;
+    qnt_status status = qnt_onnx_clip(mp, n, &lo, &hi);
+    if (status || (status = qnt_onnx_give(mp, n, 0, x->type, &x->shape, &to)))
+        return status;
+    if (!floats && (onnx_type_bits(x->type) > 16 || qnt_onnx_is_float(x->type)))
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "a constant of %s, expected float or at most 16 bits",
+                             onnx_type_name(x->type));
+    const float *from = qnt_onnx_floats(mp, x);
+    if (!from)
+        return QNT_ERR_NOMEM;
+    for (size_t i = 0; i < qnt_onnx_count(&x->shape); i++) {
+        const float y = fminf(fmaxf(from[i], lo), hi);
+        if (floats)
+            ((float *)to)[i] = from[i] != from[i] ? from[i] : y;
+        else
+            qnt_onnx_put_int(to, x->type, i, (int64_t)y);
+    }
+    return QNT_OK;
 }
 
 qnt_status qnt_onnx_map_clip(struct onnx_mapper *mp, const struct onnx_node *n)

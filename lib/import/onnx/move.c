@@ -70,7 +70,8 @@ qnt_status qnt_onnx_reshaped(struct onnx_mapper *mp, const struct onnx_node *n, 
             to->source = x;
         return status;
     }
-    if ((status = qnt_onnx_as_tensor(mp, n, x, false, &id)) ||
+    const bool as_it_lies = x->id[0] < 0 && qnt_onnx_is_last(x) && !lies_otherwise(x);
+    if ((status = qnt_onnx_as_tensor(mp, n, x, as_it_lies, &id)) ||
         (status = qnt_onnx_emit_reshape(mp, n, id, &stored, n->out[0], &id)))
         return status;
     return qnt_onnx_moved(mp, n, 0, 0, s, false, id);

@@ -192,11 +192,12 @@ qnt_status qnt_onnx_give(struct onnx_mapper *mp, const struct onnx_node *n, size
     struct onnx_value *v = qnt_onnx_out(mp, n, k);
     size_t count = 1;
     for (uint32_t d = 0; d < s->rank; d++)
-        if (qnt_mul_overflows(count, s->dim[d], &count) || count > QNT_ONNX_MOST_FOLDED) {
+        if (qnt_mul_overflows(count, s->dim[d], &count) || count > QNT_ONNX_MOST_FOLDED - mp->folded) {
             char text[ONNX_SHAPE_TEXT];
-            return qnt_onnx_fail(QNT_ERR_RANGE, n, "a constant of shape %s, expected at most %d elements",
+            return qnt_onnx_fail(QNT_ERR_RANGE, n, "a constant of shape %s, expected at most %d elements in all",
                                  qnt_onnx_shape_text(s, text), QNT_ONNX_MOST_FOLDED);
         }
+    mp->folded += count;
     if (!(*data = qnt_onnx_alloc(mp, count, qnt_onnx_type_size(type), n->name)))
         return QNT_ERR_NOMEM;
     if (!v)

@@ -22,7 +22,7 @@ struct onnx_quant {
     size_t block; /* 0: per index */
 };
 
-enum { QNT_ONNX_MOST_FOLDED = 1 << 28 }; /* elements of a constant made at import */
+enum { QNT_ONNX_MOST_FOLDED = 1 << 28 }; /* elements of all constants made at import */
 
 enum onnx_kind { ONNX_UNKNOWN, ONNX_CONSTANT, ONNX_ACTIVATION };
 
