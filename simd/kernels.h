@@ -284,22 +284,20 @@ typedef int32_t qnt_peak_read_fn(const void *src, size_t n, size_t times);
  * C[m][n] = A[m][k] * W[n][k] computed by mr x nr tiles over packed panels; one driver (lib/gemm) for every type.
  *
  * Packed A panel: [k/kr][mr][kr] elements of a_size bytes; packed W panel: [k/kr][nr][kr] of w_bits bits, preceded by
- * nothing; the order inside of a group of kr is the variant's. k is padded to a multiple of kr with zeros that add nothing; rows past the matrix's edge are zero or
- * repeat the last one: their results are not stored.
+ * nothing; the order inside of a group of kr is the variant's. k is padded to a multiple of kr with zeros that add
+ * nothing; rows past the matrix's edge are zero or repeat the last one: their results are not stored.
  * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
  * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
  * w_bias * (sum of the W row) from the bias, so kernels need no correction; and the sum of the codes at all k where bit
  * k % 8 of w_more is set, which the sum has once too often. Kernels run full tiles and store m x n. */
 /* Tiles with run_rows (8-bit) read A where it lies, as the bytes (uint8_t)(s8 + w_bias): what the source already is when
- * its in_xor equals w_bias. Their A panel is such rows one after the other, used of them, qnt_rows_pitch(k) bytes apart,
- * each padded to a multiple of kr. */
+ * its in_xor equals w_bias. Their A panel is such rows, qnt_rows_pitch(k) bytes apart, each padded to a multiple of kr.
+ * Where they have unpack, they take s8 panels, which the driver makes once for all rows of a block. */
 /* Weights of few bits (gemm_s4s8: codes -8..7; gemm_s2s8: -2..1, which ternary -1..1 and binary -1, 1 are among): pack_w
  * takes them as bytes like s8 codes, its in_xor is 0, and the panel stays packed until its bytes are in registers. The
  * same sums as gemm_s8 on the same codes; k <= 2^16 in one call. Of the nr * kr codes of a step in the order of an s8
  * panel, code i is in byte i % S of S = nr * kr * w_bits / 8, its field i / S from the top bits down: all codes of a
  * vector then need the same shift. What is added to the codes of a field is the variant's. */
-/* Where they have unpack, run_rows takes s8 panels, which the driver makes once for all rows of a block: in registers that
- * would cost each tile as much. */
 /* Binary tiles (gemm_b1): panels hold bytes of eight binary values, k counts bytes. The sum is -2 * popcount(a xor w), so
  * the bias holds the row's number of values; a threshold is subtracted from it. Their in_xor and has_row_term are 0; they
  * add row_bias, with which a convolution takes back what its padding (bits of 0, that is +1) gave. They know every kind:
@@ -327,15 +325,17 @@ struct qnt_tile {
                              in several k blocks. */
     const struct qnt_epilogue *e;
 };
-/* k: already padded to a multiple of kr. */
-typedef void qnt_gemm_fn(size_t k, const void *a, const void *w, const struct qnt_tile *t);
+typedef void qnt_gemm_fn(size_t k, const void *a, const void *w, const struct qnt_tile *t); /* k: a multiple of kr */
 /* Byte p of run r of row i of A is a[i * a_row + r * a_jump + p], p < run, a multiple of kr; W is a packed panel of
- * runs * run. Reads t->m rows. Where a row ends before its run does, what follows must be readable: W is 0 there. */
+ * runs * run. Reads t->m rows. Where a row ends before its run does, what follows must be readable: W is 0 there.
+ * Each run begins with `head` zeros in the first row and ends with `tail` of them in the last, together at most run and
+ * all three multiples of 8 if not 0: these products may be left out. ahead: what is read next, if results and operands do
+ * not stay near; a line of it may be asked for by 8 bytes of k, and those of the results. */
 struct qnt_s8_operands {
-    const uint8_t *a;
+    const uint8_t *a, *ahead; /* or NULL */
     const void *w;
     ptrdiff_t a_row, a_jump;
-    size_t run, runs;
+    size_t run, runs, head, tail;
 };
 typedef void qnt_gemm_rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t);
 /* k (a multiple of kr) of a packed panel of few bits as the s8 panel [k/kr][nr][kr]; out must not overlap it. */

@@ -108,25 +108,35 @@ static void fill_line(const struct plane *p, const int8_t *from, size_t bytes, i
         memcpy(to, from, bytes);
 }
 
+/* Few bytes, in whole steps: what follows is written next, or is the plane's slack. */
+static void fill_gap(int8_t *to, size_t bytes, uint64_t eight)
+{
+    for (size_t i = 0; i < bytes; i += 2 * sizeof eight) {
+        memcpy(to + i, &eight, sizeof eight);
+        memcpy(to + i + sizeof eight, &eight, sizeof eight);
+    }
+}
+
 /* Lines [y0, y1) of one padded image. */
-static void fill(const struct plane *p, const int8_t *image, int zero, size_t y0, size_t y1, int8_t *to)
+static void fill(const struct plane *p, const int8_t *image, uint8_t zero, size_t y0, size_t y1, int8_t *to)
 {
     const struct qnt_conv_geom *g = p->g;
     const size_t left = g->pad_left * g->c, room = p->line > left ? p->line - left : 0;
     const size_t whole = g->w * g->c, part = whole < room ? whole : room;
+    const uint64_t eight = zero * UINT64_C(0x0101010101010101);
     for (size_t y = y0; y < y1; y++, to += p->line) {
         if (y < g->pad_top || y - g->pad_top >= g->h || !part) {
             memset(to, zero, p->line);
             continue;
         }
-        memset(to, zero, left);
+        fill_gap(to, left, eight);
         fill_line(p, image + (y - g->pad_top) * whole, part, to + left);
-        memset(to + left + part, zero, room - part);
+        fill_gap(to + left + part, room - part, eight);
     }
 }
 
 /* Fills the plane from row r on, as far as it goes; returns the row past it. */
-static size_t stage(struct plane *p, const int8_t *images, int zero, size_t r, size_t r1, int8_t *space)
+static size_t stage(struct plane *p, const int8_t *images, uint8_t zero, size_t r, size_t r1, int8_t *space)
 {
     const struct qnt_conv_geom *g = p->g;
     const size_t pixels = g->oh * g->ow, source = g->h * g->w * g->c;
@@ -163,6 +173,16 @@ static void taps_inside(const struct qnt_conv_geom *g, size_t y, size_t *ky0, si
         --*ky1;
 }
 
+/* Bytes of a run that lie left of the image for the first pixel of a line, and right of it for the last. */
+static void edges(const struct qnt_conv_geom *g, size_t run, size_t *head, size_t *tail)
+{
+    const size_t end = (g->ow - 1) * g->stride_w + g->kw, image = g->pad_left + g->w;
+    *head = g->pad_left * g->c;
+    *tail = end > image ? (end - image) * g->c : 0;
+    if (run % 8 || *head % 8 || *tail % 8 || *head + *tail > run)
+        *head = *tail = 0;
+}
+
 /* Rows [r0, r1) and the columns of one panel from the plane. */
 static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t, const char *panel,
                  size_t r0, size_t r1, bool skip)
@@ -171,6 +191,9 @@ static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct
     const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = run * call->g->nr;
     struct qnt_s8_operands o = {
         .a_row = (ptrdiff_t)(g->stride_w * g->c), .a_jump = (ptrdiff_t)(g->dil_h * p->line), .run = run};
+    size_t head = 0, tail = 0;
+    if (skip)
+        edges(g, run, &head, &tail);
     size_t image = r0 / (g->oh * g->ow), y = r0 / g->ow % g->oh, x = r0 % g->ow;
     for (size_t r = r0, n; r < r1; r += n, x = 0) {
         size_t ky0 = 0, ky1 = g->kh, above = (image - p->image0) * p->image + (y * g->stride_h - p->y0) * p->line;
@@ -180,6 +203,8 @@ static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct
         o.a = (const uint8_t *)p->data + above + ky0 * g->dil_h * p->line + x * g->stride_w * g->c;
         o.w = panel + ky0 * part;
         o.runs = ky1 - ky0;
+        o.head = x ? 0 : head;
+        o.tail = x + n < g->ow ? 0 : tail;
         qnt_rows_line(call, &o, t, r, n);
         if (++y == g->oh) {
             y = 0;
@@ -219,7 +244,7 @@ size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv
     if (g->run_rows && plane_serves(&p))
         return plane_bytes(&p) + qnt_rows_room(g, packed_k(&p));
     const size_t bytes = qnt_round_up(qnt_gemm_scratch_bytes(g, k, geom->kh * geom->kw), 64);
-    return bytes + (plane_serves(&p) && !p.in_place ? p.room : 0);
+    return bytes + (plane_serves(&p) && !p.in_place ? plane_bytes(&p) : 0);
 }
 
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,

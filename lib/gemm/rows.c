@@ -9,7 +9,11 @@ enum {
     WEIGHTS_BYTES = 512 << 10, /* likewise, */
     NEAR_BYTES = 24 << 10,     /* when the copied rows and the results of a block stay in the first */
     POINTERS = 256,            /* rows addressed at a time, or as many as a tile has */
-    SHORT_ROW = 256
+    SHORT_ROW = 256,
+    LINE_BYTES = 64,
+    STEP_BYTES = 8,      /* of k, for each of which a tile asks for a line */
+    ASKING = 2,          /* panels whose tiles ask for as many lines as a block has */
+    FAR_BYTES = 1 << 20, /* of rows and sums of 32 bits: with more they are asked for */
 };
 
 static size_t ceil_div(size_t n, size_t by)
@@ -23,11 +27,16 @@ void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, 
 {
     const struct qnt_gemm *g = call->g;
     const size_t per = n <= g->mr ? n : ceil_div(n, ceil_div(n, g->mr));
+    const size_t head = o->head, tail = o->tail;
     for (size_t i = 0; i < n; i += per, o->a += (ptrdiff_t)per * o->a_row) {
+        o->head = i ? 0 : head;
+        o->tail = i + per < n ? 0 : tail;
         t->m = (uint32_t)(n - i < per ? n - i : per);
         t->row = (uint32_t)(row + i);
         t->c = qnt_gemm_place(call, row + i, t->col);
         g->run_rows(o, t);
+        if (o->ahead)
+            o->ahead += o->runs * o->run / STEP_BYTES * LINE_BYTES;
     }
 }
 
@@ -110,14 +119,27 @@ static bool in_place(const struct qnt_gemm_call *call)
     return call->a.stride && call->a.in_xor == call->g->w_bias && call->k % call->g->kr == 0;
 }
 
-/* Rows [row, row + rows) of a block at o.a, for the stretch of k that begins in the first panel at o.w. */
+/* What the block before row `row` of `end` asks for: its sums, and the rows that follow (where plain ones are side by
+ * side), while these do not stay near anyway. */
+static const uint8_t *ahead_of(const struct qnt_gemm_call *call, size_t rows, size_t row, size_t end)
+{
+    if (call->e->kind != QNT_EPI_S32 || rows < FAR_BYTES / (call->n * sizeof(int32_t) + call->k))
+        return NULL;
+    return row < end && call->a.stride == call->k ? (const uint8_t *)call->a.base + row * call->k : call->packed_w;
+}
+
+/* Rows [row, row + rows) of a block at o.a, for the stretch of k that begins in the first panel at o.w. The last panels
+ * ask for what lies at o.ahead. */
 static void block(const struct qnt_gemm_call *call, struct qnt_s8_operands o, struct qnt_tile t, size_t row,
                   size_t rows, void *room)
 {
     const size_t nr = call->g->nr, panel = qnt_panel_w_bytes(call->g, qnt_round_up(call->k, call->g->kr));
-    const uint8_t *a = o.a;
+    const size_t panels = ceil_div(call->n, nr), asking = panels > ASKING ? (panels - ASKING) * nr : 0;
+    const uint8_t *a = o.a, *ahead = o.ahead;
     const char *w = o.w;
     for (size_t col = 0; col < call->n; col += nr, w += panel) {
+        if (ahead && col <= asking)
+            o.ahead = col < asking ? (const uint8_t *)w : ahead;
         t.n = (uint32_t)(call->n - col < nr ? call->n - col : nr);
         t.col = (uint32_t)col;
         o.a = a;
@@ -157,6 +179,7 @@ void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *
                 copy(call, row, rows, k0, k, scratch, copied);
             t.first = k0 == 0;
             t.last = k0 + k >= call->k;
+            o.ahead = ahead_of(call, m1 - m0, row + rows, m1);
             block(call, o, t, row, rows, room);
             k0 += k;
         } while (k0 < call->k);

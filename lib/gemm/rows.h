@@ -4,7 +4,8 @@
 #include "gemm.h"
 
 /* The tiles of rows [row, row + n) that lie at o->a, o->a + o->a_row ..., in even shares, and of the columns from
- * t->col on. t's other fields and o's are set; o->a comes back past the rows. */
+ * t->col on. t's other fields and o's are set, head and tail for the first and the last of these rows; o->a
+ * comes back past the rows. */
 void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,
                    size_t n);
 

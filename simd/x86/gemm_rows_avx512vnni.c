@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include "pack_low.h"
+#include "x86/ends_avx512.h"
 #include "x86/pack_avx512.h"
 #include "x86/rows_avx512.h"
 #include "x86/unpack_avx512.h"
@@ -23,25 +24,100 @@ QNT_INLINE __m512i bcast(const uint8_t *p)
     return _mm512_set1_epi32(v);
 }
 
-/* One step: `q` points to the bytes of each fourth row, row strides r1 and r3 = 3 * r1. `x` is the left vector of each
- * row, `y` the right one. */
-QNT_INLINE void step(const int M, const int V, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3, int p,
-                     const int8_t *w, __m512i *x, __m512i *y)
+/* Where a tile is: the bytes of each fourth row, row strides r1 and r3 = 3 * r1; its step of the panel. */
+struct place {
+    const uint8_t *q[GROUPS];
+    const int8_t *w;
+    ptrdiff_t r1, r3;
+};
+
+/* One step, of rows [FROM, TO): p bytes and pw of the panel on. `x` is the left vector of each row, `y` the right one.
+ */
+QNT_INLINE void step(const int FROM, const int TO, const int V, const struct place *at, int p, ptrdiff_t pw, __m512i *x,
+                     __m512i *y)
 {
+    const int8_t *w = at->w + pw;
     const __m512i w0 = _mm512_loadu_si512(w), w1 = V == 2 ? _mm512_loadu_si512(w + 64) : w0;
     QNT_UNROLL
-    for (int i = 0; i < M; i++) {
-        const uint8_t *at = q[i / GROUP] + p;
-        at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
-        const __m512i a = bcast(at);
+    for (int i = FROM; i < TO; i++) {
+        const uint8_t *from = at->q[i / GROUP] + p;
+        from += i % GROUP == 1 ? at->r1 : i % GROUP == 2 ? 2 * at->r1 : i % GROUP == 3 ? at->r3 : 0;
+        const __m512i a = bcast(from);
         x[i] = _mm512_dpbusd_epi32(x[i], a, w0);
         if (V == 2)
             y[i] = _mm512_dpbusd_epi32(y[i], a, w1);
     }
 }
 
+/* What a function is for beside its number of rows. */
+enum mode {
+    PLAIN,
+    EDGES, /* leaves out head and tail */
+    FAR    /* asks for lines; sums of 32 bits only */
+};
+
+/* Lines that will be wanted, asked for beside the products, which leave the load units time for it: the results'
+ * (stores that wait for their lines hold up loads), two for a row, and those at o->ahead. */
+struct wanted {
+    const char *c, *c_last;
+    const uint8_t *a;
+    ptrdiff_t c_row;
+};
+
+QNT_INLINE struct wanted wanted(const int M, const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    const ptrdiff_t row = (ptrdiff_t)t->ldc * 4;
+    const char *c = t->c;
+    return (struct wanted){.c = c, .c_last = c + (M - 1) * row, .a = o->ahead, .c_row = row};
+}
+
+QNT_INLINE void ask_c(struct wanted *next)
+{
+    __builtin_prefetch(next->c, 1);
+    __builtin_prefetch(next->c + 64, 1);
+    next->c += next->c == next->c_last ? 0 : next->c_row;
+}
+
+QNT_INLINE void ask_a(struct wanted *next)
+{
+    __builtin_prefetch(next->a);
+    next->a += 64;
+}
+
+/* `bytes` of rows [FROM, TO), a multiple of 8. x2 and y2: the sums of every other step, or the same as x and y. */
+QNT_INLINE void steps(const int M, const int FROM, const int TO, const int V, size_t bytes, ptrdiff_t ws,
+                      struct place *at, struct wanted *next, __m512i *x, __m512i *y, __m512i *x2, __m512i *y2)
+{
+    for (size_t pairs = bytes / 8; pairs > 0; pairs--) {
+        if (next)
+            ask_c(next);
+        step(FROM, TO, V, at, 0, 0, x, y);
+        if (next) {
+            ask_c(next);
+            ask_a(next);
+        }
+        step(FROM, TO, V, at, 4, ws, x2, y2);
+        at->w += 2 * ws;
+        QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            at->q[g] += 8;
+    }
+}
+
+/* Or gcc 12 would copy sums around the next loop, through the stack. */
+QNT_INLINE void settle(const int M, const int V, __m512i *x, __m512i *y)
+{
+    QNT_UNROLL
+    for (int i = 0; i < M; i++) {
+        __asm__ volatile("" : "+v"(x[i]));
+        if (V == 2)
+            __asm__ volatile("" : "+v"(y[i]));
+    }
+}
+
 /* Few sums would wait for each other: two units take ten to hide five cycles. Every other step then has its own. */
-QNT_INLINE void sums(const int M, const int V, const struct qnt_s8_operands *o, ptrdiff_t ws, __m512i *x, __m512i *y)
+QNT_INLINE void sums(const int M, const int V, const enum mode MODE, const struct qnt_s8_operands *o,
+                     const struct qnt_tile *t, ptrdiff_t ws, __m512i *x, __m512i *y)
 {
     const bool few = M * V <= 12;
     __m512i x2[12], y2[12];
@@ -52,25 +128,26 @@ QNT_INLINE void sums(const int M, const int V, const struct qnt_s8_operands *o, 
         if (V == 2)
             __asm__ volatile("" : "+v"(y2[i]));
     }
-    const ptrdiff_t r1 = o->a_row, r3 = 3 * r1;
+    struct place at = {.w = o->w, .r1 = o->a_row, .r3 = 3 * o->a_row};
+    struct wanted far = wanted(M, o, t), *const next = MODE == FAR ? &far : NULL;
     const uint8_t *a = o->a;
-    const int8_t *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump) {
-        const uint8_t *q[GROUPS];
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-            q[g] = a + g * GROUP * r1;
-        for (size_t pairs = o->run / 8; pairs > 0; pairs--) {
-            step(M, V, q, r1, r3, 0, w, x, y);
-            step(M, V, q, r1, r3, 4, w + ws, few ? x2 : x, few ? y2 : y);
-            w += 2 * ws;
-            QNT_UNROLL
-            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-                q[g] += 8;
+            at.q[g] = a + g * GROUP * at.r1;
+        if (MODE == EDGES && o->head) {
+            steps(M, 1, M, V, o->head, ws, &at, next, x, y, x, y);
+            settle(M, V, x, y);
+        }
+        steps(M, 0, M, V, MODE == EDGES ? o->run - o->head - o->tail : o->run, ws, &at, next, x, y, few ? x2 : x,
+              few ? y2 : y);
+        if (MODE == EDGES && o->tail) {
+            settle(M, V, x, y);
+            steps(M, 0, M - 1, V, o->tail, ws, &at, next, x, y, x, y);
         }
         if (o->run % 8) {
-            step(M, V, q, r1, r3, 0, w, x, y);
-            w += ws;
+            step(0, M, V, &at, 0, 0, x, y);
+            at.w += ws;
         }
     }
     QNT_UNROLL
@@ -81,152 +158,18 @@ QNT_INLINE void sums(const int M, const int V, const struct qnt_s8_operands *o, 
     }
 }
 
-/* Columns of vector v that t has. */
-QNT_INLINE __mmask16 columns(const struct qnt_tile *t, const int v)
-{
-    return (__mmask16)(_bzhi_u64(~UINT64_C(0), t->n) >> 16 * v);
-}
-
-/* Where the sums of vector column v start. */
-QNT_INLINE void start(const int M, const struct qnt_tile *t, const int v, __m512i *x)
-{
-    const struct qnt_epilogue *e = t->e;
-    const __mmask16 mask = columns(t, v);
-    const __m512i bias = t->last ? _mm512_maskz_loadu_epi32(mask, e->bias + t->col + 16 * v) : _mm512_setzero_si512();
-    QNT_UNROLL
-    for (int i = 0; i < M; i++)
-        x[i] = bias;
-    if (__builtin_expect(!t->first, 0)) {
-        const int32_t *c = (const int32_t *)t->c + 16 * v;
-        QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            x[i] = _mm512_add_epi32(x[i], _mm512_maskz_loadu_epi32(mask, c + (size_t)i * t->ldc));
-    }
-    if (t->last && e->has_row_term) {
-        const __m512i zero = _mm512_maskz_loadu_epi32(mask, e->w_zero + t->col + 16 * v);
-        QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            x[i] =
-                _mm512_sub_epi32(x[i], _mm512_mullo_epi32(zero, _mm512_set1_epi32(e->row_term[t->row + (uint32_t)i])));
-    }
-}
-
-QNT_INLINE void store_s32(const int M, const int V, const struct qnt_tile *t, const __m512i *x, const __m512i *y)
-{
-    const __mmask16 left = columns(t, 0), right = columns(t, 1);
-    int32_t *c = t->c;
-    if (t->n == 16u * (unsigned)V) {
-        QNT_UNROLL
-        for (int i = 0; i < M; i++, c += t->ldc) {
-            _mm512_storeu_si512(c, x[i]);
-            if (V == 2)
-                _mm512_storeu_si512(c + 16, y[i]);
-        }
-        return;
-    }
-    QNT_UNROLL
-    for (int i = 0; i < M; i++, c += t->ldc) {
-        _mm512_mask_storeu_epi32(c, left, x[i]);
-        if (V == 2)
-            _mm512_mask_storeu_epi32(c + 16, right, y[i]);
-    }
-}
-
-/* What struct qnt_requant says, four vectors to 64 codes: the upper clamp is in float, because a conversion turns what
- * is too large into the least number; the lower one is on bytes, whose packing saturates. */
-struct codes {
-    __m512 hi; /* hi - zero */
-    __m512i zero, lo, flip, order;
-};
-
-QNT_INLINE struct codes codes_load(const struct qnt_requant *r)
-{
-    return (struct codes){_mm512_set1_ps((float)(r->hi - r->zero)), _mm512_set1_epi16((short)r->zero),
-                          _mm512_set1_epi8((char)r->lo), _mm512_set1_epi8((char)r->out_xor),
-                          _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)};
-}
-
-QNT_INLINE __m512i codes_round(const struct codes *p, __m512i sum, __m512 scale)
-{
-    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale), p->hi));
-}
-
-/* Rounded values of a, b, c, d in this order. */
-QNT_INLINE __m512i codes_pack(const struct codes *p, __m512i a, __m512i b, __m512i c, __m512i d)
-{
-    const __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), p->zero);
-    const __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), p->zero);
-    const __m512i x = _mm512_permutexvar_epi32(p->order, _mm512_packs_epi16(ab, cd));
-    return _mm512_xor_si512(_mm512_max_epi8(x, p->lo), p->flip);
-}
-
-/* Masked stores are several times slower than plain ones on some machines. */
-QNT_INLINE void store_row(const int V, const bool whole, int8_t *c, __mmask32 mask, __m256i b)
-{
-    if (!whole)
-        _mm256_mask_storeu_epi8(c, mask, b);
-    else if (V == 2)
-        _mm256_storeu_si256((__m256i *)(void *)c, b);
-    else
-        _mm_storeu_si128((__m128i *)(void *)c, _mm256_castsi256_si128(b));
-}
-
-QNT_INLINE void store_rows(const int M, const int V, const bool whole, const struct qnt_tile *t, const struct codes *p,
-                           const __m512i *x, const __m512i *y)
-{
-    const __mmask32 mask = (__mmask32)_bzhi_u64(~UINT64_C(0), t->n);
-    const int rows = 4 / V; /* to a vector of codes */
-    int8_t *c = t->c;
-    QNT_UNROLL
-    for (int i = 0; i < M; i += rows) {
-        const int j = i + 1 < M ? i + 1 : i, k = i + 2 < M ? i + 2 : i, l = i + 3 < M ? i + 3 : i;
-        const __m512i b = V == 2 ? codes_pack(p, x[i], y[i], x[j], y[j]) : codes_pack(p, x[i], x[j], x[k], x[l]);
-        store_row(V, whole, c, mask, _mm512_castsi512_si256(b));
-        if (V == 2 && j > i)
-            store_row(V, whole, c + t->ldc, mask, _mm512_extracti64x4_epi64(b, 1));
-        if (V == 1 && j > i)
-            store_row(V, whole, c + t->ldc, mask, _mm256_castsi128_si256(_mm512_extracti32x4_epi32(b, 1)));
-        if (V == 1 && k > i)
-            store_row(V, whole, c + 2 * t->ldc, mask, _mm256_castsi128_si256(_mm512_extracti32x4_epi32(b, 2)));
-        if (V == 1 && l > i)
-            store_row(V, whole, c + 3 * t->ldc, mask, _mm256_castsi128_si256(_mm512_extracti32x4_epi32(b, 3)));
-        c += (size_t)rows * t->ldc;
-    }
-}
-
-QNT_INLINE void store_s8(const int M, const int V, const struct qnt_tile *t, __m512i *x, __m512i *y)
-{
-    const struct qnt_requant *r = &t->e->rq;
-    const struct codes p = codes_load(r);
-    __m512 scale[2];
-    QNT_UNROLL
-    for (int v = 0; v < V; v++)
-        scale[v] = r->per_channel ? _mm512_maskz_loadu_ps(columns(t, v), r->scale + t->col + 16 * v)
-                                  : _mm512_set1_ps(r->scale[0]);
-    QNT_UNROLL
-    for (int i = 0; i < M; i++) {
-        x[i] = codes_round(&p, x[i], scale[0]);
-        if (V == 2)
-            y[i] = codes_round(&p, y[i], scale[V - 1]);
-    }
-    if (t->n == 16u * (unsigned)V)
-        store_rows(M, V, true, t, &p, x, y);
-    else
-        store_rows(M, V, false, t, &p, x, y);
-}
-
-QNT_INLINE void tile(const int M, const int V, const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)
+QNT_INLINE void tile(const int M, const int V, const enum mode MODE, const struct qnt_s8_operands *o,
+                     const struct qnt_tile *t, ptrdiff_t ws)
 {
     __m512i x[28], y[14];
-    start(M, t, 0, x);
+    ends_start(M, t, 0, x);
     if (V == 2)
-        start(M, t, 1, y);
-    sums(M, V, o, ws, x, y);
-    if (t->e->kind == QNT_EPI_S8) {
-        store_s8(M, V, t, x, y);
-        return;
-    }
-    store_s32(M, V, t, x, y);
+        ends_start(M, t, 1, y);
+    sums(M, V, MODE, o, t, V == 2 ? 128 : ws, x, y);
+    if (MODE != FAR && t->e->kind == QNT_EPI_S8)
+        ends_store_s8(M, V, t, x, y);
+    else
+        ends_store_s32(M, V, t, x, y);
 }
 
 /* ws: bytes of a step of the panel. */
@@ -234,17 +177,39 @@ typedef void rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t, 
 #define TILE(m, v)                                                                                                     \
     static void tile_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                \
     {                                                                                                                  \
-        tile(m, v, o, t, ws);                                                                                          \
+        tile(m, v, PLAIN, o, t, ws);                                                                                   \
+    }
+#define TILE_MODES(m, v)                                                                                               \
+    static void edges_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)               \
+    {                                                                                                                  \
+        tile(m, v, EDGES, o, t, ws);                                                                                   \
+    }                                                                                                                  \
+    static void far_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                 \
+    {                                                                                                                  \
+        tile(m, v, FAR, o, t, ws);                                                                                     \
     }
 QNT_ROWS_28(TILE, 1)
 QNT_ROWS_14(TILE, 2)
+QNT_ROWS_7_14(TILE_MODES, 2)
 #define NAME(m, v) tile_##m##x##v,
+#define NAME_EDGES(m, v) edges_##m##x##v,
+#define NAME_FAR(m, v) far_##m##x##v,
+enum { MANY = 7 }; /* rows from which the modes have functions */
 static rows_fn *const wide[] = {QNT_ROWS_14(NAME, 2)};
+static rows_fn *const wide_edges[] = {QNT_ROWS_7_14(NAME_EDGES, 2)};
+static rows_fn *const wide_far[] = {QNT_ROWS_7_14(NAME_FAR, 2)};
 static rows_fn *const narrow[] = {QNT_ROWS_28(NAME, 1)};
 
 static void run_14x32(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
-    (t->n > 16 ? wide : narrow)[t->m - 1](o, t, 128);
+    rows_fn *const *fn = t->n > 16 ? wide : narrow;
+    size_t i = t->m - 1;
+    if (t->n > 16 && t->m >= MANY) {
+        const bool edges = o->head || o->tail, far = !edges && o->ahead && t->e->kind == QNT_EPI_S32;
+        fn = edges ? wide_edges : far ? wide_far : wide;
+        i -= edges || far ? MANY - 1 : 0;
+    }
+    fn[i](o, t, 128);
 }
 
 static void run_28x16(const struct qnt_s8_operands *o, const struct qnt_tile *t)

@@ -15,6 +15,7 @@ struct product {
     enum ck_place place;
     uint8_t a_xor, w_xor; /* 0x80: the source holds u8 codes */
     bool s8, row_term, per_channel;
+    float most;        /* of a scale, times k */
     uint32_t row, col; /* where the tile lies in the epilogue's arrays */
 };
 
@@ -32,6 +33,7 @@ static struct product draw(struct ck *c, size_t m, size_t n, size_t taps, size_t
                             .s8 = r >> 10 & 1,
                             .row_term = r >> 11 & 1,
                             .per_channel = r >> 12 & 1,
+                            .most = r >> 24 & 7 ? 64.0f : 0x1p38f, /* where no s32 holds the codes */
                             .row = r >> 16 & 7,
                             .col = r >> 20 & 7};
 }
@@ -83,7 +85,7 @@ static struct qnt_epilogue epilogue(struct ck *c, const struct product *p, const
         tile_bias[p->col + j] = (int32_t)((uint32_t)bias[j] - sum);
         w_zero[p->col + j] = (int32_t)ck_below(c, 256) - 128;
         if (j == 0 || p->per_channel)
-            scale[p->per_channel ? p->col + j : 0] = ck_uniform(c, 0.0f, 64.0f / (float)(depth(p) + 1));
+            scale[p->per_channel ? p->col + j : 0] = ck_uniform(c, 0.0f, p->most / (float)(depth(p) + 1));
     }
     for (size_t i = 0; i < p->m; i++)
         row_term[p->row + i] = (int32_t)ck_below(c, 20001) - 10000;
@@ -114,9 +116,8 @@ static void compare(struct ck *c, const struct product *p, const struct qnt_epil
             want[j] = (int32_t)v;
             want8[j] = qnt_requantize_one((int32_t)v, e->rq.scale[p->per_channel ? p->col + j : 0], &e->rq);
         }
-        bool same = p->s8 ? ck_same(c, CK_S8, "row of the tile", want8, (const int8_t *)out + i * ldc, p->n)
-                          : ck_same(c, CK_S32, "row of the tile", want, (const int32_t *)out + i * ldc, p->n);
-        if (!same)
+        if (!(p->s8 ? ck_same(c, CK_S8, "row of the tile", want8, (const int8_t *)out + i * ldc, p->n)
+                    : ck_same(c, CK_S32, "row of the tile", want, (const int32_t *)out + i * ldc, p->n)))
             return;
     }
 }
@@ -253,8 +254,7 @@ static void deep(struct ck *c)
     static const enum ck_fill extremes[] = {CK_MIN, CK_MAX};
     for (int f = 0; f < 4; f++) {
         struct product p = draw(c, 1, c->gemm->nr < 2 ? 1 : 2, 1, c->gemm->w_bits < 8 ? 65536 : 131000);
-        p.a_xor = p.w_xor = 0;
-        p.row_term = false;
+        p.a_xor = p.w_xor = p.row_term = 0;
         p.fill_a = extremes[f / 2];
         p.fill_w = extremes[f % 2];
         run(c, &p);
@@ -279,6 +279,15 @@ static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struc
     }
 }
 
+/* The ends of runs that the tile is told of. */
+static void zero_edges(const struct qnt_s8_operands *o, size_t m, uint8_t *a)
+{
+    for (size_t r = 0; r < o->runs; r++, a += o->a_jump) {
+        memset(a, 0, o->head);
+        memset(a + (ptrdiff_t)(m - 1) * o->a_row + (o->run - o->tail), 0, o->tail);
+    }
+}
+
 /* Runs and strides: rows that lie apart, side by side, in one another or all in one place; sums, whole or continued. */
 static void rows(struct ck *c)
 {
@@ -289,10 +298,15 @@ static void rows(struct ck *c)
     const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
     o.a_row = (ptrdiff_t)strides[ck_below(c, 6)];
     o.a_jump = (ptrdiff_t)jumps[ck_below(c, 4)];
-    ck_case(c, "rows m=%zu n=%zu run=%zu runs=%zu a=%td,%td place=%s", m, n, run, o.runs, o.a_row, o.a_jump,
-            ck_place_name(place));
+    o.head = run % 8 ? 0 : 8 * ck_below(c, 2) * ck_below(c, run / 8 + 1);
+    o.tail = run % 8 ? 0 : 8 * ck_below(c, 2) * ck_below(c, (run - o.head) / 8 + 1);
+    ck_case(c, "rows m=%zu n=%zu run=%zu runs=%zu a=%td,%td edges=%zu,%zu place=%s", m, n, run, o.runs, o.a_row,
+            o.a_jump, o.head, o.tail, ck_place_name(place));
     const size_t span = (m - 1) * (size_t)o.a_row + (o.runs - 1) * (size_t)o.a_jump + run;
-    o.a = ck_in(c, A, CK_U8, run ? span : 0, CK_NOISE, place);
+    uint8_t *a = ck_in(c, A, CK_U8, run ? span : 0, CK_NOISE, place);
+    zero_edges(&o, m, a);
+    o.a = a;
+    o.ahead = ck_below(c, 2) ? a : NULL;
     o.w = ck_in(c, W, CK_S8, o.runs * run * d->nr, CK_NOISE, place);
     const int32_t *bias = ck_in(c, BIAS, CK_S32, n, CK_NOISE, place);
     const struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = bias};
