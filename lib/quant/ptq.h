@@ -34,9 +34,9 @@ void qnt_moments_add(struct qnt_ptq *p, size_t at);
 void qnt_moments_mirror(struct qnt_moments *m);
 void qnt_moments_free(struct qnt_ptq *p);
 /* Codes of one output channel, of weights w with this scale, moved to where the layer's sums are closest: rounding.c.
- * work: k floats. */
-void qnt_round_learned(const float *w, size_t k, float scale, int32_t limit, const float *product, float *work,
-                       int8_t *codes);
+ * work: k floats. Returns the squared error that is left. */
+double qnt_round_learned(const float *w, size_t k, float scale, int32_t limit, const float *product, float *work,
+                         int8_t *codes);
 /* Codes, scales and biases of all layers into the quantized model: weights.c. */
 qnt_status qnt_ptq_weights(struct qnt_ptq *p);
 /* The float model's node that layer l is of. */

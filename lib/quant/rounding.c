@@ -21,8 +21,8 @@ static int32_t other_code(float w, float scale, int32_t q, int32_t limit)
     return q + step > limit || q + step < -limit || fabsf(at - (float)q) >= 1.0f ? 0 : step;
 }
 
-void qnt_round_learned(const float *w, size_t k, float scale, int32_t limit, const float *product, float *work,
-                       int8_t *codes)
+double qnt_round_learned(const float *w, size_t k, float scale, int32_t limit, const float *product, float *work,
+                         int8_t *codes)
 {
     float *g = work;
     const float *h = product;
@@ -44,4 +44,8 @@ void qnt_round_learned(const float *w, size_t k, float scale, int32_t limit, con
         if (!flips)
             break;
     }
+    double error = 0.0;
+    for (size_t i = 0; i < k; i++)
+        error += ((double)codes[i] * (double)scale - (double)w[i]) * (double)g[i];
+    return error;
 }

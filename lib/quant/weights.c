@@ -4,6 +4,12 @@
 #include <qnt/train.h>
 #include "lib/quant/ptq.h"
 
+/* Of the longest layer. */
+struct work {
+    float *gradient;
+    int8_t *codes;
+};
+
 /* One scale for all channels: the largest of theirs, codes anew. */
 static void share_scale(const struct qnt_qlayer *l, struct qnt_tensor *w, const float *values, float sx)
 {
@@ -28,7 +34,32 @@ static double mean_error(const struct qnt_moments *m, size_t group, const float 
     return error;
 }
 
-static void put_layer(struct qnt_ptq *p, size_t index, float *work)
+/* Scale and codes of channel c by the errors of its sums: of some scales around the one that suits the weights
+ * themselves the one whose codes, rounded by learning, leave the least. Ternary scales are the mean of what is not 0.
+ */
+static float learn_channel(const struct qnt_qlayer *l, const struct qnt_moments *m, size_t group, const float *row,
+                           float scale, bool one_scale, const struct work *work, int8_t *codes)
+{
+    static const float factor[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 0.75f, 1.06f, 1.12f};
+    const int32_t limit = l->bits == QNT_BITS_TERNARY ? 1 : (1 << (l->bits - 1)) - 1;
+    const float *product = m->product + group * m->k * m->k;
+    const size_t tries = one_scale || l->bits == 8 || l->bits == QNT_BITS_TERNARY ? 1 : sizeof factor / sizeof *factor;
+    float best_scale = scale;
+    double best = qnt_round_learned(row, m->k, scale, limit, product, work->gradient, codes);
+    for (size_t i = 1; i < tries; i++) {
+        const float tried = scale * factor[i];
+        qnt_weight_codes(row, m->k, l->bits, tried, work->codes);
+        const double error = qnt_round_learned(row, m->k, tried, limit, product, work->gradient, work->codes);
+        if (error < best) {
+            best = error;
+            best_scale = tried;
+            memcpy(codes, work->codes, m->k);
+        }
+    }
+    return best_scale;
+}
+
+static void put_layer(struct qnt_ptq *p, size_t index, const struct work *work)
 {
     const struct qnt_quantizer *q = p->q;
     const struct qnt_qlayer *l = &q->layer[index];
@@ -43,11 +74,13 @@ static void put_layer(struct qnt_ptq *p, size_t index, float *work)
         share_scale(l, w, values, sx);
     for (size_t c = 0; c < l->channels; c++) {
         const size_t group = c / (l->channels / m->groups);
-        const float *row = values + c * l->fan_in, scale = w->scale[c];
+        const float *row = values + c * l->fan_in;
         int8_t *codes = (int8_t *)w->data + c * l->fan_in;
-        const int32_t limit = l->bits == QNT_BITS_TERNARY ? 1 : (1 << (l->bits - 1)) - 1;
-        if (m->product && l->bits != 1 && m->windows)
-            qnt_round_learned(row, m->k, scale, limit, m->product + group * m->k * m->k, work, codes);
+        if (m->product && l->bits != 1 && m->windows) {
+            w->scale[c] = learn_channel(l, m, group, row, w->scale[c], p->config.per_tensor, work, codes);
+        }
+        const float scale = w->scale[c];
+        l->real[c] = sx * scale;
         if (bias) {
             double b = (double)bias[c];
             if (!p->config.no_bias_correction && m->windows)
@@ -62,13 +95,14 @@ qnt_status qnt_ptq_weights(struct qnt_ptq *p)
     size_t longest = 0;
     for (size_t i = 0; i < p->q->n_layers; i++)
         longest = p->q->layer[i].fan_in > longest ? p->q->layer[i].fan_in : longest;
-    float *work = qnt_alloc_array(p->ctx, longest + 1, sizeof *work, "rounding");
-    if (!work)
-        return QNT_ERR_NOMEM;
-    for (size_t i = 0; i < p->q->n_layers; i++) {
+    const struct work work = {qnt_alloc_array(p->ctx, longest + 1, sizeof *work.gradient, "rounding"),
+                              qnt_alloc_array(p->ctx, longest + 1, sizeof *work.codes, "rounding")};
+    for (size_t i = 0; i < p->q->n_layers && work.gradient && work.codes; i++) {
         qnt_moments_mirror(&p->moments[i]);
-        put_layer(p, i, work);
+        put_layer(p, i, &work);
     }
-    qnt_release(p->ctx, work);
-    return QNT_OK;
+    const bool done = work.gradient && work.codes;
+    qnt_release(p->ctx, work.gradient);
+    qnt_release(p->ctx, work.codes);
+    return done ? QNT_OK : QNT_ERR_NOMEM;
 }

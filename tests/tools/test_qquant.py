@@ -27,6 +27,8 @@ def test_usage():
     has(run("qquant", code=2).stderr, "operand")
     has(run("qquant", "m", "--bits", 9, code=2).stderr, "expected 1 to 8 or ternary")
     has(run("qquant", "m", "--ranges", "wild", code=2).stderr, "expected mse, minmax, average, percentile or entropy")
+    has(run("qquant", "m", "--mean", "1,x", code=2).stderr, "separated by commas")
+    has(run("qquant", "m", "--deviation", "1,2,3,4,5", code=2).stderr, "at most 4 numbers")
     has(run("qquant", "m", "--rounding", "up", code=2).stderr, "expected nearest or learned")
 
 

@@ -1,6 +1,7 @@
 /* qquant: quantizes a float model by some of its inputs, without training. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "qquant.h"
 
@@ -37,6 +38,22 @@ static const char *set_rounding(void *target, const char *value)
     return NULL;
 }
 
+/* "0.5,0.4,0.3" */
+static const char *set_channels(void *target, const char *value)
+{
+    struct channels *c = target;
+    for (c->n = 0; c->n < 4; value++) {
+        char *end;
+        c->value[c->n++] = strtof(value, &end);
+        if (end == value || (*end && *end != ',') || !(c->value[c->n - 1] > -1e30f && c->value[c->n - 1] < 1e30f))
+            return "expected a number, or one for each channel, separated by commas";
+        if (!*end)
+            return NULL;
+        value = end;
+    }
+    return "expected at most 4 numbers";
+}
+
 static int parse(struct settings *s, int argc, char **argv, struct opt_tool *tool)
 {
     qnt_ptq_config *c = &s->config;
@@ -66,6 +83,10 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"equalize", 0, NULL, "balance channels between layers first", OPT_FLAG, &equalize, 0, 0, NULL},
         {"rounding", 0, "HOW", "of weights: nearest (default), or learned from the inputs", OPT_CALL, &c->rounding, 0, 0,
          set_rounding},
+        {"channels-last", 0, NULL, "an ONNX model's inputs are given, and will be, as height, width, channels (always with images)", OPT_FLAG, &s->channels_last, 0, 0, NULL},
+        {"mean", 0, "X,..", "images' mean by channel: an input is (byte / 255 - mean) / deviation (default: the model file's)", OPT_CALL, &s->mean, 0, 0, set_channels},
+        {"deviation", 0, "X,..", "and their deviation; 0.00392156863 leaves bytes as they are", OPT_CALL, &s->deviation, 0, 0, set_channels},
+        MODEL_OPTIONS(s->import),
         {"data", 'd', "WHERE", "tell the accuracy on the test images of builtin or a CIFAR-10 folder", OPT_STRING, &s->data,
          0, 0, NULL},
         {"test-images", 0, "N", "the first N of them", OPT_U32, &s->test_images, 1, UINT32_MAX, NULL},
@@ -182,6 +203,26 @@ static int quantize(struct run *r)
     return code;
 }
 
+/* The model, with the normalisation that its inputs have. */
+static int load_model(struct run *r, struct settings *s)
+{
+    float mean[4], deviation[4];
+    struct stat st;
+    if (s->channels_last || stat(s->calib, &st) || !S_ISREG(st.st_mode))
+        s->import.channels_last = QNT_CHANNELS_LAST_INPUTS;
+    int code = opt_fail(r->tool, model_open(r->ctx, s->model, &s->import, &r->start));
+    if (code || (!s->mean.n && !s->deviation.n))
+        return code;
+    qnt_model_normalisation(r->start, mean, deviation);
+    for (uint32_t c = 0; c < 4; c++) {
+        if (s->mean.n)
+            mean[c] = s->mean.value[c < s->mean.n ? c : s->mean.n - 1];
+        if (s->deviation.n)
+            deviation[c] = s->deviation.value[c < s->deviation.n ? c : s->deviation.n - 1];
+    }
+    return opt_fail(r->tool, qnt_model_set_normalisation(r->start, mean, deviation));
+}
+
 int main(int argc, char **argv)
 {
     struct settings s = {.calib = "builtin", .out = "model.qnt", .images = 256, .config = QNT_PTQ_CONFIG_INIT};
@@ -196,7 +237,7 @@ int main(int argc, char **argv)
     struct run r = {.tool = &tool, .s = &s};
     code = opt_fail(&tool, env_context(&tool, &r.ctx));
     if (code == EXIT_OK)
-        code = opt_fail(&tool, qnt_model_import(r.ctx, s.model, NULL, &r.start));
+        code = load_model(&r, &s);
     if (code == EXIT_OK)
         code = calib_load(&r);
     if (code == EXIT_OK && s.data)
