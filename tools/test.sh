@@ -100,8 +100,8 @@ if [ $quick = no ]; then
         check gcc-ref gcc --setup ref
     fi
     # -O1: with more, compilers take five times as long over the widest tiles, for the same checks. gcc leaves vzeroupper out
-    # then, which -fexpensive-optimizations brings back. clang has the fuzzer, which takes a minute of one core beside what
-    # follows.
+    # then, which -fexpensive-optimizations brings back. clang has the fuzzer, which takes a minute of one core for each
+    # format beside what follows.
     fuzz=no
     sanitize='-Doptimization=1 -Db_lundef=false'
     if ! command -v clang > /dev/null; then

@@ -139,6 +139,7 @@ def test_model():
     assert info["macs"] == sum(row["macs"] for row in info["steps"]) > 0 and info["arena_bytes"] > 0
     assert info["inputs"][0]["shape"] == [32, 32, 3] and info["outputs"][0]["shape"] == [10]
     assert f" {info['macs']} MACs, {info['weight_bytes']} bytes of weights, arena {info['arena_bytes']} bytes" in text
+    has(run("qinfo", "model.qnt", "--external-data", code=1).stderr, "external_data is set, which a .qnt file has no use")
     for row in info["steps"] + info["constants"]:
         has(text, rf"(^| ){re.escape(row['name'])} ")
 
@@ -162,11 +163,14 @@ def test_onnx_model():
         shape = b"".join(field(1, dim) for dim in dims)
         return field(1, name) + field(2, field(1, b"\x08\x01" + field(2, shape)))
 
-    node = field(1, field(1, b"x") + field(2, b"y") + field(4, b"Relu"))
-    dims = b"\x08\x01", field(2, b"n")
-    graph = node + field(2, b"g") + field(11, tensor(b"x", *dims)) + field(12, tensor(b"y", *dims))
-    with open("relu.onnx", "wb") as file:
-        file.write(b"\x08\x08" + field(8, b"\x10\x0d") + field(7, graph))
+    def model(path, *dims):
+        node = field(1, field(1, b"x") + field(2, b"y") + field(4, b"Relu"))
+        graph = node + field(2, b"g") + field(11, tensor(b"x", *dims)) + field(12, tensor(b"y", *dims))
+        with open(path, "wb") as file:
+            file.write(b"\x08\x08" + field(8, b"\x10\x0d") + field(7, graph))
+
+    model("relu.onnx", b"\x08\x01", field(2, b"n"))
+    model("open.onnx", field(2, b"b"), field(2, b"n"))
     done = subprocess.run(cases.command("qinfo", "relu.onnx", "--dim", "n=5", "--json"), capture_output=True, text=True,
                           check=False)
     if "it has no protobuf-c" in done.stderr:
@@ -174,6 +178,8 @@ def test_onnx_model():
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["inputs"][0]["shape"] == [5]
     has(run("qinfo", "relu.onnx", code=3).stderr, r"^qinfo: relu\.onnx: .*'?n'?")
+    fixed = run("qinfo", "open.onnx", "--dim", "n=5", "--fixed-batch", 3, "--external-data", "--json").stdout
+    assert json.loads(fixed)["inputs"][0]["shape"] == [3, 5]
 
 
 cases.main(globals())
