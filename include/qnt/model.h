@@ -11,7 +11,7 @@ extern "C" {
 
 typedef struct qnt_model qnt_model;
 
-enum { QNT_MAX_RANK = 4 };
+enum { QNT_MAX_RANK = 6 };
 /** QNT_TERNARY: weights whose codes are -1, 0 and 1, stored in 2 bits each. QNT_BOOL: bytes, 0 or 1. */
 typedef enum qnt_dtype {
     QNT_F32 = 1,

@@ -69,13 +69,13 @@ static qnt_status check_type(const struct qnt_file_tensor *t, const char *name)
     return QNT_OK;
 }
 
-static qnt_status check_shape(const struct qnt_file_tensor *t, const char *name, uint64_t *elements)
+static qnt_status check_shape(struct qnt_file_tensor *t, const char *name, uint64_t *elements)
 {
     uint64_t count = 1;
     if (t->rank < 1 || t->rank > QNT_MAX_RANK)
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': rank %u, expected 1 to %d", name, t->rank, QNT_MAX_RANK);
     for (uint32_t d = 0; d < QNT_MAX_RANK; d++) {
-        uint64_t dim = t->dim[d];
+        uint64_t dim = *qnt_file_dim(t, d);
         if (d >= t->rank && dim)
             return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': dimension %u past the rank is %llu, expected 0", name, d,
                             (unsigned long long)dim);
@@ -134,7 +134,7 @@ static qnt_status check_tensors(const struct qnt_image *f)
     size_t scale = 0;
     uint64_t data = 0, elements = 0;
     for (size_t i = 0; i < f->n_tensors; i++) {
-        const struct qnt_file_tensor *t = &f->tensor[i];
+        struct qnt_file_tensor *t = &f->tensor[i];
         const char *name = qnt_image_name(f, t->name);
         qnt_status status;
         if (t->zero)

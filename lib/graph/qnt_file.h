@@ -53,6 +53,25 @@ static inline uint32_t *qnt_file_input(struct qnt_file_node *n, uint32_t k)
     return k < 6 ? &n->in[k] : &n->more[k - 6];
 }
 
+/* Dimension d of a tensor, and elements d of a node's arrays; d < QNT_MAX_RANK. */
+static inline uint64_t *qnt_file_dim(struct qnt_file_tensor *t, uint32_t d)
+{
+    return d < 4 ? &t->dim[d] : &t->more_dim[d - 4];
+}
+struct qnt_file_elements {
+    int64_t *begin, *end, *step;
+    uint64_t *dim;
+    uint32_t *axis;
+};
+static inline struct qnt_file_elements qnt_file_elements(struct qnt_file_node *n, uint32_t d)
+{
+    const uint32_t k = d - 4;
+    if (d < 4)
+        return (struct qnt_file_elements){&n->begin[d], &n->end[d], &n->step[d], &n->dim[d], &n->axis[d]};
+    return (struct qnt_file_elements){&n->more_begin[k], &n->more_end[k], &n->more_step[k], &n->more_dim[k],
+                                      &n->more_axis[k]};
+}
+
 /* Bytes of `count` (<= 2^40) elements in a file: k-bit codes packed, the last byte filled up. Other types: bits is
  * their width. */
 static inline uint64_t qnt_stored_bytes(uint32_t bits, uint64_t count)

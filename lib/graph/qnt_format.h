@@ -19,7 +19,8 @@
  * in a field; a reader takes such a file if it uses none of them (fields past the ones it knows are zero), and else
  * names what it does not know. Minor 1 brought ternary constants and the second part of a node's record: a file of
  * minor 0 lacks it, and it counts as zero. Minor 2 brought the borders, of models with more than one input or output: a
- * file of any other model has none; and types past ternary. */
+ * file of any other model has none; types past ternary; and dimensions 4 and 5, in longer records of tensors and nodes,
+ * which are zero where a file lacks them. */
 #include <stdint.h>
 
 #define QNT_FILE_MAX_ELEMENTS (UINT64_C(1) << 40) /* of a tensor */
@@ -84,19 +85,21 @@ struct qnt_file_tensor {
     uint32_t name; /* offset in names */
     uint8_t type;  /* enum qnt_dtype */
     uint8_t bits;  /* s8: 1..8, ternary (constants only): 2, else the type's */
-    uint8_t rank;  /* 1..4 */
+    uint8_t rank;  /* 1..6 */
     uint8_t constant;
     int32_t zero_point;
     uint32_t scales;      /* 0; 1; constants also dim[0] */
     uint32_t first_scale; /* index in scales */
     uint32_t zero;
-    uint64_t dim[4]; /* >= 1, product <= 2^40; past the rank 0. Activations: without the batch */
+    uint64_t dim[4]; /* >= 1, product <= 2^40; past the rank 0; more below. Activations: without the batch */
     /* Constants; 0 for activations. Elements of the type in row-major order; codes of k < 8 bits are a little-endian
      * bit string, code i in the bits k * i .. k * i + k - 1, two's complement, of 1 bit set for -1 and clear for 1;
      * ternary codes are those of 2 bits without -2; the spare bits of the last byte 0. */
     uint64_t offset; /* in data */
     uint64_t bytes;
     uint64_t hash;
+    /* Since minor 2. */
+    uint64_t more_dim[2]; /* dimensions 4 and 5 */
 };
 
 struct qnt_file_node {
@@ -113,15 +116,22 @@ struct qnt_file_node {
     float scale[2], value;
     uint32_t mode, position, rounding;
     uint32_t more[10]; /* tensor ids, < out */
+    /* Since minor 2: elements 4 and 5 of the arrays above. */
+    int64_t more_begin[2], more_end[2], more_step[2];
+    uint64_t more_dim[2];
+    uint32_t more_axis[2];
 };
-#define QNT_FILE_NODE_MINOR_0 96 /* bytes of the first part */
+/* Bytes of the parts that earlier versions knew. */
+#define QNT_FILE_TENSOR_MINOR_1 80
+#define QNT_FILE_NODE_MINOR_0 96
+#define QNT_FILE_NODE_MINOR_1 304
 
 _Static_assert(sizeof(struct qnt_file_header) == 64, "no padding");
 _Static_assert(sizeof(struct qnt_file_section) == 32, "no padding");
 _Static_assert(sizeof(struct qnt_file_model) == 48, "no padding");
 _Static_assert(sizeof(struct qnt_file_border) == 8, "no padding");
-_Static_assert(sizeof(struct qnt_file_tensor) == 80, "no padding");
-_Static_assert(sizeof(struct qnt_file_node) == 304, "no padding");
+_Static_assert(sizeof(struct qnt_file_tensor) == 96, "no padding");
+_Static_assert(sizeof(struct qnt_file_node) == 376, "no padding");
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the structs are read and written as they lie in memory: a big-endian host needs conversions here"
 #endif

@@ -5,12 +5,12 @@
 #include "lib/graph/qnt_file.h"
 #include "lib/op/op.h"
 
-_Static_assert(sizeof(qnt_node_attr) == 232, "no padding: attributes are compared as bytes");
+_Static_assert(sizeof(qnt_node_attr) == 304, "no padding: attributes are compared as bytes");
 
 /* Tensor i without data; scale lies in the image. */
 static void describe(const struct qnt_image *f, size_t i, struct qnt_tensor *t)
 {
-    const struct qnt_file_tensor *r = &f->tensor[i];
+    struct qnt_file_tensor *r = &f->tensor[i];
     *t = (struct qnt_tensor){.name = f->names + r->name,
                              .type = (qnt_dtype)r->type,
                              .bits = r->bits,
@@ -20,7 +20,7 @@ static void describe(const struct qnt_image *f, size_t i, struct qnt_tensor *t)
                              .scale = r->scales ? f->scale + r->first_scale : NULL,
                              .zero = r->zero_point};
     for (uint32_t d = 0; d < r->rank; d++)
-        t->dim[d] = r->dim[d];
+        t->dim[d] = *qnt_file_dim(r, d);
 }
 
 static qnt_status add_constant(struct qnt_model *m, const struct qnt_source *s, const struct qnt_image *f, size_t i)
@@ -95,17 +95,18 @@ static qnt_status add_node(struct qnt_model *m, const struct qnt_image *f, struc
                           .lo = r->lo,
                           .hi = r->hi,
                           .epsilon = r->epsilon,
-                          .axis = {r->axis[0], r->axis[1], r->axis[2], r->axis[3]},
                           .scale = {r->scale[0], r->scale[1]},
                           .value = r->value,
                           .mode = r->mode,
                           .position = r->position,
                           .rounding = r->rounding};
     for (uint32_t d = 0; d < QNT_MAX_RANK; d++) {
-        attr.begin[d] = r->begin[d];
-        attr.end[d] = r->end[d];
-        attr.step[d] = r->step[d];
-        attr.dim[d] = r->dim[d];
+        const struct qnt_file_elements from = qnt_file_elements(r, d);
+        attr.begin[d] = *from.begin;
+        attr.end[d] = *from.end;
+        attr.step[d] = *from.step;
+        attr.dim[d] = *from.dim;
+        attr.axis[d] = *from.axis;
     }
     for (uint32_t k = 0; k < r->inputs; k++)
         in[k] = (int)*qnt_file_input(r, k);

@@ -6,18 +6,23 @@
 
 static const struct {
     const char *name;
-    uint32_t record; /* bytes this version knows */
-    uint32_t first;  /* and those of minor 0 */
-    bool fixed;      /* records never grow */
+    uint32_t record;   /* bytes this version knows */
+    uint32_t older[2]; /* and those that earlier versions did */
+    bool fixed;        /* records never grow */
     uint64_t least, most;
 } kinds[QNT_FILE_KINDS] = {
-    {"model", sizeof(struct qnt_file_model), sizeof(struct qnt_file_model), false, 1, 1},
-    {"tensors", sizeof(struct qnt_file_tensor), sizeof(struct qnt_file_tensor), false, 1, QNT_FILE_MAX_TENSORS},
-    {"nodes", sizeof(struct qnt_file_node), QNT_FILE_NODE_MINOR_0, false, 0, QNT_FILE_MAX_NODES},
-    {"names", 1, 1, true, 1, UINT32_MAX},
-    {"scales", sizeof(float), sizeof(float), true, 0, UINT32_MAX},
-    {"data", 1, 1, true, 0, UINT64_MAX},
-    {"borders", sizeof(struct qnt_file_border), sizeof(struct qnt_file_border), true, 3, QNT_FILE_MAX_BORDERS},
+    {"model", sizeof(struct qnt_file_model), {0}, false, 1, 1},
+    {"tensors", sizeof(struct qnt_file_tensor), {QNT_FILE_TENSOR_MINOR_1}, false, 1, QNT_FILE_MAX_TENSORS},
+    {"nodes",
+     sizeof(struct qnt_file_node),
+     {QNT_FILE_NODE_MINOR_0, QNT_FILE_NODE_MINOR_1},
+     false,
+     0,
+     QNT_FILE_MAX_NODES},
+    {"names", 1, {0}, true, 1, UINT32_MAX},
+    {"scales", sizeof(float), {0}, true, 0, UINT32_MAX},
+    {"data", 1, {0}, true, 0, UINT64_MAX},
+    {"borders", sizeof(struct qnt_file_border), {0}, true, 3, QNT_FILE_MAX_BORDERS},
 };
 
 static qnt_status read_header(const struct qnt_source *s, struct qnt_file_header *h)
@@ -76,7 +81,9 @@ static qnt_status check_section(const struct qnt_source *s, const struct qnt_fil
         return qnt_fail(QNT_ERR_FORMAT, "table: %s: %llu bytes at %llu, expected at %llu and within %zu", name,
                         (unsigned long long)e->bytes, (unsigned long long)e->offset, (unsigned long long)offset,
                         s->bytes);
-    if ((e->entry_bytes < kinds[i].record && e->entry_bytes != kinds[i].first) ||
+    const uint32_t *older = kinds[i].older;
+    if (!e->entry_bytes ||
+        (e->entry_bytes < kinds[i].record && e->entry_bytes != older[0] && e->entry_bytes != older[1]) ||
         e->entry_bytes > (kinds[i].fixed ? kinds[i].record : QNT_FILE_MAX_RECORD) || e->bytes % e->entry_bytes)
         return qnt_fail(QNT_ERR_FORMAT, "table: %s: records of %u in %llu bytes, expected %u each", name,
                         e->entry_bytes, (unsigned long long)e->bytes, kinds[i].record);

@@ -29,7 +29,7 @@ static void fill_tensor(struct qnt_image *f, const struct qnt_tensor *t, struct 
                                   .scales = t->scales,
                                   .first_scale = (uint32_t)f->n_scales};
     for (uint32_t d = 0; d < t->rank; d++)
-        r->dim[d] = t->dim[d];
+        *qnt_file_dim(r, d) = t->dim[d];
     if (t->scales)
         memcpy(f->scale + f->n_scales, t->scale, t->scales * sizeof *t->scale);
     f->n_scales += t->scales;
@@ -56,17 +56,18 @@ static void fill_node(struct qnt_image *f, const struct qnt_node *n, struct qnt_
                                 .lo = a->lo,
                                 .hi = a->hi,
                                 .epsilon = a->epsilon,
-                                .axis = {a->axis[0], a->axis[1], a->axis[2], a->axis[3]},
                                 .scale = {a->scale[0], a->scale[1]},
                                 .value = a->value,
                                 .mode = a->mode,
                                 .position = a->position,
                                 .rounding = a->rounding};
     for (uint32_t d = 0; d < QNT_MAX_RANK; d++) {
-        r->begin[d] = a->begin[d];
-        r->end[d] = a->end[d];
-        r->step[d] = a->step[d];
-        r->dim[d] = a->dim[d];
+        const struct qnt_file_elements to = qnt_file_elements(r, d);
+        *to.begin = a->begin[d];
+        *to.end = a->end[d];
+        *to.step = a->step[d];
+        *to.dim = a->dim[d];
+        *to.axis = a->axis[d];
     }
     for (uint32_t k = 0; k < n->n_in; k++)
         *qnt_file_input(r, k) = (uint32_t)n->in[k];

@@ -71,9 +71,10 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     if ((status = a->mode == QNT_RESIZE_LINEAR ? qnt_infer_same_type(m, n, out) : qnt_infer_passing(m, n, out)) ||
         (status = qnt_infer_rank(m, n, 3, "height x width x channels")))
         return status;
-    if (a->dim[2] || a->dim[3])
-        return qnt_fail(QNT_ERR_ARG, "node '%s': new size %zu x %zu x %zu x %zu, expected two, then 0", n->name,
-                        a->dim[0], a->dim[1], a->dim[2], a->dim[3]);
+    for (uint32_t d = 2; d < QNT_MAX_RANK; d++)
+        if (a->dim[d])
+            return qnt_fail(QNT_ERR_ARG, "node '%s': new size %zu x %zu, and %zu of dimension %u, expected two, then 0",
+                            n->name, a->dim[0], a->dim[1], a->dim[d], d);
     qnt_infer_same_shape(m, n, out);
     for (int d = 0; d < 2; d++) {
         if ((status = check_axis(n, x, d)))

@@ -1,4 +1,5 @@
 /* transpose (x): dimension d of the result is dimension axis[d] of x. Any type; the same scale and zero point. */
+#include <stdio.h>
 #include "backward.h"
 #include "copy.h"
 #include "infer.h"
@@ -7,9 +8,20 @@ static void normalise(const struct qnt_model *m, struct qnt_node *n)
 {
     const uint32_t rank = m->tensor[n->in[0]].rank;
     uint32_t *axis = n->attr.axis;
-    if (!axis[0] && !axis[1] && !axis[2] && !axis[3])
-        for (uint32_t d = 0; d < rank; d++)
-            axis[d] = rank - 1 - d;
+    for (uint32_t d = 0; d < QNT_MAX_RANK; d++)
+        if (axis[d])
+            return;
+    for (uint32_t d = 0; d < rank; d++)
+        axis[d] = rank - 1 - d;
+}
+
+static qnt_status refuse(const struct qnt_node *n, uint32_t rank)
+{
+    char axes[QNT_MAX_RANK * 11 + 1] = "";
+    for (uint32_t d = 0, used = 0; d < QNT_MAX_RANK; d++)
+        used += (uint32_t)snprintf(axes + used, sizeof axes - used, " %u", n->attr.axis[d]);
+    return qnt_fail(QNT_ERR_ARG, "node '%s': axes%s, expected each of 0 to %u once%s", n->name, axes, rank - 1,
+                    rank < QNT_MAX_RANK ? ", then 0" : "");
 }
 
 static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out)
@@ -23,8 +35,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
     out->rank = x->rank;
     for (uint32_t d = 0; d < QNT_MAX_RANK; d++) {
         if (d >= x->rank ? axis[d] : axis[d] >= x->rank || (seen >> axis[d] & 1))
-            return qnt_fail(QNT_ERR_ARG, "node '%s': axes %u %u %u %u, expected each of 0 to %u once%s", n->name,
-                            axis[0], axis[1], axis[2], axis[3], x->rank - 1, x->rank < QNT_MAX_RANK ? ", then 0" : "");
+            return refuse(n, x->rank);
         if (d >= x->rank)
             continue;
         seen |= 1u << axis[d];

@@ -116,7 +116,7 @@ END_TEST
 
 START_TEST(refusals_name_the_tensor)
 {
-    REFUSED(qnt_model_add_const(m, "c", 5, DIM(1, 1, 1, 1, 1), zeros, &id), QNT_ERR_SHAPE, "'c'", "rank 5");
+    REFUSED(qnt_model_add_const(m, "c", 7, DIM(1, 1, 1, 1, 1, 1, 1), zeros, &id), QNT_ERR_SHAPE, "'c'", "rank 7");
     REFUSED(qnt_model_add_const(m, "c", 0, DIM(1), zeros, &id), QNT_ERR_SHAPE, "'c'", "rank 0");
     REFUSED(qnt_model_add_const(m, "c", 2, DIM(1, 0), zeros, &id), QNT_ERR_SHAPE, "'c'", "dimension 1");
     REFUSED(qnt_model_add_const(m, "c", 3, DIM(1u << 20, 1u << 20, 2), zeros, &id), QNT_ERR_RANGE, "'c'",

@@ -163,7 +163,7 @@ START_TEST(misfits_are_refused)
         {{.dim = {8, 8}, .rounding = UINT32_MAX}, QNT_ERR_UNSUPPORTED, "rounding 4294967295"},
         {{.dim = {8}}, QNT_ERR_ARG, "width 5 of 'x' to 0 (scale 0), expected 1 to 1048576"},
         {{.dim = {SIZE_MAX, 8}}, QNT_ERR_ARG, "height 4 of 'x' to 18446744073709551615"},
-        {{.dim = {8, 8, 3}}, QNT_ERR_ARG, "new size 8 x 8 x 3 x 0, expected two"},
+        {{.dim = {8, 8, 3}}, QNT_ERR_ARG, "new size 8 x 8, and 3 of dimension 2, expected two"},
         {{.scale = {-1.0f, 2.0f}}, QNT_ERR_ARG, "height scale -1"},
         {{.scale = {2.0f, INFINITY}}, QNT_ERR_ARG, "width scale inf"},
         {{.scale = {2.0f, 1e30f}}, QNT_ERR_ARG, "width 5 of 'x' to 0 (scale 1e+30)"},

@@ -41,8 +41,10 @@ START_TEST(lies_of_tensors_are_named)
     TENSOR(2, bits, 0, "tensors: 'conv.weight': 0 bits, expected 1 to 8");
     TENSOR(3, bits, 8, "tensors: 'conv.bias': 8 bits, expected 32 to 32");
     TENSOR(2, bits, 4, "tensors: 'conv.weight': 51 bytes at offset 0 of the data, expected 68 at 0");
-    TENSOR(0, rank, 0, "tensors: 'image': rank 0, expected 1 to 4");
-    TENSOR(2, rank, 5, "tensors: 'conv.weight': rank 5");
+    TENSOR(0, rank, 0, "tensors: 'image': rank 0, expected 1 to 6");
+    TENSOR(2, rank, 7, "tensors: 'conv.weight': rank 7");
+    TENSOR(2, rank, 5, "tensors: 'conv.weight': dimension 4 is 0");
+    TENSOR(0, more_dim[1], 1, "tensors: 'image': dimension 5 past the rank is 1");
     TENSOR(3, constant, 2, "tensors: 'conv.bias': constant is 2");
     TENSOR(1, zero_point, 128, "tensors: 'image.q': zero point 128, expected -128 to 127");
     TENSOR(2, zero_point, 4, "tensors: 'conv.weight': zero point 4, expected -4 to 3");
@@ -89,7 +91,7 @@ START_TEST(lies_of_nodes_and_model_are_named)
     MODEL(input, 2, "tensors: 'image': neither a constant");
     MODEL(zero, 1, "model: a reserved field");
     MODEL(deviation[1], 0.0f, "model: mean 0 and deviation 0 of channel 1");
-    NODE(1, inputs, 0, "nodes: 'conv': 0 inputs, expected 2 to 3 for conv2d");
+    NODE(1, inputs, 0, "nodes: 'conv': 0 inputs, expected 2 to 4 for conv2d");
     NODE(1, inputs, UINT32_MAX, "nodes: 'conv': 4294967295 inputs");
     NODE(1, in[0], 4, "nodes: 'conv': input 0 is tensor 4, expected one before the output, 4");
     NODE(1, in[1], UINT32_MAX, "nodes: 'conv': input 1 is tensor 4294967295");
@@ -196,7 +198,7 @@ START_TEST(later_minor_versions_are_read_as_far_as_known)
     b.data[e.offset + 2 * e.entry_bytes - 1] = 1; /* a field that is not known, of node 1 */
     qnt_bytes_rehash(b);
     ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "nodes: entry 1: byte 311 is set"));
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "nodes: entry 1: byte 383 is set"));
     free(b.data);
     b = later_version(0, QNT_FILE_KINDS + 1);
     qnt_bytes_rehash(b);
@@ -244,7 +246,7 @@ START_TEST(files_of_minor_0_are_read)
     free(b.data);
     b = shorter(104);
     ck_assert_int_eq(hostile_load(b.data, b.n, &m), QNT_ERR_FORMAT);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: nodes: records of 104 in 728 bytes, expected 304 each"));
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "table: nodes: records of 104 in 728 bytes, expected 376 each"));
     free(b.data);
 }
 END_TEST
@@ -262,11 +264,11 @@ START_TEST(lies_of_moves_are_named)
     NODE(3, step[1], INT64_MIN, "nodes: 'slice': the output is 4 x 1 x 4, but the file says 4 x 3 x 4");
     NODE(3, step[2], 0, "nodes: 'slice': an attribute is 0 where its default belongs");
     NODE(3, end[1], -1, "nodes: node 'slice': begin -1, end -1, step -3 take nothing of dimension 1, which is 9");
-    NODE(4, axis[0], 3, "nodes: node 'axes': axes 3 2 0 0, expected each of 0 to 2 once, then 0");
+    NODE(4, axis[0], 3, "nodes: node 'axes': axes 3 2 0 0 0 0, expected each of 0 to 2 once, then 0");
     NODE(4, axis[0], UINT32_MAX, "nodes: node 'axes': axes 4294967295 2 0 0");
     NODE(4, axis[1], 1, "nodes: node 'axes': axes 1 1 0 0");
     NODE(5, dim[0], UINT64_MAX, "nodes: node 'grow': height 3 of 'axes' to 18446744073709551615");
-    NODE(5, dim[2], 4, "nodes: node 'grow': new size 6 x 5 x 4 x 0, expected two, then 0");
+    NODE(5, dim[2], 4, "nodes: node 'grow': new size 6 x 5, and 4 of dimension 2, expected two, then 0");
     NODE(6, scale[0], INFINITY, "nodes: 'shrink': value 0, scales inf and");
     NODE(6, scale[1], 0.5f, "nodes: node 'shrink': new width 4, expected 2, 0.5 of 5");
     NODE(7, axis[0], 3, "nodes: node 'join': axis 3, expected 0 to 2: 'shrink' has rank 3");
