@@ -206,6 +206,75 @@ START_TEST(opsets_differ)
 }
 END_TEST
 
+/* Before opset 7 b's dimensions are those of a from an axis on. */
+START_TEST(an_axis_places_what_is_broadcast)
+{
+    static const int64_t dims[] = {1, 2, 3};
+    static const float by[] = {10, 20};
+    struct graph b;
+    float y[6];
+    for (int axis = 0; axis < 2; axis++) {
+        begin(&b, 6);
+        input(&b, "x", ONNX_FLOAT, 3, dims);
+        constant(&b, "c", ONNX_FLOAT, 1, (size_t[]){2}, by);
+        node(&b, axis ? "Add" : "PRelu", "x c", "y");
+        if (axis) {
+            attr_int(&b, "axis", 1);
+            attr_int(&b, "broadcast", 1);
+        }
+        output(&b, "y");
+        qnt_model *m = mapped(&b);
+        fill();
+        run(m, x, y, 1);
+        for (int i = 0; i < 6; i++) {
+            const float expected = axis ? x[i] + by[i / 3] : x[i] < 0.0f ? x[i] * by[i / 3] : x[i];
+            EACH_MUST(y[i] == expected, "axis %d, element %d: %g, expected %g", axis, i, (double)y[i],
+                      (double)expected);
+        }
+        qnt_model_free(m);
+        b.g.opset = 13;
+        refused(&b, axis ? QNT_ERR_UNSUPPORTED : QNT_ERR_SHAPE, axis ? "attribute 'axis'" : "do not fit together");
+    }
+}
+END_TEST
+
+/* Constants only, behind the input that gives the shape. */
+START_TEST(arithmetic_of_constants)
+{
+    static const struct {
+        const char *op;
+        int64_t a, b, y;
+    } cases[] = {{"Add", 5, -7, -2},
+                 {"Sub", 5, 7, -2},
+                 {"Mul", 6, -7, -42},
+                 {"Div", -7, 2, -3},
+                 {"Div", INT64_MIN, -1, INT64_MIN},
+                 {"Mod", -7, 3, 2},
+                 {"Mod", 7, -3, -2},
+                 {"Mod", 7, -1, 0},
+                 {"Min", 3, -4, -4},
+                 {"Max", 3, -4, 3}};
+    static const int64_t dims[] = {1, 6};
+    struct onnx_shape none = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct graph b;
+        static const qnt_import_config config = {.size = sizeof config};
+        begin(&b, 13);
+        input(&b, "x", ONNX_FLOAT, 2, dims);
+        constant(&b, "a", ONNX_INT64, 0, NULL, &cases[i].a);
+        constant(&b, "b", ONNX_INT64, 0, NULL, &cases[i].b);
+        node(&b, cases[i].op, "a b", "y");
+        struct onnx_mapper mp = {.ctx = ctx, .g = &b.g, .config = &config};
+        OK(qnt_onnx_values_create(&mp));
+        OK(qnt_onnx_op("", cases[i].op)->fold(&mp, &b.node[0]));
+        struct onnx_value *y = qnt_onnx_find(&mp, "y");
+        ck_assert(y->type == ONNX_INT64 && y->shape.rank == none.rank);
+        ck_assert_int_eq(*(const int64_t *)y->data, cases[i].y);
+        qnt_onnx_free_all(&mp);
+    }
+}
+END_TEST
+
 static void small(struct graph *b)
 {
     static const int64_t dims[] = {1, 6};
@@ -300,6 +369,8 @@ int main(void)
     tcase_add_test(tc, the_size_of_an_open_batch_passes_or_is_refused);
     tcase_add_test(tc, what_moves_dimension_0_is_imported_as_a_whole);
     tcase_add_test(tc, opsets_differ);
+    tcase_add_test(tc, an_axis_places_what_is_broadcast);
+    tcase_add_test(tc, arithmetic_of_constants);
     tcase_add_test(tc, refusals_name_the_thing);
     tcase_add_test(tc, bound_inputs_are_constants);
     tcase_add_test(tc, allocations_that_fail);

@@ -19,6 +19,13 @@ static float float_op(const char *op, float a, float b)
     }
 }
 
+/* The sign of a remainder is the divisor's. */
+static int64_t remainder_of(int64_t a, int64_t b)
+{
+    const int64_t r = b == -1 ? 0 : a % b;
+    return r && (r < 0) != (b < 0) ? r + b : r;
+}
+
 /* Wraps as two's complement; a division by 0 is refused before. */
 static int64_t int_op(const char *op, int64_t a, int64_t b)
 {
@@ -32,7 +39,7 @@ static int64_t int_op(const char *op, int64_t a, int64_t b)
         if (op[1] == 'u')
             return (int64_t)(x * y);
         if (op[1] == 'o')
-            return a % b;
+            return remainder_of(a, b);
         return (op[1] == 'i') == (a < b) ? a : b;
     default:
         return b == -1 ? (int64_t)(0 - x) : a / b;
@@ -55,8 +62,8 @@ qnt_status qnt_onnx_fold_arithmetic(struct onnx_mapper *mp, const struct onnx_no
     struct onnx_value *a = qnt_onnx_in(mp, n, 0), *b = qnt_onnx_in(mp, n, 1);
     struct onnx_shape s;
     void *to;
-    if (!a || !b || n->n_in != 2 || a->type != b->type)
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constants, expected two of one type");
+    if (!a || !b || n->n_in != 2 || a->type != b->type || qnt_onnx_attr(n, "axis"))
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constants, expected two of one type and no attribute 'axis'");
     qnt_status status = qnt_onnx_broadcast(n, &a->shape, &b->shape, &s);
     if (status || (status = qnt_onnx_give(mp, n, 0, a->type, &s, &to)))
         return status;
@@ -65,8 +72,9 @@ qnt_status qnt_onnx_fold_arithmetic(struct onnx_mapper *mp, const struct onnx_no
     const int64_t *ia = floats ? NULL : qnt_onnx_ints(mp, a), *ib = floats ? NULL : qnt_onnx_ints(mp, b);
     if ((!fa || !fb) && (!ia || !ib))
         return QNT_ERR_NOMEM;
-    if (floats && a->type != ONNX_FLOAT)
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constants of %s, expected float", onnx_type_name(a->type));
+    if (floats ? a->type != ONNX_FLOAT || !strcmp(n->op, "Mod")
+               : !strcmp(n->op, "Pow") || qnt_onnx_attr_int(n, "fmod", 0))
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constants of %s, which is not computed", onnx_type_name(a->type));
     for (size_t i = 0; i < qnt_onnx_count(&s); i++) {
         const size_t x = qnt_onnx_broadcast_at(&s, &a->shape, i), y = qnt_onnx_broadcast_at(&s, &b->shape, i);
         if (floats) {

@@ -165,8 +165,8 @@ qnt_status qnt_onnx_fold_compare(struct onnx_mapper *mp, const struct onnx_node 
     struct onnx_value *v[2] = {qnt_onnx_in(mp, n, 0), qnt_onnx_in(mp, n, 1)};
     struct onnx_shape s;
     void *to;
-    if (!v[0] || !v[1])
-        return qnt_onnx_fail(QNT_ERR_FORMAT, n, "an input is left out");
+    if (!v[0] || !v[1] || qnt_onnx_attr(n, "axis"))
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "an input is left out, or placed by attribute 'axis'");
     qnt_status status = qnt_onnx_broadcast(n, &v[0]->shape, &v[1]->shape, &s);
     if (status || (status = qnt_onnx_give(mp, n, 0, ONNX_BOOL, &s, &to)))
         return status;

@@ -11,8 +11,14 @@ qnt_status qnt_onnx_map_batchnorm(struct onnx_mapper *mp, const struct onnx_node
     qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
     if (status)
         return status;
-    if (qnt_onnx_attr_int(n, "training_mode", 0) || !qnt_onnx_attr_int(n, "spatial", 1))
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "training_mode 1 or spatial 0, expected the form for inference");
+    bool training =
+        qnt_onnx_attr_int(n, "training_mode", 0) || (mp->g->opset < 7 && !qnt_onnx_attr_int(n, "is_test", 0));
+    for (size_t k = 1; k < 5; k++)
+        training =
+            training || (qnt_onnx_out(mp, n, k) && (qnt_onnx_out(mp, n, k)->readers || qnt_onnx_out(mp, n, k)->given));
+    if (training || !qnt_onnx_attr_int(n, "spatial", 1))
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
+                             "the form for training, or spatial 0, expected that for inference");
     if (x->shape.rank < 2)
         return qnt_onnx_touches(n);
     for (size_t k = 1; k < 5; k++) {

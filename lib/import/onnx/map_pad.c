@@ -184,7 +184,7 @@ qnt_status qnt_onnx_pad_code(struct onnx_mapper *mp, const struct onnx_node *n, 
 {
     const struct qnt_tensor *t = &mp->model->tensor[id];
     const struct onnx_value *x = qnt_onnx_in(mp, n, 0);
-    if (t->type != QNT_S8)
+    if (t->type != QNT_S8 || !t->scales)
         return QNT_OK;
     const float code = *value - (x->type == ONNX_UINT8 ? 128.0f : 0.0f);
     *value = (code - (float)t->zero) * t->scale[0];

@@ -209,6 +209,32 @@ static qnt_status number_in(struct onnx_mapper *mp, const struct onnx_node *n, s
     return onnx_type_bits(x->type) < 8 ? qnt_onnx_float_in(mp, n, k, v) : qnt_onnx_integer_type(n, x->type, &t);
 }
 
+/* Before opset 7 the dimensions of b are those of a from an axis on (PRelu: its channels), not its last ones: b with
+ * dimensions of 1 behind. */
+static qnt_status place_from_axis(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_value *a,
+                                  struct onnx_value **b)
+{
+    const bool slopes = !strcmp(n->op, "PRelu") && (*b)->shape.rank == 1 && qnt_onnx_count(&(*b)->shape) > 1;
+    const struct onnx_attr *attr = qnt_onnx_attr(n, "axis");
+    uint32_t axis;
+    if (mp->g->opset >= 7 || (!attr && !slopes))
+        return attr ? qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "attribute 'axis', which opset 7 has dropped") : QNT_OK;
+    qnt_status status = qnt_onnx_axis(n, attr ? attr->i : 1, a->shape.rank, false, &axis);
+    if (status || axis + (*b)->shape.rank == a->shape.rank)
+        return status;
+    if ((*b)->kind != ONNX_CONSTANT || axis + (*b)->shape.rank > a->shape.rank)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
+                             "'%s' is placed from axis %u on, expected a constant that fits there", (*b)->name, axis);
+    struct onnx_value *own = qnt_onnx_alloc(mp, 1, sizeof *own, (*b)->name);
+    if (!own)
+        return QNT_ERR_NOMEM;
+    *own = **b;
+    while (axis + own->shape.rank < a->shape.rank)
+        own->shape.dim[own->shape.rank++] = 1;
+    *b = own;
+    return QNT_OK;
+}
+
 qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
 {
     const struct pair *p = pairs;
@@ -224,7 +250,7 @@ qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
         qnt_onnx_alias(mp, n, 0, a);
         return QNT_OK;
     }
-    if (status || (status = number_in(mp, n, 1, &b)))
+    if (status || (status = number_in(mp, n, 1, &b)) || (status = place_from_axis(mp, n, a, &b)))
         return status;
     if (a->type != b->type)
         return qnt_onnx_fail(QNT_ERR_TYPE, n, "inputs of %s and %s", onnx_type_name(a->type), onnx_type_name(b->type));

@@ -16,7 +16,8 @@ qnt_status qnt_onnx_map_dropout(struct onnx_mapper *mp, const struct onnx_node *
     qnt_status status = qnt_onnx_in(mp, n, 2) ? qnt_onnx_constant(mp, n, 2, "training_mode", &training) : QNT_OK;
     if (status)
         return status;
-    if ((training && qnt_onnx_ints(mp, training) && qnt_onnx_ints(mp, training)[0]) ||
+    if ((mp->g->opset < 7 && !qnt_onnx_attr_int(n, "is_test", 0)) ||
+        (training && qnt_onnx_ints(mp, training) && qnt_onnx_ints(mp, training)[0]) ||
         (mask && (mask->readers || mask->given)))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "training, or its mask, is asked for, expected inference");
     return qnt_onnx_map_identity(mp, n);
