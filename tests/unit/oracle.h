@@ -317,11 +317,6 @@ static inline void oracle_pair(const struct oracle *o, const struct qnt_node *n,
     }
 }
 
-static inline size_t oracle_bytes(const struct qnt_tensor *t)
-{
-    return qnt_tensor_count(t) * qnt_dtype_size(t->type);
-}
-
 static inline void oracle_images(const struct oracle *o, const struct qnt_node *n)
 {
     const struct qnt_tensor *in = &o->m->tensor[n->in[0]], *out = &o->m->tensor[n->out];

@@ -7,6 +7,11 @@
 #include <string.h>
 #include "lib/op/op.h"
 
+static inline size_t oracle_bytes(const struct qnt_tensor *t)
+{
+    return qnt_tensor_count(t) * qnt_dtype_size(t->type);
+}
+
 /* Index of element i of a tensor, by dimension. */
 static inline void move_split(const struct qnt_tensor *t, size_t i, long long index[QNT_MAX_RANK])
 {

@@ -1,16 +1,9 @@
 /* transpose, slice, pad, concat and reshape on random shapes of 1 to 6 dimensions against their definitions (the
  * oracle's, element by element), in f32 and s8; their gradients; refusals. */
 #include "lib/train/grad.h"
-#include "tests/common/quick.h"
-#include "op_util.h"
+#include "random_moves.h"
 
 enum { CASES = 24 };
-
-/* Where instructions cost, one case of n. */
-static bool fewer(int number, int n)
-{
-    return test_quick() && number % n;
-}
 
 struct setting {
     const char *op;
@@ -18,100 +11,10 @@ struct setting {
     bool s8;
 };
 
-static size_t below(size_t n)
-{
-    return unit_random() % n;
-}
-
-/* Random dimensions, of 4000 elements at most; some are 1, some long enough for whole blocks. */
-static uint32_t random_shape(size_t dim[QNT_MAX_RANK])
-{
-    const uint32_t rank = 1 + (uint32_t)below(QNT_MAX_RANK);
-    size_t left = 4000;
-    for (uint32_t d = 0; d < rank; d++) {
-        size_t most = d + 1 < rank && left > 70 ? 70 : left;
-        dim[d] = below(5) ? 1 + below(most < 9 ? most : 9) : 1 + below(most < 150 ? most : 150);
-        left /= dim[d];
-    }
-    return rank;
-}
-
 static int quantized(struct qnt_model *m, const char *name, int x, float scale, int32_t zero)
 {
     struct qnt_tensor q = quant(&scale, zero);
     return add_node(m, "quantize", name, NULL, &x, 1, &q);
-}
-
-/* A part of each dimension, forwards or backwards. */
-static qnt_node_attr random_slice(uint32_t rank, const size_t *dim)
-{
-    qnt_node_attr a = ATTR(.groups = 1);
-    for (uint32_t d = 0; d < rank; d++) {
-        const long long n = (long long)dim[d], first = (long long)below(dim[d]), second = (long long)below(dim[d]);
-        const long long low = first < second ? first : second, high = first < second ? second : first;
-        a.step[d] = 1 + (long long)below(below(3) ? 2 : 9);
-        a.begin[d] = low;
-        a.end[d] = high + 1;
-        if (below(2)) {
-            a.step[d] = -a.step[d];
-            a.begin[d] = high;
-            a.end[d] = low > 0 && below(2) ? low - 1 : -n - 1 - (long long)below(2) * 1000;
-        }
-        if (below(3) == 0)
-            a.begin[d] -= n;                            /* the same place */
-        if (below(2) && a.step[d] < 0 && high == n - 1) /* beyond the end, the outermost is meant */
-            a.begin[d] = below(2) ? n + (long long)below(3) : INT64_MAX;
-        if (below(2) && a.step[d] > 0 && low == 0)
-            a.begin[d] = below(2) ? -n - (long long)below(3) : INT64_MIN;
-        if (below(2) && a.step[d] > 0 && high == n - 1)
-            a.end[d] = below(2) ? n + (long long)below(3) : INT64_MAX;
-        if (below(6) == 0)
-            a.step[d] = a.step[d] > 0 ? INT64_MAX : INT64_MIN;
-        if (below(6) == 0)
-            a.begin[d] = a.end[d] = a.step[d] = 0; /* all of it */
-    }
-    return a;
-}
-
-static qnt_node_attr random_pad(uint32_t rank, const size_t *dim)
-{
-    qnt_node_attr a = ATTR(.mode = (uint32_t)below(3), .value = below(2) ? 0.0f : unit_random_float() * 4.0f);
-    for (uint32_t d = 0; d < rank; d++) {
-        const size_t most = a.mode == QNT_PAD_REFLECT ? dim[d] : 6;
-        a.begin[d] = (int64_t)(below(2) ? below(most < 6 ? most : 6) : 0);
-        a.end[d] = (int64_t)(below(2) ? below(most < 6 ? most : 6) : 0);
-    }
-    return a;
-}
-
-/* Random order of the axes; sometimes the default. */
-static qnt_node_attr random_axes(uint32_t rank)
-{
-    qnt_node_attr a = ATTR(.groups = 1);
-    if (below(8) == 0)
-        return a;
-    for (uint32_t d = 0; d < rank; d++)
-        a.axis[d] = d;
-    for (uint32_t d = rank; d > 1; d--) {
-        uint32_t other = (uint32_t)below(d), kept = a.axis[d - 1];
-        a.axis[d - 1] = a.axis[other];
-        a.axis[other] = kept;
-    }
-    return a;
-}
-
-/* Factors of the count, in another grouping. */
-static qnt_node_attr random_regroup(uint32_t rank, const size_t *dim)
-{
-    qnt_node_attr a = ATTR(.groups = 1);
-    uint32_t d = 0;
-    a.dim[0] = 1;
-    for (uint32_t k = 0; k < rank; k++) {
-        if (k && below(2))
-            a.dim[++d] = 1;
-        a.dim[d] *= dim[k];
-    }
-    return a;
 }
 
 static void build(struct qnt_model *m, const void *arg)
@@ -145,73 +48,6 @@ START_TEST(moves_are_their_definitions)
         const struct setting t = {ops[op], _i / 2, _i % 2};
         check_model(build, &t, 4.0f);
     }
-}
-END_TEST
-
-/* Of every type, with and without a scale where a type can have one. */
-static const struct type_setting {
-    qnt_dtype type;
-    float scale; /* 0: none */
-    float value; /* of pad */
-} type_table[] = {{QNT_U8, 0.02f, 0.5f},     {QNT_U8, 0.0f, 200.0f},     {QNT_S8, 0.0f, -7.0f},
-                  {QNT_S16, 0.01f, -1.25f},  {QNT_S16, 0.0f, 300.0f},    {QNT_U16, 0.001f, 9.0f},
-                  {QNT_U16, 0.0f, 65535.0f}, {QNT_S32, 0.0f, -70000.0f}, {QNT_S64, 0.0f, -3e9f},
-                  {QNT_S64, 0.0f, -1.0f},    {QNT_BOOL, 0.0f, 1.0f}};
-struct typed {
-    const struct type_setting *type;
-    int number;
-};
-
-static int typed_input(struct qnt_model *m, const struct type_setting *type, uint32_t rank, const size_t *dim)
-{
-    float scale = type->scale;
-    int id;
-    struct qnt_tensor t = {.name = "x",
-                           .type = type->type,
-                           .bits = 8 * (uint32_t)qnt_dtype_size(type->type),
-                           .rank = rank,
-                           .scales = scale > 0.0f,
-                           .scale = &scale,
-                           .zero = scale > 0.0f ? 3 : 0};
-    memcpy(t.dim, dim, rank * sizeof *dim);
-    OK(qnt_model_append_input(m, &t, &id));
-    return id;
-}
-
-/* All of them one after another; two parts of the last joined. */
-static void build_typed(struct qnt_model *m, const void *arg)
-{
-    const struct typed *t = arg;
-    size_t dim[QNT_MAX_RANK];
-    for (int i = 0; i < 89 * t->number; i++)
-        unit_random();
-    uint32_t rank = random_shape(dim);
-    int x = typed_input(m, t->type, rank, dim), in[2];
-    qnt_node_attr a = random_axes(rank);
-    x = add_node(m, "transpose", "turn", &a, &x, 1, NULL);
-    a = random_slice(rank, m->tensor[x].dim);
-    x = add_node(m, "slice", "cut", &a, &x, 1, NULL);
-    a = random_pad(rank, m->tensor[x].dim);
-    a.value = t->type->value;
-    in[0] = x = add_node(m, "pad", "pad", &a, &x, 1, NULL);
-    a = ATTR(.groups = 1);
-    in[1] = add_node(m, "slice", "all", &a, &x, 1, NULL);
-    a = ATTR(.axis = {(uint32_t)below(rank)});
-    x = add_node(m, "concat", "join", &a, in, 2, NULL);
-    a = random_regroup(rank, m->tensor[x].dim);
-    x = add_node(m, "reshape", "regroup", &a, &x, 1, NULL);
-    x = add_node(m, "flatten", "flat", NULL, &x, 1, NULL);
-    ck_assert(m->tensor[x].type == t->type->type && m->tensor[x].scales == (t->type->scale > 0.0f));
-    OK(qnt_model_set_output(m, x));
-}
-
-START_TEST(moves_of_every_type)
-{
-    const int types = sizeof type_table / sizeof *type_table;
-    const struct typed t = {&type_table[_i % types], _i / types};
-    if (fewer(_i / types, 3))
-        return;
-    check_model(build_typed, &t, 1.0f);
 }
 END_TEST
 
@@ -429,79 +265,16 @@ START_TEST(misfits_are_refused)
 }
 END_TEST
 
-/* From bytes of u8, with a scale and without, to codes and back. */
-static void build_recode(struct qnt_model *m, const void *arg)
-{
-    const struct type_setting type = {QNT_U8, *(const bool *)arg ? 0.02f : 0.0f, 0.0f};
-    int x = typed_input(m, &type, 2, (size_t[]){7, 37});
-    x = add_node(m, "recode", "codes", NULL, &x, 1, NULL);
-    const struct qnt_tensor *t = &m->tensor[x];
-    ck_assert(t->type == QNT_S8 && t->zero == (t->scales ? 3 : 0) - 128);
-    x = add_node(m, "recode", "bytes", NULL, &x, 1, NULL);
-    t = &m->tensor[x];
-    ck_assert(t->type == QNT_U8 && t->zero == (t->scales ? 3 : 0) && t->scales == *(const bool *)arg);
-    OK(qnt_model_set_output(m, x));
-}
-
-START_TEST(recodes_are_their_definition)
-{
-    const bool scaled = _i;
-    check_model(build_recode, &scaled, 1.0f);
-}
-END_TEST
-
-/* Bytes without a scale: what computes says no, and so does pad to a constant that is none of them. */
-START_TEST(other_types_are_refused)
-{
-    static const struct type_setting plain = {QNT_U8, 0.0f, 0.0f};
-    qnt_ctx *ctx;
-    OK(qnt_ctx_create(NULL, &ctx));
-    OK(qnt_model_new(ctx, &model));
-    float_x = typed_input(model, &plain, 3, (size_t[]){4, 5, 6});
-    REFUSE("relu", QNT_ERR_TYPE, "input 'x' is u8, expected f32 or s8", .lo = 0);
-    REFUSE("maxpool", QNT_ERR_TYPE, "input 'x' is u8, expected f32 or s8", .lo = 0);
-    REFUSE("resize", QNT_ERR_TYPE, "input 'x' is u8, expected f32 or s8", .dim = {8, 10});
-    REFUSE("dequantize", QNT_ERR_TYPE, "input 'x' is u8, expected f32 or s8", .lo = 0);
-    struct qnt_tensor wrong = {.type = QNT_U8, .bits = 8};
-    int made;
-    ck_assert_int_eq(qnt_model_append_node(model, qnt_op_find("recode"), "bad", NULL, &float_x, 1, NULL, &wrong, &made),
-                     QNT_ERR_TYPE);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "output is u8, expected s8"));
-    wrong.type = QNT_S8;
-    ck_assert_int_eq(qnt_model_append_node(model, qnt_op_find("recode"), "bad", NULL, &float_x, 1, NULL, &wrong, &made),
-                     QNT_ERR_TYPE);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "zero point 0, expected"));
-    REFUSE("pad", QNT_ERR_ARG, "the constant is 0.5, expected a whole number of u8, 0 to 255", .value = 0.5f);
-    REFUSE("pad", QNT_ERR_ARG, "the constant is 256, expected", .value = 256.0f);
-    REFUSE("pad", QNT_ERR_ARG, "the constant is -1, expected", .value = -1.0f);
-    float scale = 0.1f;
-    struct qnt_tensor q = quant(&scale, 3);
-    int id;
-    ck_assert_int_eq(qnt_model_append_node(model, qnt_op_find("flatten"), "bad", NULL, &float_x, 1, NULL, &q, &id),
-                     QNT_ERR_TYPE);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "output is s8, expected u8"));
-    q = (struct qnt_tensor){.type = QNT_U8, .bits = 8, .scales = 1, .scale = &scale};
-    ck_assert_int_eq(qnt_model_append_node(model, qnt_op_find("flatten"), "bad", NULL, &float_x, 1, NULL, &q, &id),
-                     QNT_ERR_TYPE);
-    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "passes codes on"));
-    qnt_model_free(model);
-    qnt_ctx_free(ctx);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("op_copy");
     TCase *tc = tcase_create("op_copy");
     tcase_add_loop_test(tc, moves_are_their_definitions, 0, 2 * CASES);
-    tcase_add_loop_test(tc, moves_of_every_type, 0, 4 * sizeof type_table / sizeof *type_table);
     tcase_add_loop_test(tc, every_order_of_axes, 0, 5 * 24);
     tcase_add_loop_test(tc, concats_are_their_definition, 0, 2 * CASES);
     tcase_add_test(tc, long_rows);
     tcase_add_loop_test(tc, gradients_go_back, 0, 5 * CASES);
-    tcase_add_loop_test(tc, recodes_are_their_definition, 0, 2);
     tcase_add_test(tc, misfits_are_refused);
-    tcase_add_test(tc, other_types_are_refused);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
