@@ -9,7 +9,8 @@ enum {
     PANEL_BYTES = 48 << 10, /* one A panel and one W panel: first level, W streaming */
     BLOCK_BYTES = 96 << 10, /* the packed rows of A: part of the second level */
     PITCH_PAD = 16,         /* f32 rows gathered side by side must not fall into the same cache sets */
-    LINES = 256             /* lines gathered at a time */
+    LINES = 256,            /* lines gathered at a time */
+    ROWS = 64               /* at least those of a tall tile */
 };
 
 struct blocks {
@@ -121,9 +122,15 @@ struct block {
     size_t kp; /* k padded */
 };
 
+/* Rows addressed and packed at a time. */
+static size_t rows_at_once(const struct qnt_gemm *g)
+{
+    return g->tall ? ROWS / g->mr * g->mr : g->mr;
+}
+
 static size_t pointer_bytes(const struct qnt_gemm *g, size_t taps)
 {
-    size_t n = g->mr * taps;
+    size_t n = rows_at_once(g) * taps;
     return qnt_round_up((n > LINES ? n : LINES) * sizeof(void *), 64);
 }
 
@@ -140,9 +147,10 @@ static void pack_panels(const struct block *b)
 {
     const struct qnt_operand *o = &b->call->a;
     const struct qnt_gemm *g = b->call->g;
+    const size_t most = rows_at_once(g);
     char *panel = b->a;
-    for (size_t i = 0; i < b->rows; i += g->mr, panel += g->mr * b->kp * g->a_size) {
-        size_t used = b->rows - i < g->mr ? b->rows - i : g->mr;
+    for (size_t i = 0; i < b->rows; i += most, panel += most * b->kp * g->a_size) {
+        size_t used = b->rows - i < most ? b->rows - i : most;
         o->rows(o, b->row + i, used, b->ptr);
         g->pack_a(b->ptr, o->tap_k, b->k0, b->k, used, o->in_xor, panel);
     }
@@ -214,10 +222,18 @@ static void run_block(const struct block *b)
     const struct qnt_gemm *g = call->g;
     const size_t panel = qnt_panel_w_bytes(g, b->k == call->k ? b->kp : qnt_round_up(call->k, g->kr));
     const char *w = (const char *)call->packed_w + qnt_panel_w_bytes(g, b->k0);
+    const size_t across = g->nr * (call->e->kind == QNT_EPI_S8 ? 1 : sizeof(int32_t)); /* from tile to tile */
     struct qnt_tile t = {.ldc = call->ldc, .first = b->k0 == 0, .last = b->k0 + b->k >= call->k, .e = call->e};
     for (size_t col = 0; col < call->n; col += g->nr, w += panel) {
         t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
         t.col = (uint32_t)col;
+        if (g->tall) {
+            t.m = (uint32_t)b->rows;
+            t.row = (uint32_t)b->row;
+            t.c = col ? (char *)t.c + across : qnt_gemm_place(call, b->row, 0);
+            g->run(b->kp, b->a, w, &t);
+            continue;
+        }
         for (size_t i = 0; i < b->rows; i += g->mr) {
             t.m = (uint32_t)(b->rows - i < g->mr ? b->rows - i : g->mr);
             t.row = (uint32_t)(b->row + i);

@@ -16,11 +16,12 @@
  * one of W and its two fields, 4 products. */
 #include <arm_neon.h>
 #include "arm/low_neon.h"
+#include "arm/sums_4x16_neon.h"
 #include "arm/tile_neon.h"
 #include "pack_low.h"
 #include "pack_rows.h"
 
-enum { KR = 4, NV = 4, NR = 16 };
+enum { KR = 4, NV = 4, NR = 16, ROWS = 16 };
 
 /* Four sums of one step, x[i] * y into acc[i * by]. Written out, side by side for cores that run in order: gcc 12
  * copies the halves of vectors that it is told of by vget_low, then lacks registers and spills sums. */
@@ -109,10 +110,9 @@ QNT_INLINE void two_steps(int32x4_t *acc, const int8_t **a, const int8_t *w, con
 }
 
 /* The first nv vectors of columns of a tile: all, or with 8 bits two. */
-QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int BITS,
-                     const int nv)
+QNT_INLINE void tile(size_t k, const int8_t *pa, const int8_t *pw, const struct qnt_tile *t, const int MR,
+                     const int BITS, const int nv)
 {
-    const int8_t *pa = a, *pw = w;
     int32x4_t acc[16], bias[4];
     qnt_tile_bias_neon(t, bias, nv);
     QNT_UNROLL
@@ -132,16 +132,49 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
                 two_steps(acc, &pa, pw, MR, field, BITS);
         }
     }
-    qnt_tile_end_neon(t, acc, MR, nv);
+    if (qnt_tile_whole_neon(t, nv) && t->m == (uint32_t)MR)
+        qnt_tile_put_neon(t, acc, MR, nv);
+    else
+        qnt_tile_end_neon(t, acc, MR, nv);
 }
 
 /* Few columns past the last whole tile do not cost a whole one. */
-QNT_INLINE void run(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int BITS)
+QNT_INLINE void run(size_t k, const int8_t *a, const int8_t *w, const struct qnt_tile *t, const int MR, const int BITS)
 {
-    if (BITS == 8 && MR == 4 && t->n <= 8)
-        tile(k, a, w, t, MR, BITS, 2);
-    else
-        tile(k, a, w, t, MR, BITS, NV);
+    const size_t panel = (size_t)MR * k * 4;
+    struct qnt_tile p = *t;
+    for (uint32_t left = t->m; left; left -= p.m, a += panel, qnt_tile_next_neon(&p, MR)) {
+        p.m = left < (uint32_t)MR ? left : (uint32_t)MR;
+        if (BITS == 8 && MR == 4 && t->n <= 8)
+            tile(k, a, w, &p, MR, BITS, 2);
+        else
+            tile(k, a, w, &p, MR, BITS, NV);
+    }
+}
+
+/* 4x16 of 8 bits. Whole tiles of s32 go to c; sums of others wait in memory, as many panels as fit. */
+static void run_gemm_s8_4x16(size_t k, const void *a, const void *w, const struct qnt_tile *t)
+{
+    const int8_t *pa = a;
+    struct qnt_tile p = *t;
+    if (t->n <= 8) {
+        run(k, a, w, t, 4, 8);
+        return;
+    }
+    if (t->e->kind == QNT_EPI_S32 && qnt_tile_whole_neon(t, NV)) {
+        const uint32_t rows = t->m & ~3u;
+        qnt_sums_4x16_neon(k, rows / 4, pa, w, t->e->bias + t->col, t->c, t->ldc * sizeof(int32_t));
+        pa += rows * k * 4;
+        p.m -= rows;
+        qnt_tile_next_neon(&p, (int)rows);
+    }
+    int32_t out[16 * ROWS], tmp[16];
+    const int32_t *bias = qnt_padded_neon(t->e->bias + t->col, t->last ? t->n : 0, 16, tmp);
+    for (uint32_t left = p.m; left; left -= p.m, pa += ROWS * k * 4, qnt_tile_next_neon(&p, ROWS)) {
+        p.m = left < ROWS ? left : ROWS;
+        qnt_sums_4x16_neon(k, (p.m + 3) / 4, pa, w, bias, out, 16 * sizeof *out);
+        qnt_tile_store4_neon(&p, out);
+    }
 }
 
 /* Of four rows of W 16 bytes of k: the first `steps` steps. */
@@ -178,10 +211,9 @@ static void pack_w16(const void *const *rows, size_t tap_k, size_t k0, size_t k,
 }
 
 /* R rows of A, 16 bytes of k, xor'ed with flip: the first `steps` steps, rows side by side. */
-QNT_INLINE void pack_a_block(const int8_t *const *row, size_t at, int8x16_t flip, int8_t *out, size_t steps,
-                             const int R)
+QNT_INLINE void pack_a_block(const int8_t *const *row, size_t at, int8x16_t flip, const uint8x16_t *pairs, int8_t *out,
+                             size_t steps, const int R)
 {
-    const uint8x16_t pairs = {0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3};
     int8x16_t x[4];
     QNT_UNROLL
     for (int i = 0; i < R; i++)
@@ -191,42 +223,79 @@ QNT_INLINE void pack_a_block(const int8_t *const *row, size_t at, int8x16_t flip
         QNT_UNROLL
         for (int i = 0; i < R; i++)
             if (s < steps)
-                vst1q_s8(out + 16 * ((size_t)R * s + (size_t)i),
-                         vqtbl1q_s8(x[i], vaddq_u8(pairs, vdupq_n_u8((uint8_t)(KR * s)))));
+                vst1q_s8(out + 16 * ((size_t)R * s + (size_t)i), vqtbl1q_s8(x[i], pairs[s]));
     }
 }
 
-/* `high` is xor'ed to the second pairs, also of the padding: it meets zeros of W. */
-QNT_INLINE void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                       void *panel, const int R, const uint8_t high, const size_t kr)
+/* Four steps of four rows by the fewest instructions: ST1 of four vectors. */
+#define STEP(pairs)                                                                                                    \
+    "tbl v4.16b, {v0.16b}, %[" pairs "].16b\n\t"                                                                       \
+    "tbl v5.16b, {v1.16b}, %[" pairs "].16b\n\t"                                                                       \
+    "tbl v6.16b, {v2.16b}, %[" pairs "].16b\n\t"                                                                       \
+    "tbl v7.16b, {v3.16b}, %[" pairs "].16b\n\t"                                                                       \
+    "st1 {v4.16b - v7.16b}, [%[out]], #64\n\t"
+QNT_INLINE int8_t *pack_four(const int8_t *row[4], int8x16_t flip, const uint8x16_t *pairs, int8_t *out)
+{
+    __asm__ volatile("ldr q0, [%[r0]], #16\n\t"
+                     "ldr q1, [%[r1]], #16\n\t"
+                     "ldr q2, [%[r2]], #16\n\t"
+                     "ldr q3, [%[r3]], #16\n\t"
+                     "eor v0.16b, v0.16b, %[flip].16b\n\t"
+                     "eor v1.16b, v1.16b, %[flip].16b\n\t"
+                     "eor v2.16b, v2.16b, %[flip].16b\n\t"
+                     "eor v3.16b, v3.16b, %[flip].16b\n\t" STEP("p0") STEP("p1") STEP("p2") STEP("p3")
+                     : [out] "+r"(out), [r0] "+r"(row[0]), [r1] "+r"(row[1]), [r2] "+r"(row[2]), [r3] "+r"(row[3])
+                     : [flip] "w"(flip), [p0] "w"(pairs[0]), [p1] "w"(pairs[1]), [p2] "w"(pairs[2]), [p3] "w"(pairs[3])
+                     : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "memory");
+    return out;
+}
+#undef STEP
+
+/* One panel: `used` of its R rows, of which those of a tap lie `stride` apart in `rows`. `high` is xor'ed to the second
+ * pairs, also of the padding: it meets zeros of W. */
+QNT_INLINE void pack_panel(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t stride, size_t used,
+                           uint8_t in_xor, int8_t *out, const int R, const uint8_t high, const size_t kr)
 {
     const int8x16_t up = vreinterpretq_s8_u32(vdupq_n_u32(high * 0x01010000u));
     const int8x16_t flip = veorq_s8(vdupq_n_s8((int8_t)in_xor), up);
+    const uint8x16_t first = {0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3};
+    const uint8x16_t pairs[] = {first, vaddq_u8(first, vdupq_n_u8(KR)), vaddq_u8(first, vdupq_n_u8(2 * KR)),
+                                vaddq_u8(first, vdupq_n_u8(3 * KR))};
     const int8_t *row[4];
     struct qnt_rows r;
-    int8_t *out = panel;
     const int plain = qnt_rows_plain(tap_k, k0, k, used, R, 16);
-    for (rows += plain ? k0 / tap_k * used : 0; plain && k; k -= tap_k, rows += R) {
+    for (rows += plain ? k0 / tap_k * stride : 0; plain && k; k -= tap_k, rows += stride) {
         QNT_UNROLL
         for (int i = 0; i < R; i++)
             row[i] = rows[i];
-        for (size_t j = 0; j < tap_k; j += 16, out += 64 * R)
-            pack_a_block(row, j, flip, out, 4, R);
+        for (size_t j = 0; j < tap_k && R == 4; j += 16)
+            out = pack_four(row, flip, pairs, out);
+        for (size_t j = 0; j < tap_k && R == 1; j += 16, out += 64)
+            pack_a_block(row, j, flip, pairs, out, 4, 1);
     }
     if (plain)
         return;
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
+    qnt_rows_init(&r, rows, tap_k, k0, k, stride, R);
+    r.known = used;
     while (qnt_rows_next(&r, 16)) {
         size_t j = 0;
         QNT_UNROLL
         for (int i = 0; i < R; i++)
             row[i] = (const int8_t *)r.row[i] + r.at;
         for (; j + 16 <= r.bytes; j += 16, out += 64 * R)
-            pack_a_block(row, j, flip, out, 4, R);
+            pack_a_block(row, j, flip, pairs, out, 4, R);
         if (j < r.bytes)
-            pack_a_block(row, j, veorq_s8(qnt_flip_neon(in_xor, r.bytes - j), up), out,
+            pack_a_block(row, j, veorq_s8(qnt_flip_neon(in_xor, r.bytes - j), up), pairs, out,
                          (r.bytes - j + kr - 1) / kr * (kr / KR), R);
     }
+}
+
+QNT_INLINE void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                       void *panels, const int R, const uint8_t high, const size_t kr)
+{
+    int8_t *out = panels;
+    for (size_t i = 0; i < used; i += (size_t)R, out += (k + kr - 1) / kr * kr * 4 * (size_t)R)
+        pack_panel(rows + i, tap_k, k0, k, used, used - i < (size_t)R ? used - i : (size_t)R, in_xor, out, R, high, kr);
 }
 
 #define PACK_A(R, BITS, high)                                                                                          \
@@ -242,14 +311,21 @@ PACK_A(4, 4, 0)
 PACK_A(1, 2, 0)
 PACK_A(4, 2, 0)
 
-#define TILE(op, MR, BITS, packw, more, step, start)                                                                   \
+#define RUN(op, MR, BITS)                                                                                              \
     static void run_##op##_##MR##x16(size_t k, const void *a, const void *w, const struct qnt_tile *t)                 \
     {                                                                                                                  \
         run(k, a, w, t, MR, BITS);                                                                                     \
-    }                                                                                                                  \
+    }
+RUN(gemm_s8, 1, 8)
+RUN(gemm_s4s8, 1, 4)
+RUN(gemm_s4s8, 4, 4)
+RUN(gemm_s2s8, 1, 2)
+RUN(gemm_s2s8, 4, 2)
+
+#define TILE(op, MR, BITS, how, packw, more, step, start)                                                              \
     const struct qnt_gemm qnt_##op##_##MR##x16_neon = {                                                                \
         .name = #MR "x16",                                                                                             \
-        .run = run_##op##_##MR##x16,                                                                                   \
+        .run = how,                                                                                                    \
         .pack_a = pack_a##MR##_##BITS,                                                                                 \
         .pack_w = packw,                                                                                               \
         .mr = MR,                                                                                                      \
@@ -261,13 +337,14 @@ PACK_A(4, 2, 0)
         .w_more = more,                                                                                                \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
+        .tall = MR > 1,                                                                                                \
     };
 QNT_PACK_LOW(pack_w16_s4, pack_w16, NR, 8, 4)
 QNT_PACK_LOW(pack_w16_s2, pack_w16, NR, 16, 2)
 /* Costs in 1/16 cycle of a core with one vector instruction a cycle, with half of the packing of A in the step. */
-TILE(gemm_s8, 1, 8, pack_w16, 0xcc, 300, 800)
-TILE(gemm_s8, 4, 8, pack_w16, 0xcc, 850, 1600)
-TILE(gemm_s4s8, 1, 4, pack_w16_s4, 0, 650, 800)
-TILE(gemm_s4s8, 4, 4, pack_w16_s4, 0, 1650, 1600)
-TILE(gemm_s2s8, 1, 2, pack_w16_s2, 0, 1300, 800)
-TILE(gemm_s2s8, 4, 2, pack_w16_s2, 0, 3300, 1600)
+TILE(gemm_s8, 1, 8, run_gemm_s8_1x16, pack_w16, 0xcc, 300, 800)
+TILE(gemm_s8, 4, 8, run_gemm_s8_4x16, pack_w16, 0xcc, 850, 1600)
+TILE(gemm_s4s8, 1, 4, run_gemm_s4s8_1x16, pack_w16_s4, 0, 650, 800)
+TILE(gemm_s4s8, 4, 4, run_gemm_s4s8_4x16, pack_w16_s4, 0, 1650, 1600)
+TILE(gemm_s2s8, 1, 2, run_gemm_s2s8_1x16, pack_w16_s2, 0, 1300, 800)
+TILE(gemm_s2s8, 4, 2, run_gemm_s2s8_4x16, pack_w16_s2, 0, 3300, 1600)

@@ -11,6 +11,7 @@
  * W of 4 and 2 bits: 2 or 4 steps are a group (kr 8 or 16), whose step u is field u of the same NV vectors. */
 #include <arm_neon.h>
 #include "arm/low_neon.h"
+#include "arm/sums_8x12_neondot.h"
 #include "arm/tile_neon.h"
 #include "pack_low.h"
 #include "pack_rows.h"
@@ -99,16 +100,13 @@ QNT_INLINE void steps(int32x4_t *acc, const int8_t **a, const int8_t **w, const 
     }
 }
 
-/* The first m rows and 4 * nv columns of a tile of MR rows and NV vectors: 4 or all, 2 or all. */
-QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
+/* The sums of the first m rows and 4 * nv columns of a tile of MR rows and NV vectors: 4 or all, 2 or all. */
+QNT_INLINE void sums(int32x4_t *acc, size_t k, const int8_t *pa, const int8_t *pw, const int MR, const int NV,
                      const int KU, const int BITS, const int m, const int nv)
 {
-    const int8_t *pa = a, *pw = w;
-    int32x4_t acc[24], bias[4];
-    qnt_tile_bias_neon(t, bias, nv);
     QNT_UNROLL
-    for (int i = 0; i < m * nv * KU; i++)
-        acc[i] = i < m * nv ? bias[i % nv] : vdupq_n_s32(0);
+    for (int i = m * nv; i < m * nv * KU; i++)
+        acc[i] = vdupq_n_s32(0);
     if (BITS == 8) {
         for (size_t n = k / 16; n; n--) {
             steps(acc, &pa, &pw, MR, NV, m, nv, KU);
@@ -128,70 +126,142 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     QNT_UNROLL
     for (int i = 0; i < m * nv * (KU - 1); i++)
         acc[i] = vaddq_s32(acc[i], acc[m * nv + i]);
+}
+
+QNT_INLINE void part(size_t k, const int8_t *a, const int8_t *w, const struct qnt_tile *t, const int MR, const int NV,
+                     const int KU, const int BITS, const int m, const int nv)
+{
+    int32x4_t acc[24], bias[4];
+    qnt_tile_bias_neon(t, bias, nv);
+    QNT_UNROLL
+    for (int i = 0; i < m * nv; i++)
+        acc[i] = bias[i % nv];
+    sums(acc, k, a, w, MR, NV, KU, BITS, m, nv);
     qnt_tile_end_neon(t, acc, m, nv);
 }
 
-/* What is left of a matrix past its last whole tile does not cost a whole one. */
-QNT_INLINE void run(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NV,
-                    const int KU, const int BITS)
+/* The whole panels of a tall tile whose columns are whole; what is left is in p. Returns where its panel begins. */
+QNT_INLINE const int8_t *whole_panels(size_t k, const int8_t *a, const int8_t *w, struct qnt_tile *p, const int MR,
+                                      const int NV, const int KU, const int BITS, const int nv)
 {
-    if (MR == 8 && t->m <= 4)
-        tile(k, a, w, t, MR, NV, KU, BITS, 4, NV);
-    else if (NV == 3 && t->n <= 8)
-        tile(k, a, w, t, MR, NV, KU, BITS, MR, 2);
-    else
-        tile(k, a, w, t, MR, NV, KU, BITS, MR, NV);
+    for (; p->m >= (uint32_t)MR; p->m -= (uint32_t)MR, a += (size_t)MR * k) {
+        int32x4_t acc[24];
+        qnt_tile_start_neon(p, acc, MR, nv);
+        sums(acc, k, a, w, MR, NV, KU, BITS, MR, nv);
+        qnt_tile_put_neon(p, acc, MR, nv);
+        qnt_tile_next_neon(p, MR);
+    }
+    return a;
 }
 
-/* Four rows, 16 bytes of k: their 4 x 4 dwords transposed. */
+/* What is left of a matrix past its last whole tile does not cost a whole one. */
+QNT_INLINE void run(size_t k, const int8_t *a, const int8_t *w, const struct qnt_tile *t, const int MR, const int NV,
+                    const int KU, const int BITS)
+{
+    struct qnt_tile p = *t;
+    if (qnt_tile_whole_neon(t, NV))
+        a = whole_panels(k, a, w, &p, MR, NV, KU, BITS, NV);
+    else if (NV == 3 && qnt_tile_whole_neon(t, 2))
+        a = whole_panels(k, a, w, &p, MR, NV, KU, BITS, 2);
+    for (uint32_t left = p.m; left; left -= p.m, a += (size_t)MR * k, qnt_tile_next_neon(&p, MR)) {
+        p.m = left < (uint32_t)MR ? left : (uint32_t)MR;
+        if (MR == 8 && p.m <= 4)
+            part(k, a, w, &p, MR, NV, KU, BITS, 4, NV);
+        else if (NV == 3 && p.n <= 8)
+            part(k, a, w, &p, MR, NV, KU, BITS, MR, 2);
+        else
+            part(k, a, w, &p, MR, NV, KU, BITS, MR, NV);
+    }
+}
+
+/* 8x12 of 8 bits into s32: the whole tiles by hand, what is left of the rows by the others. */
+static void run_gemm_s8_8x12(size_t k, const void *a, const void *w, const struct qnt_tile *t)
+{
+    const size_t rows = t->m & ~7u, pitch = t->ldc * sizeof(int32_t);
+    struct qnt_tile p;
+    if (t->e->kind != QNT_EPI_S32 || (t->n != 12 && t->n != 8) || !qnt_tile_whole_neon(t, (int)t->n / 4)) {
+        run(k, a, w, t, 8, 3, 1, 8);
+        return;
+    }
+    if (t->n == 12)
+        qnt_sums_8x12_neondot(k, rows / 8, a, w, t->e->bias + t->col, t->c, pitch);
+    else
+        qnt_sums_8x8_of_12_neondot(k, rows / 8, a, w, t->e->bias + t->col, t->c, pitch);
+    if (rows == t->m)
+        return;
+    p = *t;
+    p.m -= (uint32_t)rows;
+    qnt_tile_next_neon(&p, (int)rows);
+    run(k, (const int8_t *)a + rows * k, w, &p, 8, 3, 1, 8);
+}
+
+/* Four rows, 16 bytes of k from each, xor'ed with flip: the first `steps` steps, a dword of each row, R rows apart. */
 QNT_INLINE void pack_block(const int8_t *const row[4], size_t at, int8x16_t flip, int8_t *out, size_t steps,
                            const int R)
 {
-    int32x4_t x[4], y[4];
+    int32x4x4_t x;
     QNT_UNROLL
     for (int i = 0; i < 4; i++)
-        x[i] = vreinterpretq_s32_s8(veorq_s8(vld1q_s8(row[i] + at), flip));
-    int32x4_t ab0 = vtrn1q_s32(x[0], x[1]), ab1 = vtrn2q_s32(x[0], x[1]);
-    int32x4_t cd0 = vtrn1q_s32(x[2], x[3]), cd1 = vtrn2q_s32(x[2], x[3]);
-    y[0] = vreinterpretq_s32_s64(vtrn1q_s64(vreinterpretq_s64_s32(ab0), vreinterpretq_s64_s32(cd0)));
-    y[1] = vreinterpretq_s32_s64(vtrn1q_s64(vreinterpretq_s64_s32(ab1), vreinterpretq_s64_s32(cd1)));
-    y[2] = vreinterpretq_s32_s64(vtrn2q_s64(vreinterpretq_s64_s32(ab0), vreinterpretq_s64_s32(cd0)));
-    y[3] = vreinterpretq_s32_s64(vtrn2q_s64(vreinterpretq_s64_s32(ab1), vreinterpretq_s64_s32(cd1)));
-    QNT_UNROLL
-    for (size_t g = 0; g < 4; g++)
-        if (g < steps)
-            vst1q_s8(out + 4 * g * (size_t)R, vreinterpretq_s8_s32(y[g]));
+        x.val[i] = vreinterpretq_s32_s8(veorq_s8(vld1q_s8(row[i] + at), flip));
+    vst4q_lane_s32((int32_t *)(void *)out, x, 0);
+    if (steps > 1)
+        vst4q_lane_s32((int32_t *)(void *)(out + 4 * R), x, 1);
+    if (steps > 2)
+        vst4q_lane_s32((int32_t *)(void *)(out + 8 * R), x, 2);
+    if (steps > 3)
+        vst4q_lane_s32((int32_t *)(void *)(out + 12 * R), x, 3);
+}
+
+/* The same of n times 32 bytes, n > 0, by the fewest instructions: ST4 moves its pointer on, which compilers do not
+ * make use of. */
+QNT_INLINE int8_t *pack_pairs(const int8_t *row[4], size_t n, int8_t *out, const ptrdiff_t R)
+{
+    __asm__ volatile(
+        "1:\n\t"
+        "ldp q0, q4, [%[r0]], #32\n\t"
+        "ldp q1, q5, [%[r1]], #32\n\t"
+        "ldp q2, q6, [%[r2]], #32\n\t"
+        "ldp q3, q7, [%[r3]], #32\n\t"
+        "st4 {v0.s - v3.s}[0], [%[out]], %[step]\n\t"
+        "st4 {v0.s - v3.s}[1], [%[out]], %[step]\n\t"
+        "st4 {v0.s - v3.s}[2], [%[out]], %[step]\n\t"
+        "st4 {v0.s - v3.s}[3], [%[out]], %[step]\n\t"
+        "st4 {v4.s - v7.s}[0], [%[out]], %[step]\n\t"
+        "st4 {v4.s - v7.s}[1], [%[out]], %[step]\n\t"
+        "st4 {v4.s - v7.s}[2], [%[out]], %[step]\n\t"
+        "st4 {v4.s - v7.s}[3], [%[out]], %[step]\n\t"
+        "sub %[n], %[n], #1\n\t"
+        "cbnz %[n], 1b"
+        : [out] "+r"(out), [r0] "+r"(row[0]), [r1] "+r"(row[1]), [r2] "+r"(row[2]), [r3] "+r"(row[3]), [n] "+r"(n)
+        : [step] "r"(4 * R)
+        : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "memory");
+    return out;
 }
 
 /* The whole blocks of a span. */
 QNT_INLINE void pack_span(const void *const *rows, size_t at, size_t bytes, uint8_t in_xor, int8_t *out, const int R)
 {
+    const size_t pairs = in_xor ? 0 : bytes / 32;
     for (int s = 0; s < R; s += 4, rows += 4, out += 16) {
         const int8_t *row[4];
         int8_t *to = out;
         QNT_UNROLL
         for (int i = 0; i < 4; i++)
             row[i] = (const int8_t *)rows[i] + at;
-        if (in_xor)
-            for (size_t j = 0; j < bytes; j += 16, to += 16 * R)
-                pack_block(row, j, vdupq_n_s8((int8_t)in_xor), to, 4, R);
-        else
-            for (size_t j = 0; j < bytes; j += 16, to += 16 * R)
-                pack_block(row, j, vdupq_n_s8(0), to, 4, R);
+        if (pairs)
+            to = pack_pairs(row, pairs, to, R);
+        for (size_t j = 32 * pairs; j < bytes; j += 16, to += 16 * R)
+            pack_block(row, j - 32 * pairs, vdupq_n_s8((int8_t)in_xor), to, 4, R);
     }
 }
 
-QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                     void *panel, const int R, const size_t kr)
+/* One panel: `used` of its R rows, of which those of a tap lie `stride` apart in `rows`. */
+QNT_INLINE void pack_panel(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t stride, size_t used,
+                           uint8_t in_xor, int8_t *out, const int R, const size_t kr)
 {
     struct qnt_rows r;
-    int8_t *out = panel;
-    if (qnt_rows_plain(tap_k, k0, k, used, R, 16)) {
-        for (rows += k0 / tap_k * used; k; k -= tap_k, rows += R, out += tap_k * (size_t)R)
-            pack_span(rows, 0, tap_k, in_xor, out, R);
-        return;
-    }
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
+    qnt_rows_init(&r, rows, tap_k, k0, k, stride, R);
+    r.known = used;
     while (qnt_rows_next(&r, 16)) {
         const size_t whole = r.bytes / 16 * 16, rest = r.bytes - whole;
         pack_span(r.row, r.at, whole, in_xor, out, R);
@@ -204,6 +274,23 @@ QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
             pack_block(row, whole, qnt_flip_neon(in_xor, rest), out + 4 * s, (rest + kr - 1) / kr * (kr / 4), R);
         }
     }
+}
+
+QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                     void *panels, const int R, const size_t kr)
+{
+    const size_t panel = (k + kr - 1) / kr * kr * (size_t)R;
+    int8_t *out = panels;
+    size_t i = 0;
+    if (qnt_rows_plain(tap_k, k0, k, (size_t)R, R, 16)) {
+        for (const void *const *first = rows + k0 / tap_k * used; i + (size_t)R <= used; i += (size_t)R, first += R) {
+            const void *const *tap = first;
+            for (size_t left = k; left; left -= tap_k, tap += used, out += tap_k * (size_t)R)
+                pack_span(tap, 0, tap_k, in_xor, out, R);
+        }
+    }
+    for (; i < used; i += (size_t)R, out += panel)
+        pack_panel(rows + i, tap_k, k0, k, used, used - i < (size_t)R ? used - i : (size_t)R, in_xor, out, R, kr);
 }
 
 QNT_INLINE void pack_row(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
@@ -245,11 +332,24 @@ PACK(16)
 PACK_GROUPS(8)
 PACK_GROUPS(16)
 
-#define TILE(op, MR, NR, KU, BITS, packa, packw, step, start)                                                          \
+#define RUN(op, MR, NR, KU, BITS)                                                                                      \
     static void run_##op##_##MR##x##NR(size_t k, const void *a, const void *w, const struct qnt_tile *t)               \
     {                                                                                                                  \
         run(k, a, w, t, MR, NR / 4, KU, BITS);                                                                         \
-    }                                                                                                                  \
+    }
+RUN(gemm_s8, 1, 16, 2, 8)
+RUN(gemm_s8, 4, 16, 1, 8)
+RUN(gemm_s8, 8, 8, 1, 8)
+RUN(gemm_s4s8, 1, 16, 2, 4)
+RUN(gemm_s4s8, 4, 16, 1, 4)
+RUN(gemm_s4s8, 8, 8, 1, 4)
+RUN(gemm_s4s8, 8, 12, 1, 4)
+RUN(gemm_s2s8, 1, 16, 2, 2)
+RUN(gemm_s2s8, 4, 16, 1, 2)
+RUN(gemm_s2s8, 8, 8, 1, 2)
+RUN(gemm_s2s8, 8, 12, 1, 2)
+
+#define TILE(op, MR, NR, BITS, packa, packw, step, start)                                                              \
     const struct qnt_gemm qnt_##op##_##MR##x##NR##_neondot = {                                                         \
         .name = #MR "x" #NR,                                                                                           \
         .run = run_##op##_##MR##x##NR,                                                                                 \
@@ -263,6 +363,7 @@ PACK_GROUPS(16)
         .w_bias = 0,                                                                                                   \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
+        .tall = MR > 1,                                                                                                \
     };
 QNT_PACK_LOW(pack8_s4, pack8, 8, 8, 4)
 QNT_PACK_LOW(pack12_s4, pack12, 12, 8, 4)
@@ -271,16 +372,16 @@ QNT_PACK_LOW(pack8_s2, pack8, 8, 16, 2)
 QNT_PACK_LOW(pack12_s2, pack12, 12, 16, 2)
 QNT_PACK_LOW(pack16_s2, pack16, 16, 16, 2)
 /* Costs in 1/16 cycle of a core with two SDOT a cycle, with half of the packing of A in the step. */
-TILE(gemm_s8, 1, 16, 2, 8, pack1, pack16, 50, 500)
-TILE(gemm_s8, 4, 16, 1, 8, pack4, pack16, 150, 500)
-TILE(gemm_s8, 8, 8, 1, 8, pack8, pack8, 148, 500)
-TILE(gemm_s8, 8, 12, 1, 8, pack8, pack12, 205, 640)
+TILE(gemm_s8, 1, 16, 8, pack1, pack16, 50, 500)
+TILE(gemm_s8, 4, 16, 8, pack4, pack16, 150, 500)
+TILE(gemm_s8, 8, 8, 8, pack8, pack8, 148, 500)
+TILE(gemm_s8, 8, 12, 8, pack8, pack12, 205, 640)
 /* ... and of groups: shifts share the pipes of SDOT. */
-TILE(gemm_s4s8, 1, 16, 2, 4, pack1_8, pack16_s4, 180, 800)
-TILE(gemm_s4s8, 4, 16, 1, 4, pack4_8, pack16_s4, 410, 1500)
-TILE(gemm_s4s8, 8, 8, 1, 4, pack8_8, pack8_s4, 365, 1400)
-TILE(gemm_s4s8, 8, 12, 1, 4, pack8_8, pack12_s4, 530, 2000)
-TILE(gemm_s2s8, 1, 16, 2, 2, pack1_16, pack16_s2, 390, 800)
-TILE(gemm_s2s8, 4, 16, 1, 2, pack4_16, pack16_s2, 850, 1500)
-TILE(gemm_s2s8, 8, 8, 1, 2, pack8_16, pack8_s2, 745, 1400)
-TILE(gemm_s2s8, 8, 12, 1, 2, pack8_16, pack12_s2, 1080, 2000)
+TILE(gemm_s4s8, 1, 16, 4, pack1_8, pack16_s4, 180, 800)
+TILE(gemm_s4s8, 4, 16, 4, pack4_8, pack16_s4, 410, 1500)
+TILE(gemm_s4s8, 8, 8, 4, pack8_8, pack8_s4, 365, 1400)
+TILE(gemm_s4s8, 8, 12, 4, pack8_8, pack12_s4, 530, 2000)
+TILE(gemm_s2s8, 1, 16, 2, pack1_16, pack16_s2, 390, 800)
+TILE(gemm_s2s8, 4, 16, 2, pack4_16, pack16_s2, 850, 1500)
+TILE(gemm_s2s8, 8, 8, 2, pack8_16, pack8_s2, 745, 1400)
+TILE(gemm_s2s8, 8, 12, 2, pack8_16, pack12_s2, 1080, 2000)

@@ -76,13 +76,12 @@ QNT_INLINE int32x4_t halves(int32x4_t x, int32x4_t y, const int which)
     return vreinterpretq_s32_s64(which ? vzip2q_s64(a, b) : vzip1q_s64(a, b));
 }
 
-/* The first m rows and n columns of a tile of MR and NR: with 8 bits 4 or all, 8 or all; else all. */
-QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
-                     const int BITS, const int m, const int n)
+/* The sums of the first m rows and n columns of a tile of MR and NR, from the bias on, row by row: with 8 bits 4 or
+ * all, 8 or all; else all. */
+QNT_INLINE void sums(int32x4_t *sum, const int32x4_t *bias, size_t k, const int8_t *pa, const int8_t *pw, const int MR,
+                     const int NR, const int BITS, const int m, const int n)
 {
-    const int8_t *pa = a, *pw = w;
-    int32x4_t acc[24], sum[24], bias[4];
-    qnt_tile_bias_neon(t, bias, n / 4);
+    int32x4_t acc[24];
     QNT_UNROLL
     for (int i = 0; i < m / 2; i++) {
         QNT_UNROLL
@@ -112,29 +111,80 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
             sum[i * n / 4 + v] = halves(pair[0], pair[1], i % 2);
         }
     }
+}
+
+QNT_INLINE void part(size_t k, const int8_t *a, const int8_t *w, const struct qnt_tile *t, const int MR, const int NR,
+                     const int BITS, const int m, const int n)
+{
+    int32x4_t sum[24], bias[4];
+    qnt_tile_bias_neon(t, bias, n / 4);
+    sums(sum, bias, k, a, w, MR, NR, BITS, m, n);
     qnt_tile_end_neon(t, sum, m, n / 4);
 }
 
-/* What is left of a matrix past its last whole tile does not cost a whole one. */
-QNT_INLINE void run(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int NR,
-                    const int BITS)
+/* The whole panels of a tall tile whose columns are whole; what is left is in p. Returns where its panel begins. */
+QNT_INLINE const int8_t *whole_panels(size_t k, const int8_t *a, const int8_t *w, struct qnt_tile *p, const int MR,
+                                      const int NR, const int BITS, const int n)
 {
-    if (BITS == 8 && MR == 8 && t->m <= 4)
-        tile(k, a, w, t, MR, NR, BITS, 4, NR);
-    else if (BITS == 8 && NR == 12 && t->n <= 8)
-        tile(k, a, w, t, MR, NR, BITS, MR, 8);
-    else
-        tile(k, a, w, t, MR, NR, BITS, MR, NR);
+    for (; p->m >= (uint32_t)MR; p->m -= (uint32_t)MR, a += (size_t)MR * k) {
+        int32x4_t sum[24], bias[4];
+        qnt_tile_start_neon(p, bias, 1, n / 4);
+        sums(sum, bias, k, a, w, MR, NR, BITS, MR, n);
+        qnt_tile_put_neon(p, sum, MR, n / 4);
+        qnt_tile_next_neon(p, MR);
+    }
+    return a;
 }
 
-/* Two rows, 16 bytes of k. */
-QNT_INLINE void pack_pair(const int8_t *a, const int8_t *b, int8x16_t flip, int8_t *out, size_t steps, const int R)
+/* What is left of a matrix past its last whole tile does not cost a whole one. */
+QNT_INLINE void run(size_t k, const int8_t *a, const int8_t *w, const struct qnt_tile *t, const int MR, const int NR,
+                    const int BITS)
 {
-    int64x2_t x = vreinterpretq_s64_s8(veorq_s8(vld1q_s8(a), flip));
-    int64x2_t y = vreinterpretq_s64_s8(veorq_s8(vld1q_s8(b), flip));
-    vst1q_s8(out, vreinterpretq_s8_s64(vzip1q_s64(x, y)));
+    struct qnt_tile p = *t;
+    if (qnt_tile_whole_neon(t, NR / 4))
+        a = whole_panels(k, a, w, &p, MR, NR, BITS, NR);
+    else if (BITS == 8 && NR == 12 && qnt_tile_whole_neon(t, 2))
+        a = whole_panels(k, a, w, &p, MR, NR, BITS, 8);
+    for (uint32_t left = p.m; left; left -= p.m, a += (size_t)MR * k, qnt_tile_next_neon(&p, MR)) {
+        p.m = left < (uint32_t)MR ? left : (uint32_t)MR;
+        if (BITS == 8 && MR == 8 && p.m <= 4)
+            part(k, a, w, &p, MR, NR, BITS, 4, NR);
+        else if (BITS == 8 && NR == 12 && p.n <= 8)
+            part(k, a, w, &p, MR, NR, BITS, MR, 8);
+        else
+            part(k, a, w, &p, MR, NR, BITS, MR, NR);
+    }
+}
+
+/* Four rows, 16 bytes of k from each, xor'ed with flip: the first `steps` steps, eight bytes of each row, R rows apart.
+ */
+QNT_INLINE void pack_block(const int8_t *const row[4], size_t at, int8x16_t flip, int8_t *out, size_t steps,
+                           const int R)
+{
+    int64x2x4_t x;
+    QNT_UNROLL
+    for (int i = 0; i < 4; i++)
+        x.val[i] = vreinterpretq_s64_s8(veorq_s8(vld1q_s8(row[i] + at), flip));
+    vst4q_lane_s64((int64_t *)(void *)out, x, 0);
     if (steps > 1)
-        vst1q_s8(out + KR * R, vreinterpretq_s8_s64(vzip2q_s64(x, y)));
+        vst4q_lane_s64((int64_t *)(void *)(out + KR * R), x, 1);
+}
+
+/* The same of 32 bytes, by the fewest instructions: ST4 moves its pointer on, which compilers do not make use of. */
+QNT_INLINE int8_t *pack_two(const int8_t *row[4], int8_t *out, const ptrdiff_t R)
+{
+    __asm__ volatile("ldp q0, q4, [%[r0]], #32\n\t"
+                     "ldp q1, q5, [%[r1]], #32\n\t"
+                     "ldp q2, q6, [%[r2]], #32\n\t"
+                     "ldp q3, q7, [%[r3]], #32\n\t"
+                     "st4 {v0.d - v3.d}[0], [%[out]], %[step]\n\t"
+                     "st4 {v0.d - v3.d}[1], [%[out]], %[step]\n\t"
+                     "st4 {v4.d - v7.d}[0], [%[out]], %[step]\n\t"
+                     "st4 {v4.d - v7.d}[1], [%[out]], %[step]"
+                     : [out] "+r"(out), [r0] "+r"(row[0]), [r1] "+r"(row[1]), [r2] "+r"(row[2]), [r3] "+r"(row[3])
+                     : [step] "r"(KR * R)
+                     : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "memory");
+    return out;
 }
 
 /* The whole blocks of a span. */
@@ -143,40 +193,53 @@ QNT_INLINE void pack_span(const void *const *rows, size_t at, size_t bytes, uint
     for (int s = 0; s < R; s += 4, rows += 4, out += 4 * KR) {
         const int8_t *row[4];
         int8_t *to = out;
+        size_t left = bytes;
         QNT_UNROLL
         for (int i = 0; i < 4; i++)
             row[i] = (const int8_t *)rows[i] + at;
-        const int8x16_t flip = vdupq_n_s8((int8_t)in_xor), none = vdupq_n_s8(0);
-        for (size_t j = 0; in_xor && j < bytes; j += 16, to += 16 * R) {
-            pack_pair(row[0] + j, row[1] + j, flip, to, 2, R);
-            pack_pair(row[2] + j, row[3] + j, flip, to + 16, 2, R);
-        }
-        for (size_t j = 0; !in_xor && j < bytes; j += 16, to += 16 * R) {
-            pack_pair(row[0] + j, row[1] + j, none, to, 2, R);
-            pack_pair(row[2] + j, row[3] + j, none, to + 16, 2, R);
+        for (; !in_xor && left >= 32; left -= 32)
+            to = pack_two(row, to, R);
+        for (size_t j = 0; j < left; j += 16, to += 16 * R)
+            pack_block(row, j, vdupq_n_s8((int8_t)in_xor), to, 2, R);
+    }
+}
+
+/* One panel: `used` of its R rows, of which those of a tap lie `stride` apart in `rows`. */
+QNT_INLINE void pack_panel(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t stride, size_t used,
+                           uint8_t in_xor, int8_t *out, const int R, const size_t kr)
+{
+    struct qnt_rows r;
+    qnt_rows_init(&r, rows, tap_k, k0, k, stride, R);
+    r.known = used;
+    while (qnt_rows_next(&r, 16)) {
+        const size_t whole = r.bytes / 16 * 16, rest = r.bytes - whole;
+        pack_span(r.row, r.at, whole, in_xor, out, R);
+        out += whole * (size_t)R;
+        for (int s = 0; rest && s < R; s += 4) {
+            const int8_t *row[4];
+            QNT_UNROLL
+            for (int i = 0; i < 4; i++)
+                row[i] = (const int8_t *)r.row[s + i] + r.at;
+            pack_block(row, whole, qnt_flip_neon(in_xor, rest), out + KR * s, (rest + kr - 1) / kr * (kr / KR), R);
         }
     }
 }
 
 QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                     void *panel, const int R, const size_t kr)
+                     void *panels, const int R, const size_t kr)
 {
-    struct qnt_rows r;
-    int8_t *out = panel;
-    if (qnt_rows_plain(tap_k, k0, k, used, R, 16)) {
-        for (rows += k0 / tap_k * used; k; k -= tap_k, rows += R, out += tap_k * (size_t)R)
-            pack_span(rows, 0, tap_k, in_xor, out, R);
-        return;
+    const size_t panel = (k + kr - 1) / kr * kr * (size_t)R;
+    int8_t *out = panels;
+    size_t i = 0;
+    if (qnt_rows_plain(tap_k, k0, k, (size_t)R, R, 16)) {
+        for (const void *const *first = rows + k0 / tap_k * used; i + (size_t)R <= used; i += (size_t)R, first += R) {
+            const void *const *tap = first;
+            for (size_t left = k; left; left -= tap_k, tap += used, out += tap_k * (size_t)R)
+                pack_span(tap, 0, tap_k, in_xor, out, R);
+        }
     }
-    qnt_rows_init(&r, rows, tap_k, k0, k, used, R);
-    while (qnt_rows_next(&r, 16)) {
-        const size_t whole = r.bytes / 16 * 16, rest = r.bytes - whole, steps = (rest + kr - 1) / kr * (kr / KR);
-        pack_span(r.row, r.at, whole, in_xor, out, R);
-        out += whole * (size_t)R;
-        for (int s = 0; rest && s < R; s += 2)
-            pack_pair((const int8_t *)r.row[s] + r.at + whole, (const int8_t *)r.row[s + 1] + r.at + whole,
-                      qnt_flip_neon(in_xor, rest), out + KR * s, steps, R);
-    }
+    for (; i < used; i += (size_t)R, out += panel)
+        pack_panel(rows + i, tap_k, k0, k, used, used - i < (size_t)R ? used - i : (size_t)R, in_xor, out, R, kr);
 }
 
 #define PACK_AS(name, R, kr)                                                                                           \
@@ -210,6 +273,7 @@ PACK_AS(pack8_two, 8, 2 * KR)
         .w_bias = 0,                                                                                                   \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
+        .tall = 1,                                                                                                     \
     };
 QNT_PACK_LOW(pack8_s4, pack8, 8, KR, 4)
 QNT_PACK_LOW(pack12_s4, pack12, 12, KR, 4)

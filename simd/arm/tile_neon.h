@@ -117,11 +117,18 @@ QNT_INLINE void qnt_tile_scale_neon(const struct qnt_tile *t, float32x4_t *scale
         scale[v] = r->per_channel ? vld1q_f32(from + 4 * v) : vdupq_n_f32(from[0]);
 }
 
-/* All sums have a place in c, and nothing is to be added to them. */
-QNT_INLINE int qnt_tile_whole_neon(const struct qnt_tile *t, const int MR, const int NV)
+/* All columns have a place in c, and nothing but the bias is to be added to the sums. */
+QNT_INLINE int qnt_tile_whole_neon(const struct qnt_tile *t, const int NV)
 {
-    return MR % QNT_TILE_ROWS_NEON(NV) == 0 && t->m == (uint32_t)MR && t->n == 4u * (uint32_t)NV && t->first &&
-           !t->e->has_row_term;
+    return t->n == 4u * (uint32_t)NV && t->first && t->last && !t->e->has_row_term;
+}
+
+/* What the columns of such a tile start from. */
+QNT_INLINE void qnt_tile_start_neon(const struct qnt_tile *t, int32x4_t *acc, const int MR, const int NV)
+{
+    QNT_UNROLL
+    for (int i = 0; i < MR * NV; i++)
+        acc[i] = i < NV ? vld1q_s32(t->e->bias + t->col + 4 * i) : acc[i % NV];
 }
 
 /* Stores a whole tile from registers. */
@@ -217,13 +224,9 @@ QNT_TILE_STORE_NEON(2)
 QNT_TILE_STORE_NEON(3)
 QNT_TILE_STORE_NEON(4)
 
-/* The end of a tile of MR rows of NV vectors, MR * NV <= 24. */
+/* The end of any tile of up to MR rows of NV vectors, MR * NV <= 24. */
 QNT_INLINE void qnt_tile_end_neon(const struct qnt_tile *t, const int32x4_t *acc, const int MR, const int NV)
 {
-    if (qnt_tile_whole_neon(t, MR, NV)) {
-        qnt_tile_put_neon(t, acc, MR, NV);
-        return;
-    }
     int32_t out[96];
     QNT_UNROLL
     for (int i = 0; i < MR * NV; i++)
@@ -236,5 +239,12 @@ QNT_INLINE void qnt_tile_end_neon(const struct qnt_tile *t, const int32x4_t *acc
         qnt_tile_store3_neon(t, out);
     else
         qnt_tile_store4_neon(t, out);
+}
+
+/* Goes from panel to panel of a tall tile: p is the part of one panel, `rows` of it. */
+QNT_INLINE void qnt_tile_next_neon(struct qnt_tile *p, const int rows)
+{
+    p->row += (uint32_t)rows;
+    p->c = (char *)p->c + (size_t)rows * p->ldc * (p->e->kind == QNT_EPI_S8 ? 1 : sizeof(int32_t));
 }
 #endif

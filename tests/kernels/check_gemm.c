@@ -127,7 +127,7 @@ static size_t packed_a_bytes(const struct ck *c, size_t k, size_t rows)
 {
     const struct qnt_gemm *d = c->gemm;
     if (!d->run_rows)
-        return padded(c, k) * d->mr * d->a_size;
+        return padded(c, k) * ((rows + d->mr - 1) / d->mr * d->mr) * d->a_size;
     return k ? (rows - 1) * qnt_rows_pitch(k) + padded(c, k) : 0; /* the last one ends there */
 }
 
@@ -203,12 +203,18 @@ static void run(struct ck *c, const struct product *p)
     compare(c, p, &e, a, w, bias, t.c, ldc);
 }
 
+/* Rows that one call takes. */
+static size_t most_rows(const struct ck *c)
+{
+    return c->gemm->tall ? 3u * c->gemm->mr + 1 : c->gemm->mr;
+}
+
 /* Every number of rows and columns, shallow. */
 static void sizes(struct ck *c)
 {
     static const size_t depths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
     const size_t count = sizeof depths / sizeof *depths, step = c->quick ? 3 : 1;
-    for (size_t m = 1; m <= c->gemm->mr; m += m == 1 ? 1 : step)
+    for (size_t m = 1; m <= most_rows(c); m += m == 1 ? 1 : step)
         for (size_t n = 1; n <= c->gemm->nr; n += n == 1 ? 1 : step) {
             struct product p = draw(c, m, n, 1, depths[ck_below(c, count)]);
             p.fill_a = p.fill_w = CK_NOISE;
@@ -237,7 +243,7 @@ static void taps(struct ck *c)
     static const size_t counts[] = {1, 2, 3, 4, 5, 9, 25, 49};
     for (size_t tap_k = 1; tap_k <= 80; tap_k += c->quick && tap_k > 20 ? 7 : 1)
         for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-            struct product p = draw(c, 1 + ck_below(c, c->gemm->mr), 1 + ck_below(c, c->gemm->nr), counts[i], tap_k);
+            struct product p = draw(c, 1 + ck_below(c, most_rows(c)), 1 + ck_below(c, c->gemm->nr), counts[i], tap_k);
             if (tap_k * counts[i] > 800)
                 continue;
             p.fill_a = p.fill_w = CK_NOISE;
