@@ -15,6 +15,7 @@ struct qnt_conv_src {
     const struct qnt_conv_geom *geom;
     const void *zero_row;
     size_t group;
+    size_t bias_sets, bias_step; /* s8, of the product's epilogue: see qnt_conv_s8_bias_sets; 0: one set */
 };
 /* detail points to the qnt_conv_src, which must outlive the call. */
 struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_src *src, size_t elem);
@@ -26,6 +27,12 @@ struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_
 size_t qnt_conv_s8_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t n);
 void qnt_conv_s8_pack_w(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, const int8_t *w, size_t n,
                         void *packed);
+/* Output lines near the upper and lower edge see some taps in padding only. Where leaving them out pays, the bias comes
+ * in as many sets (else in one): a set is without what the zero point of the taps it leaves out takes from it. */
+size_t qnt_conv_s8_bias_sets(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
+/* qnt_gemm_fold_bias for each: out[sets][n], not bias. w[n][kh][kw][c / groups]. */
+void qnt_conv_s8_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *g, const struct qnt_conv_geom *geom,
+                           const int8_t *w, size_t n, int32_t a_zero, const int32_t *bias, int32_t *out);
 size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,
                      size_t r1, void *scratch);

@@ -7,11 +7,73 @@
 
 enum {
     PLANE_BYTES = 20 << 10, /* stays in the first cache */
-    MOST_CHANNELS = 16,     /* with more, addresses cost nothing beside the products */
+    MOST_CHANNELS = 64,     /* with more, addresses cost nothing beside the products */
     ROWS_BYTES = 256 << 10, /* part of the second level; */
     MOST_BYTES = 4 << 20,   /* or this much, when the taps of one line need it */
     SLACK = 64              /* runs are padded */
 };
+
+/* Lines of taps [ky0, ky1) that lie in the image for line y of the output. */
+static void taps_inside(const struct qnt_conv_geom *g, size_t y, size_t *ky0, size_t *ky1)
+{
+    const size_t top = y * g->stride_h, end = g->pad_top + g->h;
+    *ky0 = 0;
+    *ky1 = g->kh;
+    while (*ky0 < *ky1 && top + *ky0 * g->dil_h < g->pad_top)
+        ++*ky0;
+    while (*ky0 < *ky1 && top + (*ky1 - 1) * g->dil_h >= end)
+        --*ky1;
+}
+
+/* The row past those from r on, of r1, whose lines have the same taps. */
+static size_t same_taps(const struct qnt_conv_geom *g, size_t r, size_t r1, size_t *ky0, size_t *ky1)
+{
+    size_t line = r / g->ow + 1, y = (line - 1) % g->oh, first, last;
+    taps_inside(g, y, ky0, ky1);
+    for (++y; y < g->oh && line * g->ow < r1; y++, line++) {
+        taps_inside(g, y, &first, &last);
+        if (first != *ky0 || last != *ky1)
+            break;
+    }
+    return line * g->ow < r1 ? line * g->ow : r1;
+}
+
+/* Taps that the last line leaves out below, which are the most: sets are by those above, then by those below. */
+static size_t most_below(const struct qnt_conv_geom *g)
+{
+    size_t ky0, ky1;
+    taps_inside(g, g->oh - 1, &ky0, &ky1);
+    return g->kh - ky1;
+}
+
+size_t qnt_conv_s8_bias_sets(const struct qnt_gemm *tile, const struct qnt_conv_geom *g)
+{
+    const size_t rows = g->oh * g->ow, all = (rows + tile->mr - 1) / tile->mr * g->kh;
+    size_t above, end, work = 0;
+    if (tile->run_rows || g->kw * (g->c / g->groups) % tile->kr || !rows)
+        return 1;
+    taps_inside(g, 0, &above, &end);
+    for (size_t r = 0, next, ky0, ky1; r < rows; r = next) {
+        next = same_taps(g, r, rows, &ky0, &ky1);
+        if (ky0 == ky1)
+            return 1;
+        work += (next - r + tile->mr - 1) / tile->mr * (ky1 - ky0);
+    }
+    return work < all ? (above + 1) * (most_below(g) + 1) : 1;
+}
+
+void qnt_conv_s8_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *tile, const struct qnt_conv_geom *g,
+                           const int8_t *w, size_t n, int32_t a_zero, const int32_t *bias, int32_t *out)
+{
+    const size_t sets = qnt_conv_s8_bias_sets(tile, g), line = g->kw * (g->c / g->groups);
+    const size_t below = sets > 1 ? most_below(g) + 1 : 1;
+    for (size_t s = 0; s < sets; s++)
+        for (size_t j = 0; j < n; j++, out++) {
+            const size_t ky0 = s / below, left_out = ky0 + s % below, taken = g->kh > left_out ? g->kh - left_out : 0;
+            qnt_gemm_fold_bias(ctx, tile, w + (j * g->kh + ky0) * line, 1, taken * line, a_zero, bias ? bias + j : NULL,
+                               out);
+        }
+}
 
 struct plane {
     const struct qnt_conv_geom *g;
@@ -23,11 +85,12 @@ struct plane {
     bool in_place;      /* the image needs no padding */
     const int8_t *data; /* of lines y0.. of image0.. */
     size_t image0, y0;
+    size_t ky0, ky1; /* lines of taps that are taken */
 };
 
 static struct plane plane_of(const struct qnt_gemm *tile, const struct qnt_conv_geom *g, uint8_t in_xor)
 {
-    struct plane p = {.g = g, .tile = tile, .in_xor = in_xor, .reach = (g->kh - 1) * g->dil_h + 1};
+    struct plane p = {.g = g, .tile = tile, .in_xor = in_xor, .reach = (g->kh - 1) * g->dil_h + 1, .ky1 = g->kh};
     p.ph = (g->oh - 1) * g->stride_h + p.reach;
     p.pw = (g->ow - 1) * g->stride_w + g->kw;
     p.in_place = !tile->run_rows && !g->pad_top && !g->pad_left && p.ph <= g->h && p.pw <= g->w;
@@ -91,10 +154,12 @@ static void plane_rows(const struct qnt_operand *o, size_t m0, size_t used, cons
         size_t r = m0 + i, line = r / g->ow, ox = r % g->ow, image = line / g->oh, oy = line % g->oh;
         const int8_t *from =
             p->data + (image - p->image0) * p->image + (oy * g->stride_h - p->y0) * p->line + ox * step;
+        const void **to = ptr + i;
         n = g->ow - ox < used - i ? g->ow - ox : used - i;
-        for (size_t ky = 0; ky < g->kh; ky++, from += g->dil_h * p->line)
+        from += p->ky0 * g->dil_h * p->line;
+        for (size_t ky = p->ky0; ky < p->ky1; ky++, from += g->dil_h * p->line, to += used)
             for (size_t j = 0; j < n; j++)
-                ptr[ky * used + i + j] = from + j * step;
+                to[j] = from + j * step;
     }
 }
 
@@ -162,17 +227,6 @@ static size_t stage(struct plane *p, const int8_t *images, uint8_t zero, size_t 
     return end;
 }
 
-/* Taps of line y of the output that lie in the image: adding the others would change nothing when their code is stored
- * as 0. */
-static void taps_inside(const struct qnt_conv_geom *g, size_t y, size_t *ky0, size_t *ky1)
-{
-    const size_t top = y * g->stride_h, end = g->pad_top + g->h;
-    while (*ky0 < *ky1 && top + *ky0 * g->dil_h < g->pad_top)
-        ++*ky0;
-    while (*ky0 < *ky1 && top + (*ky1 - 1) * g->dil_h >= end)
-        --*ky1;
-}
-
 /* Bytes of a run that lie left of the image for the first pixel of a line, and right of it for the last. */
 static void edges(const struct qnt_conv_geom *g, size_t run, size_t *head, size_t *tail)
 {
@@ -237,43 +291,92 @@ static void rows_run(struct plane *p, const struct qnt_gemm_call *call, const in
     }
 }
 
+/* What tiles that pack take, whichever taps are left out: short sums are taken in larger blocks. */
+static size_t packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom)
+{
+    size_t most = 0;
+    for (size_t taken = 1; taken <= geom->kh; taken++) {
+        const size_t taps = taken * geom->kw, bytes = qnt_gemm_scratch_bytes(g, taps * (geom->c / geom->groups), taps);
+        most = bytes > most ? bytes : most;
+    }
+    return qnt_round_up(most, 64);
+}
+
 size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom)
 {
     const struct plane p = plane_of(g, geom, 0);
-    const size_t k = geom->kh * geom->kw * (geom->c / geom->groups);
     if (g->run_rows && plane_serves(&p))
         return plane_bytes(&p) + qnt_rows_room(g, packed_k(&p));
-    const size_t bytes = qnt_round_up(qnt_gemm_scratch_bytes(g, k, geom->kh * geom->kw), 64);
-    return bytes + (plane_serves(&p) && !p.in_place ? plane_bytes(&p) : 0);
+    return packed_bytes(g, geom) + (plane_serves(&p) && !p.in_place ? plane_bytes(&p) : 0);
+}
+
+/* The operand of the taken taps: the lines of a plane, or images tap by tap. */
+static struct qnt_operand operand(const struct plane *p, const void *images, const struct qnt_conv_src *src)
+{
+    const struct qnt_conv_geom *g = p->g;
+    if (!plane_serves(p)) {
+        struct qnt_operand o = qnt_operand_im2col(images, src, 1);
+        o.in_xor = p->in_xor;
+        return o;
+    }
+    return (struct qnt_operand){.rows = plane_rows,
+                                .taps = p->ky1 - p->ky0,
+                                .tap_k = g->kw * g->c,
+                                .elem = 1,
+                                .detail = p,
+                                .in_xor = p->in_xor};
+}
+
+/* Rows [r0, r1) by tiles that pack; the plane holds them. */
+static void packed_run(struct plane *p, const struct qnt_gemm_call *product, const void *images,
+                       const struct qnt_conv_src *src, size_t r0, size_t r1, void *scratch)
+{
+    const struct qnt_conv_geom *g = p->g;
+    const size_t line = g->kw * (g->c / g->groups);
+    struct qnt_gemm_call call = *product;
+    if (src->bias_sets < 2) {
+        call.a = operand(p, images, src);
+        qnt_gemm_run(&call, r0, r1, scratch);
+        return;
+    }
+    const size_t below = most_below(g);
+    for (size_t r = r0, end; r < r1; r = end) {
+        end = same_taps(g, r, r1, &p->ky0, &p->ky1);
+        struct qnt_conv_geom part = *g;
+        struct qnt_conv_src taken = *src;
+        struct qnt_epilogue e = *product->e;
+        part.kh = p->ky1 - p->ky0;
+        part.pad_top -= p->ky0 * g->dil_h; /* wraps where the taps begin below the line's own */
+        taken.geom = &part;
+        e.bias += (p->ky0 * (below + 1) + g->kh - p->ky1) * src->bias_step;
+        call.a = operand(p, images, &taken);
+        call.k = part.kh * line;
+        call.panel_k = product->k;
+        call.packed_w = (const char *)product->packed_w + qnt_panel_w_bytes(call.g, p->ky0 * line);
+        call.e = &e;
+        qnt_gemm_run(&call, r, end, scratch);
+    }
 }
 
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,
                      size_t r1, void *scratch)
 {
     const struct qnt_conv_geom *g = src->geom;
-    struct qnt_gemm_call call = *product;
-    struct plane p = plane_of(call.g, g, product->a.in_xor);
-    if (!plane_serves(&p)) {
-        call.a = qnt_operand_im2col(images, src, 1);
-        call.a.in_xor = product->a.in_xor;
-        qnt_gemm_run(&call, r0, r1, scratch);
-        return;
-    }
+    const struct qnt_gemm *tile = product->g;
     const uint8_t zero = *(const uint8_t *)src->zero_row;
-    if (call.g->run_rows) {
-        rows_run(&p, &call, images, zero, r0, r1, scratch);
-        return;
-    }
-    call.a = (struct qnt_operand){
-        .rows = plane_rows, .taps = g->kh, .tap_k = g->kw * g->c, .elem = 1, .detail = &p, .in_xor = product->a.in_xor};
+    struct plane p = plane_of(tile, g, product->a.in_xor);
     p.data = images;
-    if (p.in_place) {
-        qnt_gemm_run(&call, r0, r1, scratch);
+    if (!plane_serves(&p) || p.in_place) {
+        packed_run(&p, product, images, src, r0, r1, scratch);
         return;
     }
-    int8_t *space = (int8_t *)scratch + qnt_round_up(qnt_gemm_scratch_bytes(call.g, call.k, g->kh * g->kw), 64);
+    if (tile->run_rows) {
+        rows_run(&p, product, images, zero, r0, r1, scratch);
+        return;
+    }
+    int8_t *space = (int8_t *)scratch + packed_bytes(tile, g);
     for (size_t r = r0, end; r < r1; r = end) {
         end = stage(&p, images, zero, r, r1, space);
-        qnt_gemm_run(&call, r, end, scratch);
+        packed_run(&p, product, images, src, r, end, scratch);
     }
 }

@@ -220,7 +220,8 @@ static void run_block(const struct block *b)
 {
     const struct qnt_gemm_call *call = b->call;
     const struct qnt_gemm *g = call->g;
-    const size_t panel = qnt_panel_w_bytes(g, b->k == call->k ? b->kp : qnt_round_up(call->k, g->kr));
+    const size_t panel_k = call->panel_k ? call->panel_k : b->k == call->k ? b->kp : qnt_round_up(call->k, g->kr);
+    const size_t panel = qnt_panel_w_bytes(g, panel_k);
     const char *w = (const char *)call->packed_w + qnt_panel_w_bytes(g, b->k0);
     const size_t across = g->nr * (call->e->kind == QNT_EPI_S8 ? 1 : sizeof(int32_t)); /* from tile to tile */
     struct qnt_tile t = {.ldc = call->ldc, .first = b->k0 == 0, .last = b->k0 + b->k >= call->k, .e = call->e};

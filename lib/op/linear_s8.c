@@ -27,8 +27,9 @@ struct state {
     bool corrected;       /* by the rows' sums */
     int8_t *shifted;      /* weights without their zero points; NULL: they have none, or are corrected */
     size_t product_bytes; /* scratch of the products alone */
-    int32_t *bias;        /* by output channel, zero points folded in */
-    float *factor;        /* by output channel */
+    int32_t *bias;        /* by output channel, zero points folded in; in sets */
+    size_t bias_sets;
+    float *factor; /* by output channel */
     int8_t *zero_row;
     struct qnt_requant rq;
 };
@@ -94,6 +95,7 @@ static qnt_status shift_weights(const qnt_ctx *ctx, const struct qnt_step *s, st
 static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, size_t max_batch)
 {
     const struct qnt_conv_geom *g = &st->geom;
+    st->bias_sets = 1;
     if (!st->sums && !st->corrected && qnt_depthwise_serves(g, 1)) {
         st->depthwise = ctx->dsp.depthwise_s8;
         s->scratch_bytes = qnt_depthwise_lines_bytes(g, 1);
@@ -102,6 +104,7 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     }
     st->g = qnt_gemm_choose(tiles_for(ctx, st->shifted ? 8 : s->in[1]->bits), max_batch * g->oh * g->ow, st->og, st->k);
     st->requantize = ctx->dsp.requantize_s32_s8;
+    st->bias_sets = qnt_conv_s8_bias_sets(st->g, g);
     st->packed_group = qnt_round_up(qnt_conv_s8_packed_bytes(st->g, g, st->og), 64);
     st->pixels = g->oh * g->ow;
     st->panels = (st->og + st->g->nr - 1) / st->g->nr;
@@ -131,7 +134,7 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
         return status;
     const size_t bytes = choose(ctx, s, st, max_batch);
     if (!(st->packed = qnt_alloc_array(ctx, st->depthwise ? 1 : g->groups, bytes, s->node->name)) ||
-        !(st->bias = qnt_alloc_array(ctx, g->oc, sizeof *st->bias, s->node->name)) ||
+        !(st->bias = qnt_alloc_array(ctx, st->bias_sets * g->oc, sizeof *st->bias, s->node->name)) ||
         !(st->factor = qnt_alloc_array(ctx, g->oc, sizeof *st->factor, s->node->name)) ||
         !(st->zero_row = qnt_alloc(ctx, st->cg, s->node->name)))
         return QNT_ERR_NOMEM;
@@ -195,7 +198,7 @@ static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
     }
     for (size_t i = 0; i < st->geom.groups; i++)
         qnt_conv_s8_pack_w(st->g, &st->geom, w + i * st->og * st->k, st->og, st->packed + i * st->packed_group);
-    qnt_gemm_fold_bias(ctx, st->g, w, st->geom.oc, st->k, s->in[0]->zero, bias, st->bias);
+    qnt_conv_s8_fold_bias(ctx, st->g, &st->geom, w, st->geom.oc, s->in[0]->zero, bias, st->bias);
 }
 
 qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
@@ -248,7 +251,8 @@ static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t
     size_t size = kind == QNT_EPI_S8 ? 1 : sizeof(int32_t);
     for (size_t i = 0; i < g->groups && own->r0 < own->r1 && own->c0 < own->c1; i++) {
         size_t first = i * st->og + own->c0;
-        struct qnt_conv_src src = {.geom = g, .zero_row = st->zero_row, .group = i};
+        struct qnt_conv_src src = {
+            .geom = g, .zero_row = st->zero_row, .group = i, .bias_sets = st->bias_sets, .bias_step = g->oc};
         struct qnt_epilogue e = {.kind = kind, .bias = st->bias + first, .rq = st->rq};
         e.rq.scale += first;
         struct qnt_gemm_call call = {.g = st->g,

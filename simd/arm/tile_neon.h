@@ -160,6 +160,21 @@ QNT_INLINE void qnt_tile_put_neon(const struct qnt_tile *t, const int32x4_t *acc
     }
 }
 
+/* The bytes of QNT_TILE_ROWS_NEON(NV) rows of sums. */
+QNT_INLINE void qnt_tile_round_neon(const int32_t *acc, const float32x4_t *scale, const struct qnt_requant_neon *p,
+                                    int8x16_t *b, const int NV)
+{
+    const int rows = QNT_TILE_ROWS_NEON(NV);
+    QNT_UNROLL
+    for (int v = 0; v < rows * NV; v += 4) {
+        int32x4_t sum[4];
+        QNT_UNROLL
+        for (int j = 0; j < 4; j++)
+            sum[j] = vld1q_s32(acc + 4 * (v + j));
+        b[v / 4] = qnt_requant_bytes_neon(sum, scale, v, NV, p);
+    }
+}
+
 /* Any tile, from memory: acc has room for QNT_TILE_ROWS_NEON(NV) rows past the first m - 1. */
 QNT_INLINE void qnt_tile_store_s8_neon(const struct qnt_tile *t, const int32_t *acc, const int NV)
 {
@@ -170,21 +185,18 @@ QNT_INLINE void qnt_tile_store_s8_neon(const struct qnt_tile *t, const int32_t *
     float32x4_t scale[4];
     int8_t *c = t->c;
     qnt_tile_scale_neon(t, scale, NV);
-    for (uint32_t i = 0; i < m; i += (uint32_t)rows, c += (size_t)rows * ldc, acc += 4 * NV * rows) {
+    uint32_t i = 0;
+    for (uint32_t whole = n == full ? m / (uint32_t)rows : 0; whole; whole--, i += (uint32_t)rows) {
         int8x16_t b[3];
-        QNT_UNROLL
-        for (int v = 0; v < rows * NV; v += 4) {
-            int32x4_t sum[4];
-            QNT_UNROLL
-            for (int j = 0; j < 4; j++)
-                sum[j] = vld1q_s32(acc + 4 * (v + j));
-            b[v / 4] = qnt_requant_bytes_neon(sum, scale, v, NV, &p);
-        }
-        if (n == full && i + (uint32_t)rows <= m) {
-            qnt_tile_bytes_neon(c, ldc, b, NV);
-            continue;
-        }
+        qnt_tile_round_neon(acc, scale, &p, b, NV);
+        qnt_tile_bytes_neon(c, ldc, b, NV);
+        c += (size_t)rows * ldc;
+        acc += 4 * NV * rows;
+    }
+    for (; i < m; i += (uint32_t)rows, c += (size_t)rows * ldc, acc += 4 * NV * rows) {
+        int8x16_t b[3];
         int8_t bytes[48];
+        qnt_tile_round_neon(acc, scale, &p, b, NV);
         QNT_UNROLL
         for (int v = 0; v < rows * NV / 4; v++)
             vst1q_s8(bytes + 16 * v, b[v]);
