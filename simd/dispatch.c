@@ -4,8 +4,11 @@
 
 struct qnt_tile_cost qnt_tile_cost_of(const struct qnt_gemm *g)
 {
-    return (struct qnt_tile_cost){
-        .step = g->cost_step, .tile = g->cost_tile, .unpack = g->cost_unpack, .least = g->m_least};
+    return (struct qnt_tile_cost){.step = g->cost_step,
+                                  .tile = g->cost_tile,
+                                  .unpack = g->cost_unpack,
+                                  .row = g->cost_row,
+                                  .least = g->m_least};
 }
 
 void qnt_gemm_list_add(struct qnt_gemm_list *list, const struct qnt_gemm *g)
