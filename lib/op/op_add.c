@@ -1,4 +1,5 @@
-/* add (a, b) -> a + b, broadcast. */
+/* add (a, b) -> a + b, broadcast. s8: clamp(rne((a - za) * (sa / sy) + (b - zb) * (sb / sy)) + zy) in float32, as
+ * ONNX Runtime's QLinearAdd (the order of operations: qnt_add_s8_fn). */
 #include "backward.h"
 #include "pair.h"
 

@@ -1,4 +1,5 @@
-/* mul (a, b) -> a * b, broadcast. */
+/* mul (a, b) -> a * b, broadcast. s8: clamp(rne((float)((a - za) * (b - zb)) * (sa * sb / sy)) + zy), as ONNX Runtime's
+ * QLinearMul. */
 #include "backward.h"
 #include "pair.h"
 

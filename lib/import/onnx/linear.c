@@ -39,12 +39,19 @@ static int64_t zero_of(const struct onnx_linear *l, size_t row)
     return l->w_quant.zero[l->w_quant.n == 1 ? 0 : row];
 }
 
+/* Code i of a type of up to 8 bits. */
+static int64_t code_at(const struct onnx_value *v, size_t i)
+{
+    const bool sign = v->type == ONNX_INT8 || v->type == ONNX_INT4 || v->type == ONNX_INT2;
+    return sign ? ((const int8_t *)v->data)[i] : ((const uint8_t *)v->data)[i];
+}
+
 /* All codes less their zero points fit into 8 bits. */
-static bool fits(const struct onnx_linear *l, const int64_t *w)
+static bool fits(const struct onnx_linear *l, const struct onnx_value *w)
 {
     const struct onnx_rows *r = &l->rows;
     for (size_t i = 0; i < r->rows * r->cols; i++) {
-        const int64_t x = w[r->from[i]] - zero_of(l, i / r->cols);
+        const int64_t x = code_at(w, r->from[i]) - zero_of(l, i / r->cols);
         if (x < -128 || x > 127)
             return false;
     }
@@ -73,21 +80,20 @@ static qnt_status code_weights(struct onnx_mapper *mp, const struct onnx_linear 
     const struct onnx_rows *r = &l->rows;
     struct qnt_tensor t = shaped(r);
     const struct onnx_value *v = codes_of(l->w);
-    const int64_t *w = qnt_onnx_ints(mp, (struct onnx_value *)(uintptr_t)v);
     int8_t *to = qnt_onnx_alloc(mp, r->rows * r->cols, 1, v->name);
     const bool is_unsigned = v->type == ONNX_UINT8;
     const uint32_t bits = onnx_type_bits(v->type);
     const int64_t low = -(INT64_C(1) << (bits - 1));
     bool narrow = bits < 8;
     qnt_status status = QNT_OK;
-    if (!w || !to)
+    if (!to)
         return QNT_ERR_NOMEM;
-    const bool own = fits(l, w);
+    const bool own = fits(l, v);
     if (!own && (status = zero_points(mp, l, is_unsigned, zeros)))
         return status;
     for (size_t i = 0; i < r->rows * r->cols; i++) {
         const int64_t off = own ? zero_of(l, i / r->cols) : is_unsigned ? 128 : 0;
-        to[i] = (int8_t)(w[r->from[i]] - off);
+        to[i] = (int8_t)(code_at(v, r->from[i]) - off);
         narrow = narrow && to[i] >= low && to[i] < -low;
     }
     t.type = QNT_S8;
