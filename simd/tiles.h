@@ -4,12 +4,13 @@
 #include <stdint.h>
 
 struct qnt_gemm;
-/* In one unit for all tiles of a list, of which only the relations count. Of a product of m x n x k by panels of mr
- * rows and nr columns, kr steps at a time: step    a kr step of a full tile; of one of fewer rows, max(rows, least) /
- * mr of it, all of it where least is 0 tile    starting and storing a tile unpack  making a kr step of a panel of W,
- * once for all rows row     packing a kr step of a row of A, once for all columns */
+/* In one unit for all tiles of a list, of which only the relations count; of a product of m x n x k by panels of mr rows
+ * and nr columns, kr steps at a time. */
 struct qnt_tile_cost {
-    float step, tile, unpack, row;
+    float step;   /* a kr step of a full tile; of one of fewer rows, max(rows, least) / mr of it, all where least is 0 */
+    float tile;   /* starting and storing a tile */
+    float unpack; /* making a kr step of a panel of W, once for all rows */
+    float row;    /* packing a kr step of a row of A, once for all columns */
     uint32_t least;
 };
 enum { QNT_GEMM_MAX = 24 };
