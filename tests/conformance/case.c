@@ -62,8 +62,8 @@ static qnt_status read_values(qnt_ctx *ctx, const char *folder, const char *what
         if (status)
             return status;
         if (info[i].type && v[i].type != info[i].type)
-            return qnt_fail(QNT_ERR_TYPE, "%s is of type %s, the model says %s", path, onnx_type_name(v[i].type),
-                            onnx_type_name(info[i].type));
+            return qnt_fail(QNT_ERR_TYPE, "%s is of type %s, the model says %s", path, qnt_onnx_type_name(v[i].type),
+                            qnt_onnx_type_name(info[i].type));
     }
     return QNT_OK;
 }

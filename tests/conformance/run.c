@@ -101,7 +101,7 @@ static bool fits(const qnt_tensor_info *t, const struct value *v, size_t *batch,
     qnt_dtype type;
     size_t n = elements(t), front = 0;
     if (!value_type(v->type, &type) || type != t->type) {
-        snprintf(why, TEXT / 2, "it is of type %d, expected %s", (int)t->type, onnx_type_name(v->type));
+        snprintf(why, TEXT / 2, "it is of type %d, expected %s", (int)t->type, qnt_onnx_type_name(v->type));
         return false;
     }
     if (!*batch)

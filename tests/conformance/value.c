@@ -22,7 +22,7 @@ uint8_t *read_bytes(const char *path, size_t *bytes)
 
 size_t value_element(int32_t type)
 {
-    return (onnx_type_bits(type) + 7) / 8;
+    return (qnt_onnx_type_bits(type) + 7) / 8;
 }
 
 bool value_type(int32_t type, qnt_dtype *out)
@@ -72,7 +72,7 @@ static void unpack(const uint8_t *src, size_t n, uint32_t bits, bool sign, uint8
 
 static qnt_status copy(const struct onnx_tensor *t, struct value *v)
 {
-    uint32_t bits = onnx_type_bits(t->type);
+    uint32_t bits = qnt_onnx_type_bits(t->type);
     v->type = t->type;
     v->rank = t->rank;
     memcpy(v->dim, t->dim, sizeof v->dim);

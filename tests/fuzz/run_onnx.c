@@ -39,7 +39,7 @@ static void must_be_told(qnt_status status, const char *what)
 static bool bind(struct manner *m, const struct onnx_value_info *v, struct qnt_rng *r)
 {
     size_t k = m->config.n_bind, count = 1;
-    uint32_t bits = onnx_type_bits(v->type);
+    uint32_t bits = qnt_onnx_type_bits(v->type);
     if (k == MOST_BINDS || strlen(v->name) >= sizeof m->name[k] || !bits)
         return false;
     for (uint32_t d = 0; d < v->rank; d++) {

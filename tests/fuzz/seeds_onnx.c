@@ -92,7 +92,7 @@ static void add_initializer(struct pb *graph, char **word, size_t n, struct qnt_
     int64_t dim[ONNX_MAX_RANK], value[ONNX_MAX_RANK];
     const int type = type_of(word[2]);
     const size_t rank = numbers_of(word[3], dim), given = n > 4 ? numbers_of(word[4] + 1, value) : 0,
-                 size = onnx_type_bits(type) / 8;
+                 size = qnt_onnx_type_bits(type) / 8;
     size_t count = 1;
     for (size_t d = 0; d < rank; d++)
         count *= (size_t)dim[d];

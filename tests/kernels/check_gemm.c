@@ -1,6 +1,5 @@
 /* Tiles of s8 activations, with W of 8, 4 and 2 bits: what pack and run make of rows, taps and k blocks, against a
- * plain double loop and the scalar epilogue.
- */
+ * plain double loop and the scalar epilogue. */
 #include <string.h>
 #include "ck.h"
 #include "simd/ref/scalar.h"
@@ -393,14 +392,12 @@ void check_gemm_s8(struct ck *c)
         bench_unpack(c, 2304);
 }
 
-void check_gemm_s4s8(struct ck *c);
-void check_gemm_s4s8(struct ck *c)
-{
-    check_gemm_s8(c);
-}
-
-void check_gemm_s2s8(struct ck *c);
-void check_gemm_s2s8(struct ck *c)
-{
-    check_gemm_s8(c);
-}
+/* Of few bits: the same. */
+#define CHECK_LOW(op)                                                                                                  \
+    void op(struct ck *c);                                                                                             \
+    void op(struct ck *c)                                                                                              \
+    {                                                                                                                  \
+        check_gemm_s8(c);                                                                                              \
+    }
+CHECK_LOW(check_gemm_s4s8)
+CHECK_LOW(check_gemm_s2s8)

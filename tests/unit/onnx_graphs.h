@@ -56,7 +56,7 @@ static inline void constant(struct graph *b, const char *name, int32_t type, uin
     *t = (struct onnx_tensor){.name = name, .type = type, .rank = rank, .count = 1, .data = data};
     for (uint32_t d = 0; d < rank; d++)
         t->count *= t->dim[d] = dim[d];
-    t->bytes = (t->count * onnx_type_bits(type) + 7) / 8;
+    t->bytes = (t->count * qnt_onnx_type_bits(type) + 7) / 8;
 }
 
 /* Names of inputs and outputs, a blank between them; "-": left out. */

@@ -38,7 +38,7 @@ static void tensor_is(struct pb b, const void *data, size_t bytes, const char *t
     }
     ck_assert_msg(!status, "%s", qnt_last_error());
     ck_assert_msg(g->init[0].bytes == bytes && !memcmp(g->init[0].data, data, bytes), "%s of %zu bytes",
-                  onnx_type_name(g->init[0].type), g->init[0].bytes);
+                  qnt_onnx_type_name(g->init[0].type), g->init[0].bytes);
     ck_assert_uint_eq((uintptr_t)g->init[0].data % 8, 0);
     qnt_onnx_graph_free(g);
 }

@@ -6,6 +6,7 @@
 #include <qnt/train.h>
 #include "lib/quant/ptq.h"
 #include "op_util.h"
+#include "same_model.h"
 #include "tests/common/models.h"
 #include "tests/common/oom.h"
 
@@ -32,20 +33,6 @@ static void quantize(qnt_model *f, const qnt_ptq_config *config, size_t batch, q
         OK(qnt_ptq_observe(p, inputs + i * TEST_MODEL_IN, INPUTS - i < batch ? INPUTS - i : batch));
     OK(qnt_ptq_model(p, out));
     qnt_ptq_free(p);
-}
-
-static void same_model(const qnt_model *a, const qnt_model *b)
-{
-    ck_assert_uint_eq(a->n_tensors, b->n_tensors);
-    for (size_t i = 0; i < a->n_tensors; i++) {
-        const struct qnt_tensor *s = &a->tensor[i], *t = &b->tensor[i];
-        ck_assert_str_eq(s->name, t->name);
-        ck_assert_int_eq(s->zero, t->zero);
-        ck_assert_uint_eq(s->scales, t->scales);
-        ck_assert_mem_eq(s->scale, t->scale, s->scales * sizeof(float));
-        if (s->data)
-            ck_assert_mem_eq(s->data, t->data, qnt_tensor_count(s) * qnt_dtype_size(s->type));
-    }
 }
 
 static void run(qnt_model *m, const float *in, float *out)

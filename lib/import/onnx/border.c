@@ -16,7 +16,7 @@ static const qnt_import_bind *bound(const qnt_import_config *c, const char *name
 static qnt_status bind_input(struct onnx_mapper *mp, const struct onnx_value_info *info, const qnt_import_bind *b)
 {
     struct onnx_tensor *t = qnt_onnx_alloc(mp, 1, sizeof *t, info->name);
-    const uint32_t bits = onnx_type_bits(info->type);
+    const uint32_t bits = qnt_onnx_type_bits(info->type);
     size_t all;
     if (!t)
         return QNT_ERR_NOMEM;
@@ -33,7 +33,7 @@ static qnt_status bind_input(struct onnx_mapper *mp, const struct onnx_value_inf
     }
     if (!bits || qnt_mul_overflows(t->count, bits, &all) || all / 8 + (all % 8 != 0) != b->bytes)
         return qnt_fail(QNT_ERR_ARG, "bind '%s': %zu bytes, expected %zu elements of %s", b->name, b->bytes, t->count,
-                        onnx_type_name(info->type));
+                        qnt_onnx_type_name(info->type));
     void *data = qnt_onnx_alloc(mp, b->bytes, 1, b->name);
     if (!data)
         return QNT_ERR_NOMEM;
@@ -198,9 +198,9 @@ qnt_status qnt_onnx_check_input(const struct onnx_value *v, const struct onnx_no
             QNT_ERR_UNSUPPORTED,
             "'%s' is an input of the model that activations cannot be, %s of shape %s, and read by no node: "
             "expected a constant (bind it)",
-            v->name, onnx_type_name(v->type), qnt_onnx_shape_text(&v->shape, text));
+            v->name, qnt_onnx_type_name(v->type), qnt_onnx_shape_text(&v->shape, text));
     return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s of shape %s, which an activation cannot be", v->name,
-                         onnx_type_name(v->type), qnt_onnx_shape_text(&v->shape, text));
+                         qnt_onnx_type_name(v->type), qnt_onnx_shape_text(&v->shape, text));
 }
 
 qnt_status qnt_onnx_append_input(struct onnx_mapper *mp, const struct qnt_tensor *t, int32_t type, int *id)

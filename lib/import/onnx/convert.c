@@ -5,7 +5,7 @@
 
 size_t qnt_onnx_type_size(int32_t type)
 {
-    const uint32_t bits = onnx_type_bits(type);
+    const uint32_t bits = qnt_onnx_type_bits(type);
     return bits && bits < 8 ? 1 : bits / 8;
 }
 
@@ -21,7 +21,7 @@ bool qnt_onnx_is_small_int(int32_t type)
 
 void qnt_onnx_int_range(int32_t type, int64_t *lo, int64_t *hi)
 {
-    const uint32_t bits = onnx_type_bits(type);
+    const uint32_t bits = qnt_onnx_type_bits(type);
     const bool sign = type == ONNX_INT8 || type == ONNX_INT16 || type == ONNX_INT32 || type == ONNX_INT64 ||
                       type == ONNX_INT4 || type == ONNX_INT2;
     if (type == ONNX_BOOL) {
@@ -142,7 +142,7 @@ const int64_t *qnt_onnx_ints(struct onnx_mapper *mp, struct onnx_value *v)
     if (v->ints || (!v->codes && v->type == ONNX_INT64))
         return v->ints ? v->ints : v->data;
     if (v->codes || qnt_onnx_is_float(v->type)) {
-        mp->lost = qnt_fail(QNT_ERR_TYPE, "tensor '%s' is %s, expected integers", v->name, onnx_type_name(v->type));
+        mp->lost = qnt_fail(QNT_ERR_TYPE, "tensor '%s' is %s, expected integers", v->name, qnt_onnx_type_name(v->type));
         return NULL;
     }
     const size_t count = qnt_onnx_count(&v->shape);

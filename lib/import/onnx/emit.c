@@ -204,7 +204,7 @@ qnt_status qnt_onnx_float_in(struct onnx_mapper *mp, const struct onnx_node *n, 
         return qnt_onnx_fail(QNT_ERR_FORMAT, n, "input %zu is left out, expected floats", k);
     if (v->kind == ONNX_ACTIVATION && v->type != ONNX_FLOAT)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s, expected float", v->name,
-                             onnx_type_name(v->type));
+                             qnt_onnx_type_name(v->type));
     *out = v;
     return QNT_OK;
 }

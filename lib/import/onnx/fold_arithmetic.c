@@ -74,7 +74,8 @@ qnt_status qnt_onnx_fold_arithmetic(struct onnx_mapper *mp, const struct onnx_no
         return QNT_ERR_NOMEM;
     if (floats ? a->type != ONNX_FLOAT || !strcmp(n->op, "Mod")
                : !strcmp(n->op, "Pow") || qnt_onnx_attr_int(n, "fmod", 0))
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constants of %s, which is not computed", onnx_type_name(a->type));
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constants of %s, which is not computed",
+                             qnt_onnx_type_name(a->type));
     for (size_t i = 0; i < qnt_onnx_count(&s); i++) {
         const size_t x = qnt_onnx_broadcast_at(&s, &a->shape, i), y = qnt_onnx_broadcast_at(&s, &b->shape, i);
         if (floats) {

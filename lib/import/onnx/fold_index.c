@@ -87,9 +87,9 @@ qnt_status qnt_onnx_fold_constantofshape(struct onnx_mapper *mp, const struct on
     const size_t size = qnt_onnx_type_size(t->type);
     struct onnx_shape s;
     void *to;
-    if (t->count != 1 || onnx_type_bits(t->type) < 8)
+    if (t->count != 1 || qnt_onnx_type_bits(t->type) < 8)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "the value has %zu elements of %s, expected one of 8 bits or more",
-                             t->count, onnx_type_name(t->type));
+                             t->count, qnt_onnx_type_name(t->type));
     qnt_status status = shape_of(mp, n, 0, &s);
     if (status || (status = qnt_onnx_give(mp, n, 0, t->type, &s, &to)))
         return status;

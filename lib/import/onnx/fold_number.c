@@ -14,7 +14,7 @@ static int64_t whole_of(float x)
 /* Integers that are cut to a narrower type lose their upper bits. */
 static int64_t cut(int64_t x, int32_t type)
 {
-    const uint32_t bits = onnx_type_bits(type);
+    const uint32_t bits = qnt_onnx_type_bits(type);
     int64_t lo, hi;
     qnt_onnx_int_range(type, &lo, &hi);
     if (type == ONNX_BOOL)
@@ -35,7 +35,7 @@ qnt_status qnt_onnx_fold_as(struct onnx_mapper *mp, const struct onnx_node *n, i
         return QNT_OK;
     }
     if (!qnt_onnx_type_size(type) || (qnt_onnx_is_float(type) && type != ONNX_FLOAT))
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "a cast of constants to %s", onnx_type_name(type));
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "a cast of constants to %s", qnt_onnx_type_name(type));
     const float *floats = from_float || type == ONNX_FLOAT ? qnt_onnx_floats(mp, x) : NULL;
     const int64_t *ints = floats ? NULL : qnt_onnx_ints(mp, x);
     if (!floats && !ints)
@@ -80,7 +80,7 @@ qnt_status qnt_onnx_fold_function(struct onnx_mapper *mp, const struct onnx_node
     const bool floats = x->type == ONNX_FLOAT;
     void *to;
     if (!floats && (qnt_onnx_is_float(x->type) || strchr("FCS", n->op[0])))
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "a constant of %s", onnx_type_name(x->type));
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "a constant of %s", qnt_onnx_type_name(x->type));
     const float *f = floats ? qnt_onnx_floats(mp, x) : NULL;
     const int64_t *ints = floats ? NULL : qnt_onnx_ints(mp, x);
     if (!f && !ints)

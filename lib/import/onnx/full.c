@@ -55,7 +55,7 @@ qnt_status qnt_onnx_full(struct onnx_mapper *mp, struct onnx_linear *l, const st
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, l->n,
                              "weights '%s' are %s with %zu scales, expected 8 bits or less, "
                              "and one or %zu",
-                             l->w->name, onnx_type_name(l->w_quant.type), l->w_quant.n, l->rows.rows);
+                             l->w->name, qnt_onnx_type_name(l->w_quant.type), l->w_quant.n, l->rows.rows);
     return qnt_onnx_linear(mp, l, in, id);
 }
 

@@ -82,7 +82,7 @@ static qnt_status code_weights(struct onnx_mapper *mp, const struct onnx_linear 
     const struct onnx_value *v = codes_of(l->w);
     int8_t *to = qnt_onnx_alloc(mp, r->rows * r->cols, 1, v->name);
     const bool is_unsigned = v->type == ONNX_UINT8;
-    const uint32_t bits = onnx_type_bits(v->type);
+    const uint32_t bits = qnt_onnx_type_bits(v->type);
     const int64_t low = -(INT64_C(1) << (bits - 1));
     bool narrow = bits < 8;
     qnt_status status = QNT_OK;

@@ -4,7 +4,7 @@
 
 qnt_status qnt_onnx_cast(struct onnx_mapper *mp, const struct onnx_node *n, int in, int32_t type, int *id)
 {
-    const uint32_t bits = onnx_type_bits(type);
+    const uint32_t bits = qnt_onnx_type_bits(type);
     const qnt_node_attr attr = {.mode = bits < 8 && type != ONNX_BOOL ? bits : 0};
     struct qnt_tensor t;
     qnt_status status = qnt_onnx_integer_type(n, type, &t);

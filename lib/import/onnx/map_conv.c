@@ -46,7 +46,7 @@ static qnt_status convolve(struct onnx_mapper *mp, struct onnx_linear *l, struct
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
                              "weights '%s' are %s with %zu scales, expected 8 bits or less, and "
                              "one or %zu",
-                             l->w->name, onnx_type_name(l->w_quant.type), l->w_quant.n, l->rows.rows);
+                             l->w->name, qnt_onnx_type_name(l->w_quant.type), l->w_quant.n, l->rows.rows);
     l->op = "conv2d";
     l->attr = w.attr;
     l->attr.groups = (uint32_t)group;

@@ -193,9 +193,9 @@ qnt_status qnt_onnx_fold_clip(struct onnx_mapper *mp, const struct onnx_node *n)
     qnt_status status = qnt_onnx_clip(mp, n, &lo, &hi);
     if (status || (status = qnt_onnx_give(mp, n, 0, x->type, &x->shape, &to)))
         return status;
-    if (!floats && (onnx_type_bits(x->type) > 16 || qnt_onnx_is_float(x->type)))
+    if (!floats && (qnt_onnx_type_bits(x->type) > 16 || qnt_onnx_is_float(x->type)))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "a constant of %s, expected float or at most 16 bits",
-                             onnx_type_name(x->type));
+                             qnt_onnx_type_name(x->type));
     const float *from = qnt_onnx_floats(mp, x);
     if (!from)
         return QNT_ERR_NOMEM;

@@ -29,7 +29,7 @@ static qnt_status code_constant(struct onnx_mapper *mp, const struct product *p,
     struct qnt_tensor t = {.type = QNT_S8, .bits = 8, .rank = s.rank, .scales = 1, .scale = (float *)(uintptr_t)&one};
     if (s.rank > QNT_MAX_RANK || (v->type != ONNX_INT8 && v->type != ONNX_UINT8))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, p->n, "the right side '%s' is %s of %u dimensions", v->name,
-                             onnx_type_name(v->type), s.rank);
+                             qnt_onnx_type_name(v->type), s.rank);
     uint8_t *to = qnt_onnx_alloc(mp, count, 1, v->name);
     if (!to)
         return QNT_ERR_NOMEM;
@@ -122,7 +122,7 @@ qnt_status qnt_onnx_matmul_activations(struct onnx_mapper *mp, const struct onnx
     int id;
     if (p.b->type != ONNX_FLOAT)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s, expected float", p.b->name,
-                             onnx_type_name(p.b->type));
+                             qnt_onnx_type_name(p.b->type));
     if (p.b->kind == ONNX_CONSTANT || !a || !b || !qnt_onnx_after(mp, n, &after)) {
         qnt_status status = multiply(mp, &p, NULL, &id);
         return status ? status : qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &p.s, false, id);

@@ -20,7 +20,7 @@ static qnt_status meant_in(struct onnx_mapper *mp, const struct onnx_node *n, si
         return status;
     if (!qnt_onnx_is_plain(&q))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is %s with %zu scales, expected int8 or uint8 and one",
-                             x->name, onnx_type_name(x->type), q.n);
+                             x->name, qnt_onnx_type_name(x->type), q.n);
     *v = (struct onnx_value){.name = x->name, .kind = x->kind, .type = ONNX_FLOAT, .shape = x->shape, .id = {-1, -1}};
     v->codes = x;
     v->quant = q;

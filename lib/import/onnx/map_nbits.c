@@ -39,15 +39,15 @@ static qnt_status check(const struct onnx_node *n, const struct nbits *w)
     const bool floats = w->zero && qnt_onnx_is_float(w->zero->type);
     if (w->b->type != ONNX_UINT8 || qnt_onnx_count(&w->b->shape) != w->n * w->blocks * (w->block * w->bits / 8))
         return qnt_onnx_fail(QNT_ERR_SHAPE, n, "weights '%s' are %zu of %s, expected %zu of uint8", w->b->name,
-                             qnt_onnx_count(&w->b->shape), onnx_type_name(w->b->type),
+                             qnt_onnx_count(&w->b->shape), qnt_onnx_type_name(w->b->type),
                              w->n * w->blocks * (w->block * w->bits / 8));
     if (!qnt_onnx_is_float(w->scale->type) || qnt_onnx_count(&w->scale->shape) != w->n * w->blocks)
         return qnt_onnx_fail(QNT_ERR_SHAPE, n, "scales '%s' are %zu of %s, expected %zu floats", w->scale->name,
-                             qnt_onnx_count(&w->scale->shape), onnx_type_name(w->scale->type), w->n * w->blocks);
+                             qnt_onnx_count(&w->scale->shape), qnt_onnx_type_name(w->scale->type), w->n * w->blocks);
     if (w->zero && ((!floats && w->zero->type != ONNX_UINT8) ||
                     qnt_onnx_count(&w->zero->shape) != (floats ? w->n * w->blocks : w->n * row)))
         return qnt_onnx_fail(QNT_ERR_SHAPE, n, "zero points '%s' are %zu of %s", w->zero->name,
-                             qnt_onnx_count(&w->zero->shape), onnx_type_name(w->zero->type));
+                             qnt_onnx_count(&w->zero->shape), qnt_onnx_type_name(w->zero->type));
     return QNT_OK;
 }
 

@@ -206,7 +206,7 @@ static qnt_status number_in(struct onnx_mapper *mp, const struct onnx_node *n, s
     if (!x || qnt_onnx_is_float(x->type) || !strcmp(n->op, "PRelu"))
         return qnt_onnx_float_in(mp, n, k, v);
     *v = x;
-    return onnx_type_bits(x->type) < 8 ? qnt_onnx_float_in(mp, n, k, v) : qnt_onnx_integer_type(n, x->type, &t);
+    return qnt_onnx_type_bits(x->type) < 8 ? qnt_onnx_float_in(mp, n, k, v) : qnt_onnx_integer_type(n, x->type, &t);
 }
 
 /* Before opset 7 the dimensions of b are those of a from an axis on (PRelu: its channels), not its last ones: b with
@@ -253,7 +253,8 @@ qnt_status qnt_onnx_map_pair(struct onnx_mapper *mp, const struct onnx_node *n)
     if (status || (status = number_in(mp, n, 1, &b)) || (status = place_from_axis(mp, n, a, &b)))
         return status;
     if (a->type != b->type)
-        return qnt_onnx_fail(QNT_ERR_TYPE, n, "inputs of %s and %s", onnx_type_name(a->type), onnx_type_name(b->type));
+        return qnt_onnx_fail(QNT_ERR_TYPE, n, "inputs of %s and %s", qnt_onnx_type_name(a->type),
+                             qnt_onnx_type_name(b->type));
     if (p->codes && codes_of(a) && codes_of(b) && (a->kind != ONNX_CONSTANT || p->commutes) &&
         qnt_onnx_after(mp, n, &after))
         return qnt_onnx_pair_codes(mp, n, p->op, a, b, &after);

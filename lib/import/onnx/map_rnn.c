@@ -92,7 +92,7 @@ static qnt_status lengths(struct onnx_mapper *mp, struct rnn *r)
     t.data = (void *)(uintptr_t)v->data;
     if (v->type != ONNX_INT32)
         return qnt_onnx_fail(QNT_ERR_TYPE, r->n, "lengths '%s' are %s, expected int32", v->name,
-                             onnx_type_name(v->type));
+                             qnt_onnx_type_name(v->type));
     return qnt_onnx_emit_const(mp, &t, v->name, &r->in[r->n_in++]);
 }
 

@@ -27,9 +27,9 @@ enum onnx_type {
     ONNX_INT2 = 26
 };
 /* "int8"; also of types that we refuse ("string"); "type 99" is "an unknown type". */
-const char *onnx_type_name(int32_t type);
+const char *qnt_onnx_type_name(int32_t type);
 /* Bits of an element; 0 for a type that is not one of ours. */
-uint32_t onnx_type_bits(int32_t type);
+uint32_t qnt_onnx_type_bits(int32_t type);
 
 /* data: `count` little-endian elements, row-major, in `bytes` bytes, whatever field they came in; at least as aligned
  * as an element. 4- and 2-bit types are packed, low bits first, the last byte filled with zeros. A dimension may be 0.

@@ -49,7 +49,7 @@ qnt_status qnt_onnx_quant(struct onnx_mapper *mp, const struct onnx_node *n, siz
     *q = (struct onnx_quant){.type = type};
     if (!qnt_onnx_is_float(scale->type))
         return qnt_onnx_fail(QNT_ERR_TYPE, n, "scale '%s' is %s, expected floats", scale->name,
-                             onnx_type_name(scale->type));
+                             qnt_onnx_type_name(scale->type));
     if ((status = quant_shape(n, scale, s, axis, block, q)))
         return status;
     if (!(q->scale = qnt_onnx_floats(mp, scale)))

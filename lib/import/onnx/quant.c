@@ -11,7 +11,7 @@ qnt_status qnt_onnx_quantize_params(struct onnx_mapper *mp, const struct onnx_no
     const int32_t type = zero ? zero->type : (int32_t)qnt_onnx_attr_int(n, "output_dtype", ONNX_UINT8);
     const int64_t said = qnt_onnx_attr_int(n, "output_dtype", 0);
     if (!qnt_onnx_type_size(type) || qnt_onnx_is_float(type) || type == ONNX_BOOL || (said && said != type))
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "codes of type %s, expected integers", onnx_type_name(type));
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "codes of type %s, expected integers", qnt_onnx_type_name(type));
     return qnt_onnx_quant(mp, n, 1, type, s, qnt_onnx_attr_int(n, "axis", 1), qnt_onnx_attr_int(n, "block_size", 0), q);
 }
 
@@ -21,10 +21,11 @@ static qnt_status dequantize_params(struct onnx_mapper *mp, const struct onnx_no
     const int64_t type = qnt_onnx_attr_int(n, "output_dtype", 0);
     const struct onnx_value *scale = qnt_onnx_in(mp, n, 1);
     if (qnt_onnx_is_float(x->type) || x->type == ONNX_BOOL)
-        return qnt_onnx_fail(QNT_ERR_TYPE, n, "input '%s' is %s, expected integers", x->name, onnx_type_name(x->type));
+        return qnt_onnx_fail(QNT_ERR_TYPE, n, "input '%s' is %s, expected integers", x->name,
+                             qnt_onnx_type_name(x->type));
     if ((type && type != ONNX_FLOAT) || (scale && scale->type != ONNX_FLOAT))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "the result is %s, expected float",
-                             onnx_type_name(type ? (int32_t)type : scale->type));
+                             qnt_onnx_type_name(type ? (int32_t)type : scale->type));
     return qnt_onnx_quant(mp, n, 1, x->type, &x->shape, qnt_onnx_attr_int(n, "axis", 1),
                           qnt_onnx_attr_int(n, "block_size", 0), q);
 }
@@ -97,7 +98,7 @@ qnt_status qnt_onnx_same_quant_in(struct onnx_mapper *mp, const struct onnx_node
     if (!v || v->kind != ONNX_ACTIVATION || !qnt_onnx_is_plain(q))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
                              "input %zu ('%s') is %s, expected an activation of int8 or uint8 with one zero point", k,
-                             v ? v->name : "", v ? onnx_type_name(v->type) : "left out");
+                             v ? v->name : "", v ? qnt_onnx_type_name(v->type) : "left out");
     const struct qnt_tensor *t = tensor_of(mp, v), own = qnt_onnx_code_tensor(q);
     if (t->type != QNT_S8 || t->zero != own.zero || (q->scale[0] != 0.0f && t->scale[0] != q->scale[0]))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
@@ -125,7 +126,7 @@ qnt_status qnt_onnx_code_out(struct onnx_mapper *mp, const struct onnx_node *n, 
     if (!status && !qnt_onnx_is_plain(q))
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
                              "output codes are %s with %zu scales, expected int8 or uint8 and one",
-                             onnx_type_name(q->type), q->n);
+                             qnt_onnx_type_name(q->type), q->n);
     return status;
 }
 

@@ -97,7 +97,7 @@ qnt_status qnt_onnx_integer_type(const struct onnx_node *n, int32_t type, struct
     *t = (struct qnt_tensor){0};
     if (qnt_onnx_dtype(type, &t->type, &t->bits))
         return QNT_OK;
-    return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "%s, which activations cannot be", onnx_type_name(type));
+    return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "%s, which activations cannot be", qnt_onnx_type_name(type));
 }
 
 qnt_status qnt_onnx_integers(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *x, bool last,

@@ -190,9 +190,9 @@ static qnt_status read_value(const QntOnnx__ValueInfoProto *p, bool typed, struc
         return typed ? qnt_fail(QNT_ERR_FORMAT, "its type is not said, expected that of a tensor") : QNT_OK;
     }
     v->type = type->tensor_type->elem_type;
-    if (!onnx_type_bits(v->type) && (typed || v->type))
+    if (!qnt_onnx_type_bits(v->type) && (typed || v->type))
         return qnt_fail(QNT_ERR_UNSUPPORTED, "its type is %" PRId32 " (%s), expected integers, bools or floats",
-                        v->type, onnx_type_name(v->type));
+                        v->type, qnt_onnx_type_name(v->type));
     return type->tensor_type->shape ? read_shape(type->tensor_type->shape, v) : QNT_OK;
 }
 

@@ -48,22 +48,22 @@ static const struct {
 };
 enum { TYPES = sizeof types / sizeof *types };
 
-const char *onnx_type_name(int32_t type)
+const char *qnt_onnx_type_name(int32_t type)
 {
     return type > 0 && type < TYPES && types[type].name ? types[type].name : "an unknown type";
 }
 
-uint32_t onnx_type_bits(int32_t type)
+uint32_t qnt_onnx_type_bits(int32_t type)
 {
     return type > 0 && type < TYPES ? types[type].bits : 0;
 }
 
 static qnt_status read_shape(struct onnx_reader *r, const QntOnnx__TensorProto *p, struct onnx_tensor *t)
 {
-    uint32_t bits = onnx_type_bits(p->data_type);
+    uint32_t bits = qnt_onnx_type_bits(p->data_type);
     if (!bits)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "its type is %" PRId32 " (%s), expected integers, bools or floats",
-                        p->data_type, onnx_type_name(p->data_type));
+                        p->data_type, qnt_onnx_type_name(p->data_type));
     if (p->n_dims > ONNX_MAX_RANK)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "rank %zu, expected at most %d", p->n_dims, ONNX_MAX_RANK);
     t->type = p->data_type;
@@ -127,7 +127,7 @@ static qnt_status read_external(struct onnx_reader *r, const QntOnnx__TensorProt
         return qnt_fail(QNT_ERR_FORMAT, "external data without a location");
     if (length != t->bytes)
         return qnt_fail(QNT_ERR_FORMAT, "external data of %" PRIu64 " bytes, expected %zu for %zu elements of %s",
-                        length, t->bytes, t->count, onnx_type_name(t->type));
+                        length, t->bytes, t->count, qnt_onnx_type_name(t->type));
     return qnt_onnx_read_external(r->memory, r->folder, location, offset, t->bytes, &t->data);
 }
 
@@ -139,7 +139,7 @@ static qnt_status narrow_int32(const QntOnnx__TensorProto *p, uint32_t bits, uin
         if (v < types[p->data_type].least || v > types[p->data_type].most)
             return qnt_fail(QNT_ERR_FORMAT,
                             "int32_data[%zu] is %" PRId32 ", expected %" PRId32 " to %" PRId32 " for %s", i, v,
-                            types[p->data_type].least, types[p->data_type].most, onnx_type_name(p->data_type));
+                            types[p->data_type].least, types[p->data_type].most, qnt_onnx_type_name(p->data_type));
         if (bits <= 8)
             dst[i] = (uint8_t)v;
         else
@@ -163,7 +163,7 @@ static qnt_status narrow_uint64(const QntOnnx__TensorProto *p, uint8_t *dst)
 static qnt_status read_list(struct onnx_reader *r, const QntOnnx__TensorProto *p, struct onnx_tensor *t)
 {
     const void *data[LISTS] = {NULL, p->float_data, p->int32_data, p->int64_data, p->double_data, p->uint64_data};
-    uint32_t bits = onnx_type_bits(t->type);
+    uint32_t bits = qnt_onnx_type_bits(t->type);
     enum list list = types[t->type].list;
     if (list == FLOATS || list == INT64S || list == DOUBLES || t->type == ONNX_INT32 || t->type == ONNX_UINT64) {
         t->data = data[list];
@@ -180,12 +180,12 @@ static qnt_status read_elements(struct onnx_reader *r, const QntOnnx__TensorProt
 {
     const size_t n[LISTS] = {p->raw_data.len, p->n_float_data,  p->n_int32_data,
                              p->n_int64_data, p->n_double_data, p->n_uint64_data};
-    uint32_t bits = onnx_type_bits(t->type);
+    uint32_t bits = qnt_onnx_type_bits(t->type);
     enum list from = NONE, list = types[t->type].list;
     for (int i = NONE + 1; i < LISTS; i++)
         if (n[i]) {
             if (i != (int)list || n[NONE])
-                return qnt_fail(QNT_ERR_FORMAT, "numbers of %s in %s%s", onnx_type_name(t->type), list_name[i],
+                return qnt_fail(QNT_ERR_FORMAT, "numbers of %s in %s%s", qnt_onnx_type_name(t->type), list_name[i],
                                 n[NONE] ? " beside raw_data" : "");
             from = list;
         }
@@ -193,7 +193,7 @@ static qnt_status read_elements(struct onnx_reader *r, const QntOnnx__TensorProt
     if (n[from] != expected)
         return qnt_fail(QNT_ERR_FORMAT, "%zu %s in %s, expected %zu for %zu elements of %s", n[from],
                         from == NONE ? "bytes" : "numbers", list_name[from], expected, t->count,
-                        onnx_type_name(t->type));
+                        qnt_onnx_type_name(t->type));
     if (from != NONE)
         return read_list(r, p, t);
     t->data = p->raw_data.data ? p->raw_data.data : qnt_onnx_take(r->memory, 0, "elements of a tensor");

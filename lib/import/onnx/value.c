@@ -81,7 +81,7 @@ static qnt_status add(struct onnx_mapper *mp, const char *name, const char *what
 /* 4- and 2-bit elements, a byte each. */
 static const void *unpacked(struct onnx_mapper *mp, const struct onnx_tensor *t)
 {
-    const uint32_t bits = onnx_type_bits(t->type);
+    const uint32_t bits = qnt_onnx_type_bits(t->type);
     const bool negative = t->type == ONNX_INT4 || t->type == ONNX_INT2;
     if (bits >= 8)
         return t->data;
