@@ -145,13 +145,13 @@ static inline void run(qnt_model *m, const void *in, void *out, size_t batch)
     qnt_session_free(s);
 }
 
-static void setup(void)
+static inline void setup(void)
 {
     unit_seed();
     OK(qnt_ctx_create(&oom_config, &ctx));
 }
 
-static void teardown(void)
+static inline void teardown(void)
 {
     qnt_ctx_free(ctx);
 }

@@ -5,7 +5,7 @@
 #include "unit.h"
 #include "lib/graph/graph.h"
 
-static void same_tensor(const struct qnt_tensor *a, const struct qnt_tensor *b)
+static inline void same_tensor(const struct qnt_tensor *a, const struct qnt_tensor *b)
 {
     ck_assert_str_eq(a->name, b->name);
     ck_assert_int_eq(a->type, b->type);
@@ -21,13 +21,13 @@ static void same_tensor(const struct qnt_tensor *a, const struct qnt_tensor *b)
         ck_assert_mem_eq(a->data, b->data, qnt_tensor_count(a) * qnt_dtype_size(a->type));
 }
 
-static void same_ids(const struct qnt_ids *a, const struct qnt_ids *b)
+static inline void same_ids(const struct qnt_ids *a, const struct qnt_ids *b)
 {
     ck_assert_uint_eq(a->n, b->n);
     ck_assert_mem_eq(a->id, b->id, a->n * sizeof *a->id);
 }
 
-static void same_model(const qnt_model *a, const qnt_model *b)
+static inline void same_model(const qnt_model *a, const qnt_model *b)
 {
     ck_assert_uint_eq(a->n_tensors, b->n_tensors);
     ck_assert_uint_eq(a->n_nodes, b->n_nodes);
