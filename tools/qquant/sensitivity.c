@@ -33,7 +33,7 @@ static void log_softmax(const float *x, size_t n, double *to)
 {
     double most = (double)x[0], sum = 0.0;
     for (size_t i = 1; i < n; i++)
-        most = fmax(most, (double)x[i]);
+        most = (double)x[i] > most ? (double)x[i] : most;
     for (size_t i = 0; i < n; i++)
         sum += exp((double)x[i] - most);
     for (size_t i = 0; i < n; i++)

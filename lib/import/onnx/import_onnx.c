@@ -37,6 +37,8 @@ static bool known(uint64_t key)
  * first or behind a few strings. */
 static bool probe(const uint8_t *data, size_t bytes)
 {
+    if (!bytes) /* data may be NULL then */
+        return false;
     const uint8_t *at = data, *end = data + bytes;
     uint64_t key, value;
     while (varint(&at, end, &key) && known(key)) {

@@ -16,11 +16,11 @@ static qnt_status sizes(struct onnx_mapper *mp, const struct onnx_node *n, struc
     const int64_t k = qnt_onnx_attr_int(n, "K", 0), rows = qnt_onnx_attr_int(n, "N", 0);
     const int64_t bits = qnt_onnx_attr_int(n, "bits", 4), block = qnt_onnx_attr_int(n, "block_size", 0);
     if (k < 1 || rows < 1 || k > QNT_ONNX_MOST_FOLDED || rows > QNT_ONNX_MOST_FOLDED / k || (bits != 4 && bits != 8) ||
-        block < 16 || block > k + block || (block & (block - 1)))
+        block < 16 || block > QNT_ONNX_MOST_FOLDED || (block & (block - 1)))
         return qnt_onnx_fail(
             QNT_ERR_UNSUPPORTED, n,
             "K %lld, N %lld, bits %lld, block_size %lld, expected at most 2^28 elements of 4 or 8 bits, "
-            "and blocks of a power of two from 16 on",
+            "and blocks of a power of two from 16 to 2^28",
             (long long)k, (long long)rows, (long long)bits, (long long)block);
     *w = (struct nbits){.k = (size_t)k, .n = (size_t)rows, .bits = (size_t)bits, .block = (size_t)block};
     w->blocks = (w->k + w->block - 1) / w->block;
