@@ -14,7 +14,8 @@ typedef struct qnt_session qnt_session;
 /** Fields are appended only; zero means the default. */
 typedef struct qnt_session_config {
     size_t size;        /**< sizeof(qnt_session_config) */
-    uint32_t max_batch; /**< images per run at most; 0: 1 */
+    uint32_t max_batch; /**< images per run at most; 0: 1. Large images go through the steps a few at a time, as caches hold
+                             them: memory does not grow with the batch then */
     uint32_t threads;   /**< 0 or 1: the caller's thread alone; n: the caller and n - 1 pinned workers, parked between calls */
     const uint32_t *cpus; /**< CPU numbers, n_cpus of them: worker i is pinned to cpus[i]; cpus[0] is the caller's, which
                                is never pinned: do it yourself. NULL: one per usable physical core. */

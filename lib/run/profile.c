@@ -124,35 +124,37 @@ static void profile_share(void *arg, uint32_t part, uint32_t parts)
 {
     const qnt_session *s = arg;
     (void)parts; /* s->threads */
-    uint64_t begin = s->ticks[0];
+    uint64_t begin = s->begun;
     qnt_fpenv saved = qnt_fpenv_enter();
-    for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
-        if (!qnt_session_has_work(s, phase))
-            continue;
-        qnt_session_run_phase(s, phase, part);
-        if (s->team)
-            qnt_team_barrier(s->team);
-        if (part == 0) {
-            uint64_t end = qnt_ticks();
-            s->ticks[phase] = end - begin;
-            begin = end;
+    for (size_t first = 0; first < s->batch; first += s->chunk)
+        for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
+            if (!qnt_session_has_work(s, phase))
+                continue;
+            qnt_session_run_phase(s, first, phase, part);
+            if (s->team)
+                qnt_team_barrier(s->team);
+            if (part == 0) {
+                uint64_t end = qnt_ticks();
+                s->ticks[phase] += end - begin;
+                begin = end;
+            }
         }
-    }
     qnt_fpenv_leave(saved);
 }
 
 static qnt_status profile_foreign(qnt_session *s, const char *what)
 {
     qnt_status status = QNT_OK;
-    uint64_t begin = s->ticks[0];
-    for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++) {
-        if (!qnt_session_has_work(s, s->phase))
-            continue;
-        status = qnt_session_run_foreign(s, what);
-        uint64_t end = qnt_ticks();
-        s->ticks[s->phase] = end - begin;
-        begin = end;
-    }
+    uint64_t begin = s->begun;
+    for (s->first = 0; s->first < s->batch && !status; s->first += s->chunk)
+        for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++) {
+            if (!qnt_session_has_work(s, s->phase))
+                continue;
+            status = qnt_session_run_foreign(s, what);
+            uint64_t end = qnt_ticks();
+            s->ticks[s->phase] += end - begin;
+            begin = end;
+        }
     return status;
 }
 
@@ -163,7 +165,7 @@ static qnt_status profile(qnt_session *session, const char *what, uint64_t *tick
                         ticks ? n : 0, qnt_session_phases(session));
     memset(ticks, 0, n * sizeof *ticks);
     session->ticks = ticks;
-    ticks[0] = qnt_ticks(); /* until the first phase has its own */
+    session->begun = qnt_ticks();
     if (session->parallel_for)
         return profile_foreign(session, what);
     if (session->team)

@@ -6,6 +6,8 @@
 #include "lib/run/session.h"
 #include "simd/fpenv.h"
 
+enum { CHUNK_BYTES = 1 << 19 };
+
 static qnt_status read_config(const qnt_session_config *config, qnt_session_config *c)
 {
     qnt_status status = qnt_config_copy(c, sizeof *c, config, "session config");
@@ -91,10 +93,34 @@ static qnt_status note_sizes(qnt_session *s)
     return QNT_OK;
 }
 
+/* Bytes of activations that the largest node of a model moves for an image; what cannot be told yet counts as 1. */
+static size_t footprint(const struct qnt_model *m)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        const struct qnt_node *n = &m->node[i];
+        size_t bytes = qnt_image_bytes(&m->tensor[n->out]);
+        for (uint32_t k = 0; k < n->n_in; k++)
+            bytes += m->tensor[n->in[k]].constant ? 0 : qnt_image_bytes(&m->tensor[n->in[k]]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+/* As many images at a time as leave what a step moves in each thread's second-level cache: all of a batch through one
+ * step after another would go through memory. Where images are small, together they make better use of weights. */
+static size_t choose_chunk(const struct qnt_model *m, const qnt_session_config *c)
+{
+    const size_t room = c->threads * (size_t)CHUNK_BYTES / footprint(m);
+    return c->keep_tensors || room >= c->max_batch ? c->max_batch : room ? room : 1;
+}
+
 static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_config *c)
 {
+    s->max_batch = c->max_batch;
+    s->chunk = choose_chunk(model, c);
     struct qnt_plan_options o = {
-        .max_batch = c->max_batch, .quantized_io = c->quantized_io, .keep_tensors = c->keep_tensors};
+        .max_batch = s->chunk, .quantized_io = c->quantized_io, .keep_tensors = c->keep_tensors};
     qnt_status status = qnt_team_check_threads(c->threads);
     if (status || (status = qnt_plan_create(model, &o, &s->plan)))
         return status;
@@ -154,13 +180,14 @@ static void run_share(void *arg, uint32_t part, uint32_t parts)
     const qnt_session *s = arg;
     (void)parts; /* s->threads */
     qnt_fpenv saved = qnt_fpenv_enter();
-    for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
-        if (!qnt_session_has_work(s, phase))
-            continue;
-        if (s->team && phase)
-            qnt_team_barrier(s->team);
-        qnt_session_run_phase(s, phase, part);
-    }
+    for (size_t first = 0; first < s->batch; first += s->chunk)
+        for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
+            if (!qnt_session_has_work(s, phase))
+                continue;
+            if (s->team && (first || phase))
+                qnt_team_barrier(s->team);
+            qnt_session_run_phase(s, first, phase, part);
+        }
     qnt_fpenv_leave(saved);
 }
 
@@ -174,7 +201,7 @@ static void foreign_part(void *arg, size_t i)
         return;
     }
     qnt_fpenv saved = qnt_fpenv_enter();
-    qnt_session_run_phase(s, s->phase, (uint32_t)i);
+    qnt_session_run_phase(s, s->first, s->phase, (uint32_t)i);
     qnt_fpenv_leave(saved);
 }
 
@@ -194,9 +221,10 @@ qnt_status qnt_session_run_foreign(qnt_session *s, const char *what)
 static qnt_status run_foreign(qnt_session *s, const char *what)
 {
     qnt_status status = QNT_OK;
-    for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++)
-        if (qnt_session_has_work(s, s->phase))
-            status = qnt_session_run_foreign(s, what);
+    for (s->first = 0; s->first < s->batch && !status; s->first += s->chunk)
+        for (s->phase = 0; s->phase < qnt_session_phases(s) && !status; s->phase++)
+            if (qnt_session_has_work(s, s->phase))
+                status = qnt_session_run_foreign(s, what);
     return status;
 }
 
@@ -210,8 +238,8 @@ qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *const
     for (size_t i = 0; i < s->plan->model->outputs.n; i++)
         if (!out[i])
             return qnt_fail(QNT_ERR_ARG, "%s: output %zu is NULL", what, i);
-    if (batch < 1 || batch > s->plan->max_batch)
-        return qnt_fail(QNT_ERR_ARG, "%s: batch is %zu, expected 1 to %zu", what, batch, s->plan->max_batch);
+    if (batch < 1 || batch > s->max_batch)
+        return qnt_fail(QNT_ERR_ARG, "%s: batch is %zu, expected 1 to %zu", what, batch, s->max_batch);
     s->in = in;
     s->out = out;
     s->batch = batch;

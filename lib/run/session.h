@@ -20,14 +20,15 @@ struct qnt_session {
     void *const *out;
     const void *only_in; /* what in and out point at where there is one of each */
     void *only_out;
-    size_t batch;
+    size_t batch, max_batch;
+    size_t chunk; /* images that go through all steps together; the last ones may be fewer */
     void (*parallel_for)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg); /* or NULL */
     void *parallel_user;
     _Atomic uint32_t *stamp; /* by part: the call of parallel_for that ran it last */
     uint32_t call;           /* counts them; wraps */
-    size_t phase;            /* of this call */
+    size_t phase, first;     /* of this call; the chunk's first image */
     _Atomic bool stray;      /* a part was run twice or does not exist */
-    uint64_t *ticks;         /* of a measured run, by phase: profile.c */
+    uint64_t *ticks, begun;  /* of a measured run, by phase, and when it began: profile.c */
 };
 
 /* Checks the arguments of a run and notes them; _begin_one: of a model with one input and one output, refused for
@@ -44,19 +45,20 @@ static inline void qnt_session_copy(void *to, const void *from, size_t bytes, ui
     memcpy((uint8_t *)to + begin, (const uint8_t *)from + begin, end - begin);
 }
 
-static inline void qnt_session_copy_in(const qnt_session *s, uint32_t part)
+static inline void qnt_session_copy_in(const qnt_session *s, uint32_t part, size_t first, size_t images)
 {
     const struct qnt_ids *ids = &s->plan->model->inputs;
     for (size_t i = 0; i < ids->n; i++)
-        qnt_session_copy(s->arena + s->plan->offset[ids->id[i]], s->in[i], s->batch * s->in_bytes[i], part, s->threads);
+        qnt_session_copy(s->arena + s->plan->offset[ids->id[i]], (const uint8_t *)s->in[i] + first * s->in_bytes[i],
+                         images * s->in_bytes[i], part, s->threads);
 }
 
-static inline void qnt_session_copy_out(const qnt_session *s, uint32_t part)
+static inline void qnt_session_copy_out(const qnt_session *s, uint32_t part, size_t first, size_t images)
 {
     const struct qnt_ids *ids = &s->plan->model->outputs;
     for (size_t i = 0; i < ids->n; i++)
-        qnt_session_copy(s->out[i], s->arena + s->plan->offset[ids->id[i]], s->batch * s->out_bytes[i], part,
-                         s->threads);
+        qnt_session_copy((uint8_t *)s->out[i] + first * s->out_bytes[i], s->arena + s->plan->offset[ids->id[i]],
+                         images * s->out_bytes[i], part, s->threads);
 }
 
 /* Phase 0 copies the inputs, phase i runs step i - 1, the last copies the outputs. */
@@ -70,19 +72,21 @@ static inline bool qnt_session_has_work(const qnt_session *s, size_t phase)
     return phase == 0 || phase == s->plan->n_steps + 1 || s->plan->step[phase - 1].op->run;
 }
 
-static inline void qnt_session_run_phase(const qnt_session *s, size_t phase, uint32_t part)
+/* Of the chunk that begins with image `first`. */
+static inline void qnt_session_run_phase(const qnt_session *s, size_t first, size_t phase, uint32_t part)
 {
     const struct qnt_plan *p = s->plan;
+    const size_t left = s->batch - first, images = left < s->chunk ? left : s->chunk;
     const struct qnt_exec x = {.arena = s->arena,
                                .scratch = s->scratch + part * s->scratch_stride,
-                               .batch = s->batch,
+                               .batch = images,
                                .part = part,
                                .parts = s->threads};
     if (phase == 0)
-        qnt_session_copy_in(s, part);
+        qnt_session_copy_in(s, part, first, images);
     else if (phase <= p->n_steps)
         qnt_plan_run_step(p, phase - 1, &x);
     else
-        qnt_session_copy_out(s, part);
+        qnt_session_copy_out(s, part, first, images);
 }
 #endif

@@ -1,5 +1,6 @@
 /* Sessions: the same bytes for every number of threads, batch and ISA level; what they tell; what they refuse. */
 #include <fenv.h>
+#include <qnt/profile.h>
 #include <qnt/session.h>
 #include "op_util.h"
 
@@ -251,6 +252,7 @@ START_TEST(wrong_calls_are_refused)
     refuse(m, c, QNT_ERR_ARG, "threads");
     c.threads = 1;
     c.max_batch = UINT32_MAX;
+    c.keep_tensors = 1; /* else they would not be there at once */
     refuse(m, c, QNT_ERR_RANGE, "4294967295 images");
     OK(qnt_model_new(ctx, &empty));
     c.max_batch = 1;
@@ -288,11 +290,66 @@ START_TEST(the_callers_float_environment_does_not_matter)
 }
 END_TEST
 
+enum { LARGE = 80 * 80 * 12, LARGE_MOST = 9, LARGE_OUT = 24 };
+static void in_order(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
+{
+    (void)user;
+    for (size_t i = n; i-- > 0;)
+        task(arg, i);
+}
+
+/* Images so large that few of them go through the steps together, and not all batches are a multiple of these. */
+START_TEST(large_images_go_a_few_at_a_time)
+{
+    qnt_ctx *ctx;
+    qnt_model *m;
+    float *in = malloc(LARGE_MOST * LARGE * sizeof *in), one[LARGE_MOST * LARGE_OUT], all[LARGE_MOST * LARGE_OUT];
+    uint64_t ticks[8];
+    int id;
+    OK(qnt_ctx_create(NULL, &ctx));
+    OK(qnt_model_new(ctx, &m));
+    unit_seed();
+    id = add_input(m, 3, (size_t[]){80, 80, 12});
+    qnt_node_attr pool = ATTR(.kernel = {3, 3}, .stride = {2, 2});
+    int x = add_node(m, "maxpool", "pool", &pool, &id, 1, NULL);
+    int y[2] = {add_node(m, "global_avgpool", "mean", NULL, &x, 1, NULL),
+                add_node(m, "global_maxpool", "most", NULL, &x, 1, NULL)};
+    OK(qnt_model_set_output(
+        m, add_node(m, "concat", "out", &(qnt_node_attr){.size = sizeof pool, .axis = {2}}, y, 2, NULL)));
+    for (size_t i = 0; i < LARGE_MOST * LARGE; i++)
+        in[i] = unit_random_float();
+    for (uint32_t threads = 1; threads <= 6; threads++) {
+        qnt_session_config c = {.size = sizeof c,
+                                .max_batch = LARGE_MOST,
+                                .threads = threads > 3 ? threads - 3 : threads,
+                                .parallel_for = threads > 3 ? in_order : NULL};
+        qnt_session *s;
+        OK(qnt_session_create(m, &c, &s));
+        ck_assert_uint_lt(qnt_session_arena_bytes(s), LARGE_MOST * LARGE * sizeof *in); /* not all at once */
+        for (size_t i = 0; i < LARGE_MOST; i++)
+            OK(qnt_session_run(s, in + i * LARGE, one + i * LARGE_OUT, 1));
+        for (size_t batch = 2; batch <= LARGE_MOST; batch += 7) {
+            memset(all, 0, sizeof all);
+            OK(qnt_session_run(s, in, all, batch));
+            ck_assert_mem_eq(one, all, batch * LARGE_OUT * sizeof *all);
+        }
+        memset(all, 0, sizeof all);
+        OK(qnt_session_profile(s, in, all, LARGE_MOST, ticks, qnt_session_step_count(s) + 2));
+        ck_assert_mem_eq(one, all, sizeof all);
+        qnt_session_free(s);
+    }
+    free(in);
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("session");
     TCase *tc = tcase_create("session");
     tcase_add_loop_test(tc, bytes_do_not_depend_on_threads_batch_or_level, 0, 2);
+    tcase_add_test(tc, large_images_go_a_few_at_a_time);
     tcase_add_test(tc, steps_and_tensors_are_told);
     tcase_add_test(tc, quantized_bytes_go_in_and_out);
     tcase_add_test(tc, bytes_mean_what_the_session_says);
