@@ -3,8 +3,7 @@
 #include <string.h>
 #include "lib/import/onnx/maps.h"
 
-/* Floats are cut towards 0 and saturated; to BOOL: is it not 0. */
-static int64_t whole_of(float x)
+int64_t qnt_onnx_whole(float x)
 {
     if (x != x)
         return 0;
@@ -45,7 +44,7 @@ qnt_status qnt_onnx_fold_as(struct onnx_mapper *mp, const struct onnx_node *n, i
         if (type == ONNX_FLOAT)
             ((float *)to)[i] = floats[i];
         else if (floats && type != ONNX_BOOL)
-            qnt_onnx_put_int(to, type, i, whole_of(floats[i]));
+            qnt_onnx_put_int(to, type, i, qnt_onnx_whole(floats[i]));
         else
             qnt_onnx_put_int(to, type, i, floats ? floats[i] != 0.0f : cut(ints[i], type));
     }

@@ -148,7 +148,7 @@ static qnt_status bounded_integers(struct onnx_mapper *mp, const struct onnx_nod
             continue;
         if (fabsf(f) > 0x1p24f)
             return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "bound %g of integers, expected at most 2^24", (double)f);
-        qnt_onnx_put_int(&bound, x->type, 0, (int64_t)f);
+        qnt_onnx_put_int(&bound, x->type, 0, qnt_onnx_whole(f));
         if (!(status = qnt_onnx_spread_ints(mp, n, &v, 0, last, &in[1])))
             status = qnt_onnx_emit(mp, n, k ? "min" : "max", NULL, in, 2, n->out[0], NULL, &in[0]);
     }
@@ -204,7 +204,7 @@ qnt_status qnt_onnx_fold_clip(struct onnx_mapper *mp, const struct onnx_node *n)
         if (floats)
             ((float *)to)[i] = from[i] != from[i] ? from[i] : y;
         else
-            qnt_onnx_put_int(to, x->type, i, (int64_t)y);
+            qnt_onnx_put_int(to, x->type, i, qnt_onnx_whole(y));
     }
     return QNT_OK;
 }

@@ -85,6 +85,8 @@ const float *qnt_onnx_floats(struct onnx_mapper *mp, struct onnx_value *v);
 const int64_t *qnt_onnx_ints(struct onnx_mapper *mp, struct onnx_value *v);
 /* Writes number x, saturated, as element i of an array of integer type `type`. */
 void qnt_onnx_put_int(void *data, int32_t type, size_t i, int64_t x);
+/* Cut towards 0 and saturated; NaN: 0. */
+int64_t qnt_onnx_whole(float x);
 /* Scale and zero point `i` of element `at` of a tensor of shape s. */
 size_t qnt_onnx_quant_index(const struct onnx_quant *q, const struct onnx_shape *s, size_t at);
 #endif
