@@ -16,38 +16,6 @@ qnt_status qnt_onnx_pool(struct onnx_mapper *mp, const struct onnx_node *n, cons
     return qnt_onnx_image_back(mp, n, &x->shape, x->shape.dim[1], &w, n->out[0], id, s);
 }
 
-qnt_status qnt_onnx_map_maxpool(struct onnx_mapper *mp, const struct onnx_node *n)
-{
-    struct onnx_value *x;
-    struct onnx_shape s;
-    int id;
-    if (qnt_onnx_out(mp, n, 1) && (qnt_onnx_out(mp, n, 1)->readers || qnt_onnx_out(mp, n, 1)->given))
-        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "output '%s' (indices) is asked for, which is not supported",
-                             n->out[1]);
-    qnt_status status = qnt_onnx_moved_in(mp, n, 0, &x);
-    if (status || (status = qnt_onnx_pool(mp, n, "maxpool", x, NULL, &id, &s)))
-        return status;
-    return qnt_onnx_moved(mp, n, 0, 0, &s, true, id);
-}
-
-qnt_status qnt_onnx_map_averagepool(struct onnx_mapper *mp, const struct onnx_node *n)
-{
-    struct onnx_value *x, *codes = qnt_onnx_codes(mp, n, 0);
-    struct onnx_after after;
-    struct onnx_shape s;
-    int id;
-    qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
-    if (status)
-        return status;
-    if (!codes || !qnt_onnx_after(mp, n, &after)) {
-        status = qnt_onnx_pool(mp, n, "avgpool", x, NULL, &id, &s);
-        return status ? status : qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &s, true, id);
-    }
-    const struct qnt_tensor t = qnt_onnx_code_tensor(&after.quant);
-    status = qnt_onnx_pool(mp, n, "avgpool", codes, &t, &id, &s);
-    return status ? status : qnt_onnx_after_result(mp, &after, &s, true, id);
-}
-
 /* All places of an image [..][c] as one line of pixels; *s: ONNX shape of the result. */
 qnt_status qnt_onnx_pool_all(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *x,
                              const struct qnt_tensor *out, int *id, struct onnx_shape *s)
@@ -76,18 +44,23 @@ qnt_status qnt_onnx_pool_all(struct onnx_mapper *mp, const struct onnx_node *n, 
     return qnt_onnx_emit_reshape(mp, n, *id, &stored, n->out[0], id);
 }
 
-qnt_status qnt_onnx_map_globalmaxpool(struct onnx_mapper *mp, const struct onnx_node *n)
+typedef qnt_status pool_fn(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *x,
+                           const struct qnt_tensor *out, int *id, struct onnx_shape *s);
+
+/* Codes and floats alike. */
+static qnt_status greatest(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, pool_fn *pool)
 {
     struct onnx_value *x;
     struct onnx_shape s;
     int id;
     qnt_status status = qnt_onnx_moved_in(mp, n, 0, &x);
-    if (status || (status = qnt_onnx_pool_all(mp, n, "global_maxpool", x, NULL, &id, &s)))
+    if (status || (status = pool(mp, n, op, x, NULL, &id, &s)))
         return status;
     return qnt_onnx_moved(mp, n, 0, 0, &s, true, id);
 }
 
-qnt_status qnt_onnx_map_globalaveragepool(struct onnx_mapper *mp, const struct onnx_node *n)
+/* Codes where they become codes again. */
+static qnt_status mean(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, pool_fn *pool)
 {
     struct onnx_value *x, *codes = qnt_onnx_codes(mp, n, 0);
     struct onnx_after after;
@@ -97,10 +70,33 @@ qnt_status qnt_onnx_map_globalaveragepool(struct onnx_mapper *mp, const struct o
     if (status)
         return status;
     if (!codes || !qnt_onnx_after(mp, n, &after)) {
-        status = qnt_onnx_pool_all(mp, n, "global_avgpool", x, NULL, &id, &s);
+        status = pool(mp, n, op, x, NULL, &id, &s);
         return status ? status : qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &s, true, id);
     }
     const struct qnt_tensor t = qnt_onnx_code_tensor(&after.quant);
-    status = qnt_onnx_pool_all(mp, n, "global_avgpool", codes, &t, &id, &s);
+    status = pool(mp, n, op, codes, &t, &id, &s);
     return status ? status : qnt_onnx_after_result(mp, &after, &s, true, id);
+}
+
+qnt_status qnt_onnx_map_maxpool(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    if (qnt_onnx_out(mp, n, 1) && (qnt_onnx_out(mp, n, 1)->readers || qnt_onnx_out(mp, n, 1)->given))
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "output '%s' (indices) is asked for, which is not supported",
+                             n->out[1]);
+    return greatest(mp, n, "maxpool", qnt_onnx_pool);
+}
+
+qnt_status qnt_onnx_map_averagepool(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    return mean(mp, n, "avgpool", qnt_onnx_pool);
+}
+
+qnt_status qnt_onnx_map_globalmaxpool(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    return greatest(mp, n, "global_maxpool", qnt_onnx_pool_all);
+}
+
+qnt_status qnt_onnx_map_globalaveragepool(struct onnx_mapper *mp, const struct onnx_node *n)
+{
+    return mean(mp, n, "global_avgpool", qnt_onnx_pool_all);
 }
