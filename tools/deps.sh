@@ -7,11 +7,11 @@ set -eu
 
 # dpkg-dev tells meson where Debian keeps libraries: without it they would go where nothing looks.
 native='gcc libc6-dev dpkg-dev meson ninja-build pkgconf libhwloc-dev libxxhash-dev libjansson-dev
-    libprotobuf-c-dev protobuf-c-compiler'
+    libprotobuf-c-dev protobuf-c-compiler libpng-dev libzip-dev'
 tests='libsleef-dev g++ clang libclang-rt-dev check cmake binutils python3'
 cross='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     libsleef-dev:arm64 libhwloc-dev:arm64 libxxhash-dev:arm64 libjansson-dev:arm64
-    libprotobuf-c-dev:arm64 check:arm64'
+    libprotobuf-c-dev:arm64 libpng-dev:arm64 libzip-dev:arm64 check:arm64'
 arm64=no list=no
 for word; do
     case $word in

@@ -8,6 +8,7 @@ import io
 import os
 import re
 import shlex
+import struct
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,46 @@ def check_common(tool, operand=()):
     has(bad.stderr, f"^{tool}: unknown option '--no-such-option'$")
     assert bad.stdout == ""
     has(run(tool, "--json=yes", *operand, code=2).stderr, "takes no argument")
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+def field(number, value):
+    """A field of a protocol buffer: bytes or a text, else a number."""
+    def varint(n):
+        return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def write_onnx(path, nodes, inputs, outputs, opset=13):
+    """An ONNX file. nodes: (op, names read, names written, bytes of attributes); inputs and outputs: (name, number of the
+    type, dimensions), each dimension a number or a name. Skips the case in a build that reads none."""
+    def tensor(name, kind, dims):
+        shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
+        return field(1, name) + field(2, field(1, field(1, kind) + field(2, shape)))
+    graph = b"".join(field(1, b"".join(field(1, name) for name in read) + b"".join(field(2, name) for name in written) +
+                           field(4, op) + b"".join(field(5, attribute) for attribute in attributes))
+                     for op, read, written, *attributes in nodes)
+    graph += field(2, "g") + b"".join(field(11, tensor(*t)) for t in inputs) + b"".join(field(12, tensor(*t)) for t in outputs)
+    write(path, field(1, 8) + field(8, field(2, opset)) + field(7, graph))
+    done = subprocess.run(command("qinfo", path), capture_output=True, text=True, check=False)
+    if "it has no protobuf-c" in done.stderr:
+        raise Skip("ONNX, a build without protobuf-c")
+    return path
+
+
+def npy(descr, shape, data, order=False):
+    """The bytes of an .npy file."""
+    text = f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({''.join(f'{n}, ' for n in shape)}), }}"
+    text = text.encode() + b" " * (-(10 + len(text) + 1) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data
 
 
 def main(cases):

@@ -2,6 +2,7 @@
 import json
 import os
 import struct
+import zipfile
 import cases
 from cases import SLOW, has, natively, run
 
@@ -75,29 +76,24 @@ def test_accuracy_is_told():
     has(done.stdout, r"^accuracy: +[\d.]+ % \(float: [\d.]+ %\) of \d+ test images$")
 
 
-def npy(header, floats):
-    text = header.encode() + b" " * (-(10 + len(header) + 1) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + struct.pack(f"<{len(floats)}f", *floats)
-
-
 def test_inputs_from_files():
-    values = [((i * 37) % 101 - 50) / 50 for i in range(2 * 3072)]
-    with open("in.npy", "wb") as file:
-        file.write(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 32, 32, 3), }", values))
-    with open("in.raw", "wb") as file:
-        file.write(struct.pack(f"<{len(values)}f", *values))
-    run("qquant", float_model(), "--calib", "in.npy", "--out", "a.qnt")
-    run("qquant", float_model(), "--calib", "in.raw", "--out", "b.qnt")
-    assert read("a.qnt") == read("b.qnt")
-    with open("wide.npy", "wb") as file:
-        file.write(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 32, 32, 3), }", values))
-    has(run("qquant", float_model(), "--calib", "wide.npy", code=1).stderr, "expected '<f4' in C order")
-    with open("cut.npy", "wb") as file:
-        file.write(read("in.npy")[:40])
-    has(run("qquant", float_model(), "--calib", "cut.npy", code=1).stderr, "cut off")
-    with open("odd.raw", "wb") as file:
-        file.write(read("in.raw")[:-4])
-    has(run("qquant", float_model(), "--calib", "odd.raw", code=1).stderr, "expected a multiple of an input's, 12288")
+    data = struct.pack("<6144f", *[((i * 37) % 101 - 50) / 50 for i in range(6144)])
+    cases.write("in.npy", cases.npy("<f4", (2, 32, 32, 3), data))
+    cases.write("in.raw", data)
+    with zipfile.ZipFile("in.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for half in range(2):
+            archive.writestr(f"arr_{half}.npy", cases.npy("<f4", (32, 32, 3), data[half * 12288:][:12288]))
+    models = set()
+    for name in ("in.npy", "in.raw", "in.npz"):
+        run("qquant", float_model(), "--calib", name, "--out", "some.qnt")
+        models.add(read("some.qnt"))
+    assert len(models) == 1
+    for name, wrong, told in [
+            ("wide.npy", cases.npy("<f8", (2, 32, 32, 3), 2 * data), "'descr' of '<f4'"),
+            ("bytes.npy", cases.npy("|u1", (8, 32, 32, 3), data), "holds u8, expected f32 or PNG images"),
+            ("cut.npy", read("in.npy")[:40], "cut off"), ("odd.raw", data[:-4], "not whole f32 images .* of 12288 bytes each")]:
+        cases.write(name, wrong)
+        has(run("qquant", float_model(), "--calib", name, code=1).stderr, f"^qquant: {name}: .*{told}")
 
 
 def test_sensitivity():

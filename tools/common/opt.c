@@ -76,6 +76,8 @@ static void print_help(const struct opt_tool *tool)
 {
     printf("Usage: %s [OPTION...]%s%s\n%s %s.\n", tool->name, *tool->operands ? " " : "", tool->operands, tool->name,
            tool->summary);
+    if (tool->text)
+        printf("%s\n", tool->text);
     for (const struct opt_word *w = tool->words; w && w->name; w++)
         printf("%s  %-28s %s\n", w == tool->words ? "\n" : "", w->name, w->help);
     printf("\nOptions:\n");
@@ -119,6 +121,11 @@ static void print_man(const struct opt_tool *tool)
     printf(".TH %s 1 \"\" \"libqnt %s\" \"User Commands\"\n.SH NAME\n%s \\- %s\n", tool->name, qnt_version(),
            tool->name, tool->summary);
     printf(".SH SYNOPSIS\n.B %s\n[\\fIOPTION\\fR...] %s\n", tool->name, tool->operands);
+    if (tool->text) {
+        printf(".SH DESCRIPTION\n");
+        man_text(tool->text);
+        printf("\n");
+    }
     for (const struct opt_word *w = tool->words; w && w->name; w++) {
         printf("%s.TP\n\\fB%s\\fR\n", w == tool->words ? ".SH COMMANDS\n" : "", w->name);
         man_text(w->help);

@@ -33,6 +33,7 @@ struct opt_tool {
     const char *name, *summary;     /* "qinfo", "shows what this machine offers" */
     const char *operands;           /* "MODEL [INPUT...]", or "" when there are none */
     int min_operands, max_operands; /* max < 0: any number */
+    const char *text;               /* NULL, or a sentence or more on the operands */
     const struct opt_word *words;   /* what the first operand may be; ends with name == NULL; NULL: anything */
     const struct opt *options;      /* ends with name == NULL; --help, --version are added by opt_parse */
 };

@@ -38,22 +38,6 @@ static const char *set_rounding(void *target, const char *value)
     return NULL;
 }
 
-/* "0.5,0.4,0.3" */
-static const char *set_channels(void *target, const char *value)
-{
-    struct channels *c = target;
-    for (c->n = 0; c->n < 4; value++) {
-        char *end;
-        c->value[c->n++] = strtof(value, &end);
-        if (end == value || (*end && *end != ',') || !(c->value[c->n - 1] > -1e30f && c->value[c->n - 1] < 1e30f))
-            return "expected a number, or one for each channel, separated by commas";
-        if (!*end)
-            return NULL;
-        value = end;
-    }
-    return "expected at most 4 numbers";
-}
-
 static int parse(struct settings *s, int argc, char **argv, struct opt_tool *tool)
 {
     qnt_ptq_config *c = &s->config;
@@ -61,8 +45,8 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
     const struct opt options[] = {
         /* clang-format off */
         {"calib", 'c', "WHERE",
-         "calibration inputs: builtin (default) or a folder with CIFAR-10's binary files, training images; a .npy file of "
-         "floats, or raw floats", OPT_STRING, &s->calib, 0, 0, NULL},
+         "calibration inputs: builtin (default) or a folder with CIFAR-10's binary files, training images; a PNG image, a "
+         ".npy file of floats, a .npz archive of such, or raw floats", OPT_STRING, &s->calib, 0, 0, NULL},
         {"images", 'n', "N", "as many of them (default 256)", OPT_U32, &s->images, 1, UINT32_MAX, NULL},
         {"out", 'o', "FILE", "the quantized model (default model.qnt)", OPT_STRING, &s->out, 0, 0, NULL},
         {"bits", 'b', "N", "bits of the weights, 1 to 8 or ternary (default 8)", OPT_CALL, &c->weight_bits, 0, 0, set_bits},
@@ -83,9 +67,7 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"equalize", 0, NULL, "balance channels between layers first", OPT_FLAG, &equalize, 0, 0, NULL},
         {"rounding", 0, "HOW", "of weights: nearest (default), or learned from the inputs", OPT_CALL, &c->rounding, 0, 0,
          set_rounding},
-        {"channels-last", 0, NULL, "an ONNX model's inputs are given, and will be, as height, width, channels (always with images)", OPT_FLAG, &s->channels_last, 0, 0, NULL},
-        {"mean", 0, "X,..", "images' mean by channel: an input is (byte / 255 - mean) / deviation (default: the model file's)", OPT_CALL, &s->mean, 0, 0, set_channels},
-        {"deviation", 0, "X,..", "and their deviation; 0.00392156863 leaves bytes as they are", OPT_CALL, &s->deviation, 0, 0, set_channels},
+        IMAGE_OPTIONS(s->import),
         MODEL_OPTIONS(s->import),
         {"data", 'd', "WHERE", "tell the accuracy on the test images of builtin or a CIFAR-10 folder", OPT_STRING, &s->data,
          0, 0, NULL},
@@ -203,24 +185,13 @@ static int quantize(struct run *r)
     return code;
 }
 
-/* The model, with the normalisation that its inputs have. */
+/* Images have their channels last; arrays and raw floats are as the model's file says. */
 static int load_model(struct run *r, struct settings *s)
 {
-    float mean[4], deviation[4];
     struct stat st;
-    if (s->channels_last || stat(s->calib, &st) || !S_ISREG(st.st_mode))
-        s->import.channels_last = QNT_CHANNELS_LAST_INPUTS;
-    int code = opt_fail(r->tool, model_open(r->ctx, s->model, &s->import, &r->start));
-    if (code || (!s->mean.n && !s->deviation.n))
-        return code;
-    qnt_model_normalisation(r->start, mean, deviation);
-    for (uint32_t c = 0; c < 4; c++) {
-        if (s->mean.n)
-            mean[c] = s->mean.value[c < s->mean.n ? c : s->mean.n - 1];
-        if (s->deviation.n)
-            deviation[c] = s->deviation.value[c < s->deviation.n ? c : s->deviation.n - 1];
-    }
-    return opt_fail(r->tool, qnt_model_set_normalisation(r->start, mean, deviation));
+    if (stat(s->calib, &st) || !S_ISREG(st.st_mode) || inputs_is_image(s->calib))
+        s->import.channels_last = 1;
+    return opt_fail(r->tool, model_open(r->ctx, s->model, &s->import, &r->start));
 }
 
 int main(int argc, char **argv)

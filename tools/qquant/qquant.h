@@ -6,18 +6,11 @@
 #include "tools/common/eval.h"
 #include "tools/common/model.h"
 
-/* A number for each channel, or one for all. */
-struct channels {
-    uint32_t n;
-    float value[4];
-};
-
 struct settings {
     const char *model, *calib, *data, *out;
     uint32_t images, test_images;
-    int sensitivity, json, channels_last;
+    int sensitivity, json;
     struct model_options import;
-    struct channels mean, deviation;
     qnt_ptq_config config;
 };
 struct run {
