@@ -60,6 +60,7 @@ def test_isa():
 
 
 def test_formats():
+    natively("qbench: many cases")
     text = run("qbench", "peak", *QUICK, *FEW).stdout
     has(text, r"^qbench peak: libqnt \d+\.\d+\.\d+; .*; levels ref.*; 1 thread, warm caches$")
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -95,6 +96,7 @@ def test_conditions():
 
 def test_kernels():
     """All usable variants, plain and tiles."""
+    natively("qbench: many cases")
     for op in "dot_s8", "gemm_s8", "add_f32":
         rows = bench("kernels", "--sizes", op)
         known = json.loads(run("qinfo", "--json").stdout)["kernels"]
@@ -104,6 +106,7 @@ def test_kernels():
 
 
 def test_gemm():
+    natively("qbench: many cases")
     rows = bench("gemm", "--sizes", "17,33,40;1,64,64")
     assert {row["case"] for row in rows} == {"17x33x40", "1x64x64"}
     types = [row["type"] for row in rows if row["case"] == "1x64x64"]
