@@ -98,6 +98,25 @@ def test_inputs_from_files():
         has(run("qquant", float_model(), "--calib", name, code=1).stderr, f"^qquant: {name}: .*{told}")
 
 
+def test_folders_and_lists():
+    data = struct.pack("<12288f", *[((i * 37) % 101 - 50) / 50 for i in range(12288)])
+    one = [data[12288 * i:][:12288] for i in range(4)]
+    os.makedirs("inputs/folder")
+    for i, values in enumerate(one):
+        cases.write(f"inputs/{i}.raw", values)
+    cases.write("inputs/.hidden", b"no input")
+    cases.write("list", b"inputs/1.raw\r\n\ninputs/3.raw\n")
+    for where, images, same in [("inputs", 4, data), ("inputs", 9, data), ("inputs", 2, one[0] + one[2]), ("@list", 9, one[1] + one[3])]:
+        cases.write("same.raw", same)
+        run("qquant", float_model(), "--calib", where, "--images", images, "--out", "a.qnt")
+        run("qquant", float_model(), "--calib", "same.raw", "--out", "b.qnt")
+        assert read("a.qnt") == read("b.qnt"), (where, images)
+    cases.write("wrong", b"inputs/1.raw\nabsent.raw\n")
+    has(run("qquant", float_model(), "--calib", "@wrong", code=1).stderr, r"^qquant: absent\.raw: cannot be read")
+    has(run("qquant", float_model(), "--calib", "@absent", code=1).stderr, "^qquant: absent: cannot be read")
+    has(run("qquant", float_model(), "--calib", "inputs/folder", code=1).stderr, "data_batch_1.bin")
+
+
 def test_sensitivity():
     natively("qquant: a model for each layer")
     rows = json.loads(run("qquant", float_model(), *IMAGES, "--bits", 4, "--sensitivity", "--json").stdout)

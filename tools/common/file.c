@@ -1,4 +1,5 @@
 #include "file.h"
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,5 +29,71 @@ int file_read(const struct opt_tool *tool, const char *path, unsigned char **byt
         *bytes = NULL;
     } else
         (*bytes)[*size] = '\0';
+    return code;
+}
+
+int file_append(const struct opt_tool *tool, const char *path, struct file_list *to)
+{
+    char **grown = realloc(to->path, (to->n + 1) * sizeof *grown);
+    if (grown)
+        to->path = grown;
+    if (!grown || !(grown[to->n] = strdup(path)))
+        return opt_error(tool, EXIT_RESOURCE, "%s: out of memory: %zu names of files", path, to->n + 1);
+    to->n++;
+    return EXIT_OK;
+}
+
+void file_list_free(struct file_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->path[i]);
+    free(list->path);
+    *list = (struct file_list){0};
+}
+
+int file_lines(const struct opt_tool *tool, const char *path, struct file_list *to)
+{
+    unsigned char *text;
+    size_t size;
+    char *at;
+    int code = file_read(tool, path, &text, &size);
+    if (code != EXIT_OK)
+        return code;
+    if (memchr(text, '\0', size))
+        code = opt_error(tool, EXIT_FAILED, "%s: expected lines of text, found a zero byte", path);
+    for (at = strtok((char *)text, "\r\n"); at && code == EXIT_OK; at = strtok(NULL, "\r\n"))
+        code = file_append(tool, at, to);
+    free(text);
+    return code;
+}
+
+static int is_shown(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int file_folder(const struct opt_tool *tool, const char *path, struct file_list *to)
+{
+    struct dirent **entry = NULL;
+    struct stat st;
+    int code = EXIT_OK;
+    const int n = scandir(path, &entry, is_shown, by_bytes);
+    if (n < 0)
+        return opt_error(tool, EXIT_FAILED, "%s: cannot be read as a folder: %s", path, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        char *full = NULL;
+        if (code == EXIT_OK && asprintf(&full, "%s/%s", path, entry[i]->d_name) < 0)
+            code = opt_error(tool, EXIT_RESOURCE, "%s: out of memory: its files' names", path);
+        else if (code == EXIT_OK && !stat(full, &st) && S_ISREG(st.st_mode))
+            code = file_append(tool, full, to);
+        free(full);
+        free(entry[i]);
+    }
+    free(entry);
     return code;
 }

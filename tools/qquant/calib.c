@@ -1,6 +1,7 @@
 /* Calibration inputs: data sets, or what files of any kind give. */
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "qquant.h"
 
 /* A data set by name or folder: training images, spread over all of it. */
@@ -42,13 +43,15 @@ static int take_inputs(struct run *r, const struct inputs *files)
     return code;
 }
 
-static int from_file(struct run *r)
+/* As many files as there are to be inputs, spread over all. */
+static int from_files(struct run *r)
 {
     struct inputs files;
     int code = inputs_create(r->tool, r->start, &files);
+    const size_t n = r->files.n < r->s->images ? r->files.n : r->s->images;
     files.resize = r->s->import.resize;
-    if (code == EXIT_OK)
-        code = inputs_add(&files, r->s->calib);
+    for (size_t i = 0; i < n && code == EXIT_OK; i++)
+        code = inputs_add(&files, r->files.path[i * (r->files.n / n)]);
     if (code == EXIT_OK)
         code = inputs_check(&files);
     if (code == EXIT_OK)
@@ -57,9 +60,23 @@ static int from_file(struct run *r)
     return code;
 }
 
+int calib_find(struct run *r)
+{
+    const char *where = r->s->calib;
+    char first[4096];
+    struct stat st;
+    if (*where == '@')
+        return file_lines(r->tool, where + 1, &r->files);
+    if (stat(where, &st))
+        return EXIT_OK;
+    if (S_ISREG(st.st_mode))
+        return file_append(r->tool, where, &r->files);
+    snprintf(first, sizeof first, "%s/data_batch_1.bin", where);
+    return access(first, F_OK) ? file_folder(r->tool, where, &r->files) : EXIT_OK;
+}
+
 int calib_load(struct run *r)
 {
-    struct stat st;
     qnt_tensor_info in;
     int code = opt_fail(r->tool, qnt_model_input(r->start, &in));
     if (code)
@@ -67,7 +84,5 @@ int calib_load(struct run *r)
     r->elements = 1;
     for (uint32_t d = 0; d < in.rank; d++)
         r->elements *= in.dim[d];
-    if (!stat(r->s->calib, &st) && S_ISREG(st.st_mode))
-        return from_file(r);
-    return from_data(r);
+    return r->files.n ? from_files(r) : from_data(r);
 }

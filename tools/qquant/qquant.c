@@ -1,7 +1,6 @@
 /* qquant: quantizes a float model by some of its inputs, without training. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "qquant.h"
 
@@ -46,7 +45,7 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         /* clang-format off */
         {"calib", 'c', "WHERE",
          "calibration inputs: builtin (default) or a folder with CIFAR-10's binary files, training images; a PNG image, a "
-         ".npy file of floats, a .npz archive of such, or raw floats", OPT_STRING, &s->calib, 0, 0, NULL},
+         ".npy file of floats, a .npz archive of such, or raw floats; a folder of such files; @FILE: those named in it, a line each", OPT_STRING, &s->calib, 0, 0, NULL},
         {"images", 'n', "N", "as many of them (default 256)", OPT_U32, &s->images, 1, UINT32_MAX, NULL},
         {"out", 'o', "FILE", "the quantized model (default model.qnt)", OPT_STRING, &s->out, 0, 0, NULL},
         {"bits", 'b', "N", "bits of the weights, 1 to 8 or ternary (default 8)", OPT_CALL, &c->weight_bits, 0, 0, set_bits},
@@ -188,8 +187,7 @@ static int quantize(struct run *r)
 /* Images have their channels last; arrays and raw floats are as the model's file says. */
 static int load_model(struct run *r, struct settings *s)
 {
-    struct stat st;
-    if (stat(s->calib, &st) || !S_ISREG(st.st_mode) || inputs_is_image(s->calib))
+    if (!r->files.n || inputs_is_image(r->files.path[0]))
         s->import.channels_last = 1;
     return opt_fail(r->tool, model_open(r->ctx, s->model, &s->import, &r->start));
 }
@@ -208,6 +206,8 @@ int main(int argc, char **argv)
     struct run r = {.tool = &tool, .s = &s};
     code = opt_fail(&tool, env_context(&tool, &r.ctx));
     if (code == EXIT_OK)
+        code = calib_find(&r);
+    if (code == EXIT_OK)
         code = load_model(&r, &s);
     if (code == EXIT_OK)
         code = calib_load(&r);
@@ -216,6 +216,7 @@ int main(int argc, char **argv)
     if (code == EXIT_OK)
         code = s.sensitivity ? sensitivity_run(&r) : quantize(&r);
     free(r.inputs);
+    file_list_free(&r.files);
     qnt_dataset_free(r.test);
     qnt_model_free(r.start);
     qnt_ctx_free(r.ctx);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <qnt/quantize.h>
 #include "tools/common/eval.h"
+#include "tools/common/file.h"
 #include "tools/common/model.h"
 
 struct settings {
@@ -18,12 +19,15 @@ struct run {
     const struct settings *s;
     qnt_ctx *ctx;
     qnt_model *start;
-    float *inputs; /* of calibration: [n][elements] */
+    struct file_list files; /* of calibration; none: a data set's */
+    float *inputs;          /* of calibration: [n][elements] */
     size_t n, elements;
     qnt_dataset *test; /* NULL: none */
 };
 
-/* Fills inputs from --calib. Returns an exit code, told. */
+/* Finds the files of --calib; none: it is a data set. An exit code, told, as are the next. */
+int calib_find(struct run *r);
+/* Fills inputs from these. Returns an exit code, told. */
 int calib_load(struct run *r);
 /* Observes all inputs and gives the quantized model. */
 int quantize_once(struct run *r, const qnt_ptq_config *config, qnt_model **out);
