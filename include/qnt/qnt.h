@@ -5,6 +5,7 @@
 #include <qnt/cpu.h>
 #include <qnt/model.h>
 #include <qnt/import.h>
+#include <qnt/export.h>
 #include <qnt/session.h>
 #include <qnt/profile.h>
 #include <qnt/quantize.h>

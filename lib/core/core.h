@@ -50,6 +50,11 @@ void qnt_release(const qnt_ctx *ctx, void *ptr); /* NULL allowed */
 
 /* Maps a regular file to be read; an empty one gives NULL and 0 bytes. The text of an error does not name it. */
 qnt_status qnt_map_file(const char *path, void **map, size_t *bytes);
+qnt_status qnt_write_at(int fd, const void *data, size_t bytes, uint64_t offset);
+/* A file of this name with what `fill` writes: under a temporary name beside it first, then renamed, so that it is whole
+ * or, on failure, what was there before. The text of an error does not name it. */
+typedef qnt_status qnt_file_fill(int fd, void *user);
+qnt_status qnt_replace_file(const qnt_ctx *ctx, const char *path, qnt_file_fill *fill, void *user);
 
 static inline bool qnt_mul_overflows(size_t a, size_t b, size_t *out)
 {

@@ -1,6 +1,7 @@
-/* Files as memory. */
+/* Files as memory, and files that are there whole or not at all. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,5 +29,75 @@ qnt_status qnt_map_file(const char *path, void **map, size_t *bytes)
         *map = at;
         *bytes = (size_t)st.st_size;
     }
+    return status;
+}
+
+qnt_status qnt_write_at(int fd, const void *data, size_t bytes, uint64_t offset)
+{
+    const uint8_t *from = data;
+    while (bytes) {
+        ssize_t n = pwrite(fd, from, bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return qnt_fail(QNT_ERR_IO, "writing %zu bytes at %llu: %s", bytes, (unsigned long long)offset,
+                            n ? strerror(errno) : "no progress");
+        from += n;
+        bytes -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+    return QNT_OK;
+}
+
+/* A new file beside `path`, under a name nobody uses. name: room for the path and 32 bytes. */
+static int open_temporary(const char *path, char *name, size_t room)
+{
+    int fd = -1;
+    for (int i = 0; i < 1000 && fd < 0; i++) {
+        snprintf(name, room, "%s.%ld.%d.tmp", path, (long)getpid(), i);
+        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    return fd;
+}
+
+/* Makes the rename last. Some file systems cannot: the file is whole either way. */
+static void sync_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path] = '\0';
+    int fd = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+qnt_status qnt_replace_file(const qnt_ctx *ctx, const char *path, qnt_file_fill *fill, void *user)
+{
+    size_t room = strlen(path) + 32;
+    char *name = qnt_alloc(ctx, room, "a file name");
+    qnt_status status;
+    if (!name)
+        return QNT_ERR_NOMEM;
+    int fd = open_temporary(path, name, room);
+    if (fd < 0) {
+        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    } else {
+        status = fill(fd, user);
+        if (!status && fsync(fd))
+            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+        if (close(fd) && !status)
+            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+        if (!status && rename(name, path))
+            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+        if (status)
+            unlink(name);
+        else
+            sync_folder(name);
+    }
+    qnt_release(ctx, name);
     return status;
 }

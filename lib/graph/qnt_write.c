@@ -1,10 +1,7 @@
 /* Writing .qnt files: the records are made and checked first; then constants go to a temporary file one by one, and the
  * front of the file, which holds their checksums, last. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include "lib/graph/qnt_file.h"
@@ -172,23 +169,6 @@ static void fill_front(const struct qnt_image *f, struct qnt_file_section *table
     memcpy(front, &h, sizeof h);
 }
 
-static qnt_status write_at(int fd, const void *data, size_t bytes, uint64_t offset)
-{
-    const uint8_t *from = data;
-    while (bytes) {
-        ssize_t n = pwrite(fd, from, bytes, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return qnt_fail(QNT_ERR_IO, "writing %zu bytes at %llu: %s", bytes, (unsigned long long)offset,
-                            n ? strerror(errno) : "no progress");
-        from += n;
-        bytes -= (size_t)n;
-        offset += (uint64_t)n;
-    }
-    return QNT_OK;
-}
-
 static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_tensor *t, struct qnt_file_tensor *r,
                                  uint64_t at)
 {
@@ -200,7 +180,7 @@ static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_te
     }
     if (t->bits >= 8) {
         r->hash = XXH3_64bits(t->data, r->bytes);
-        return write_at(fd, t->data, r->bytes, at);
+        return qnt_write_at(fd, t->data, r->bytes, at);
     }
     size_t n = qnt_tensor_count(t);
     uint8_t *packed = qnt_alloc(ctx, r->bytes, t->name);
@@ -215,7 +195,7 @@ static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_te
         status = qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %d, which is none of %u bits", t->name, good,
                           ((const int8_t *)t->data)[good], t->bits);
     else
-        status = write_at(fd, packed, r->bytes, at);
+        status = qnt_write_at(fd, packed, r->bytes, at);
     r->hash = XXH3_64bits(packed, r->bytes);
     qnt_release(ctx, packed);
     return status;
@@ -234,71 +214,29 @@ static qnt_status write_file(int fd, const struct qnt_model *m, struct qnt_image
     if (f->n_borders) {
         struct qnt_file_section *e = &table[QNT_FILE_BORDERS - 1];
         e->hash = XXH3_64bits(f->border, e->bytes);
-        if ((status = write_at(fd, f->border, e->bytes, e->offset)))
+        if ((status = qnt_write_at(fd, f->border, e->bytes, e->offset)))
             return status;
     }
     uint8_t *front = qnt_alloc(f->ctx, data, "the front of a .qnt file");
     if (!front)
         return QNT_ERR_NOMEM;
     fill_front(f, table, file_bytes, front);
-    status = write_at(fd, front, data, 0);
+    status = qnt_write_at(fd, front, data, 0);
     qnt_release(f->ctx, front);
-    if (!status && (ftruncate(fd, (off_t)file_bytes) || fsync(fd))) /* zeros after the last section */
+    if (!status && ftruncate(fd, (off_t)file_bytes)) /* zeros after the last section */
         status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
     return status;
 }
 
-/* A new file beside `path`, under a name nobody uses. name: room for the path and 32 bytes. */
-static int open_temporary(const char *path, char *name, size_t room)
-{
-    int fd = -1;
-    for (int i = 0; i < 1000 && fd < 0; i++) {
-        snprintf(name, room, "%s.%ld.%d.tmp", path, (long)getpid(), i);
-        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
-            break;
-    }
-    return fd;
-}
+struct saving {
+    const struct qnt_model *m;
+    struct qnt_image *f;
+};
 
-/* Makes the rename last. Some file systems cannot: the file is whole either way. */
-static void sync_folder(char *path)
+static qnt_status fill(int fd, void *user)
 {
-    char *slash = strrchr(path, '/');
-    if (slash)
-        slash[slash == path] = '\0';
-    int fd = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-}
-
-static qnt_status save(const struct qnt_model *m, struct qnt_image *f, const char *path)
-{
-    qnt_status status = make_image(m, f);
-    if (status)
-        return status;
-    size_t room = strlen(path) + 32;
-    char *name = qnt_alloc(m->ctx, room, "a file name");
-    if (!name)
-        return QNT_ERR_NOMEM;
-    int fd = open_temporary(path, name, room);
-    if (fd < 0) {
-        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-    } else {
-        status = write_file(fd, m, f);
-        if (close(fd) && !status)
-            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-        if (!status && rename(name, path))
-            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-        if (status)
-            unlink(name);
-        else
-            sync_folder(name);
-    }
-    qnt_release(m->ctx, name);
-    return status;
+    const struct saving *s = user;
+    return write_file(fd, s->m, s->f);
 }
 
 qnt_status qnt_model_save(const qnt_model *model, const char *path)
@@ -308,7 +246,10 @@ qnt_status qnt_model_save(const qnt_model *model, const char *path)
         return qnt_fail(QNT_ERR_ARG, "qnt_model_save: a pointer is NULL");
     memset(&f, 0, sizeof f);
     f.ctx = model->ctx;
-    qnt_status status = save(model, &f, path);
+    struct saving s = {model, &f};
+    qnt_status status = make_image(model, &f);
+    if (!status)
+        status = qnt_replace_file(model->ctx, path, fill, &s);
     qnt_image_release(&f);
     return status ? qnt_fail_in(status, "%s", path) : QNT_OK;
 }

@@ -2,6 +2,7 @@
 import json
 import os
 import struct
+import subprocess
 import zipfile
 import cases
 from cases import SLOW, has, natively, run
@@ -115,6 +116,20 @@ def test_folders_and_lists():
     has(run("qquant", float_model(), "--calib", "@wrong", code=1).stderr, r"^qquant: absent\.raw: cannot be read")
     has(run("qquant", float_model(), "--calib", "@absent", code=1).stderr, "^qquant: absent: cannot be read")
     has(run("qquant", float_model(), "--calib", "inputs/folder", code=1).stderr, "data_batch_1.bin")
+
+
+def test_onnx():
+    command = ("qquant", float_model(), *IMAGES, "--bits", 4, "--out", "four.qnt", "--onnx", "four.onnx")
+    done = subprocess.run(cases.command(*command), capture_output=True, text=True, check=False)
+    if "it has no protobuf-c" in done.stderr:
+        raise cases.Skip("ONNX, a build without protobuf-c")
+    assert done.returncode == 0, done.stderr
+    assert b"QuantizeLinear" in read("four.onnx") and b"libqnt" in read("four.onnx")
+    run("qquant", float_model(), *IMAGES, "--bits", 4, "--out", "four.qnt", "--onnx", "small.onnx", "--int4", "--opset", 21)
+    assert len(read("small.onnx")) < len(read("four.onnx"))
+    has(run("qinfo", "small.onnx").stdout, "conv1")
+    has(run("qquant", float_model(), *IMAGES, "--onnx", "absent/x.onnx", code=1).stderr, r"absent/x\.onnx")
+    has(run("qquant", float_model(), *IMAGES, "--bits", 4, "--onnx", "x.onnx", "--int4", "--opset", 13, code=3).stderr, "needs opset 21")
 
 
 def test_sensitivity():

@@ -12,7 +12,7 @@
 static qnt_ctx *ctx;
 static qnt_model *model, *net;
 static qnt_dataset *images;
-static char path[TEST_PATH];
+static char path[TEST_PATH], exported[TEST_PATH];
 
 static qnt_status call_config(void *c)
 {
@@ -50,6 +50,13 @@ static qnt_status call_import_config(void *c)
     return status;
 }
 
+static qnt_status call_export_config(void *c)
+{
+    qnt_status status = qnt_model_export(model, exported, c);
+    /* A build without ONNX says so once the struct is accepted. */
+    return status == QNT_ERR_UNSUPPORTED && !QNT_HAVE_ONNX ? QNT_OK : status;
+}
+
 static qnt_status call_train_config(void *c)
 {
     qnt_train *t = NULL;
@@ -70,6 +77,7 @@ static const qnt_config config = {.size = sizeof config};
 static const qnt_session_config session_config = {.size = sizeof session_config, .max_batch = 2};
 static const qnt_node_attr node_attr = {.size = sizeof node_attr, .kernel = {2, 2}};
 static const qnt_import_config import_config = {.size = sizeof import_config};
+static const qnt_export_config export_config = {.size = sizeof export_config};
 static const qnt_ptq_config ptq_config = QNT_PTQ_CONFIG_INIT;
 static const qnt_train_config train_config = QNT_TRAIN_CONFIG_INIT;
 
@@ -88,6 +96,7 @@ static const struct {
     ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
     ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
     ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
+    ROW(qnt_export_config, "export config: ", call_export_config, export_config, sizeof(size_t), reserved),
     ROW(qnt_ptq_config, "quantization config: ", call_ptq_config, ptq_config, sizeof(size_t), only),
     ROW(qnt_train_config, "train config: ", call_train_config, train_config,
         offsetof(qnt_train_config, batchnorm_momentum), reserved),
@@ -99,6 +108,7 @@ static void setup(void)
     OK(test_model_float(ctx, &model));
     OK(qnt_model_build(ctx, "article-cnn", 1, &net));
     test_temp_file(path);
+    test_temp_file(exported);
     OK(qnt_model_save(model, path));
     OK(qnt_dataset_builtin(ctx, QNT_TRAIN, 100, &images));
 }
@@ -106,6 +116,7 @@ static void setup(void)
 static void teardown(void)
 {
     unlink(path);
+    unlink(exported);
     qnt_dataset_free(images);
     qnt_model_free(net);
     qnt_model_free(model);

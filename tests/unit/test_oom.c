@@ -133,6 +133,13 @@ static qnt_status save(void)
     return qnt_model_save(model[1], path);
 }
 
+#if QNT_HAVE_ONNX
+static qnt_status export_model(void)
+{
+    return qnt_model_export(model[chosen], path, NULL);
+}
+#endif
+
 static qnt_status save_borders(void)
 {
     return qnt_model_save(model[MODELS - 1], path);
@@ -265,6 +272,10 @@ START_TEST(every_layer_and_its_session)
     oom_sweep(name, session_alone);
     oom_sweep(name, session_of_a_team);
     oom_sweep(name, session_of_foreign_threads);
+#if QNT_HAVE_ONNX
+    if (export_model() == QNT_OK) /* some have no form there */
+        oom_sweep(name, export_model);
+#endif
     if (_i % 2 && model[_i]->node[model[_i]->n_nodes - 1].op == qnt_op_find("dequantize"))
         oom_sweep(name, session_of_bytes);
 }

@@ -1,7 +1,9 @@
 /* qquant: quantizes a float model by some of its inputs, without training. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <qnt/export.h>
 #include "qquant.h"
 
 static const char *set_bits(void *target, const char *value)
@@ -48,6 +50,9 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
          ".npy file of floats, a .npz archive of such, or raw floats; a folder of such files; @FILE: those named in it, a line each", OPT_STRING, &s->calib, 0, 0, NULL},
         {"images", 'n', "N", "as many of them (default 256)", OPT_U32, &s->images, 1, UINT32_MAX, NULL},
         {"out", 'o', "FILE", "the quantized model (default model.qnt)", OPT_STRING, &s->out, 0, 0, NULL},
+        {"onnx", 0, "FILE", "write it as an ONNX model, too: QuantizeLinear and DequantizeLinear, images channels first", OPT_STRING, &s->onnx, 0, 0, NULL},
+        {"opset", 0, "N", "of the ONNX file, 13 to 25 (default: the least that serves)", OPT_U32, &s->opset, 13, 25, NULL},
+        {"int4", 0, NULL, "there, weights of 4 bits and less are int4 (opset 21), not int8", OPT_FLAG, &s->int4, 0, 0, NULL},
         {"bits", 'b', "N", "bits of the weights, 1 to 8 or ternary (default 8)", OPT_CALL, &c->weight_bits, 0, 0, set_bits},
         {"layer-bits", 0, "LIST", "other widths for some layers, such as conv1=8,fc1=2", OPT_STRING, &c->layer_bits, 0, 0,
          NULL},
@@ -112,15 +117,12 @@ int accuracy_of(struct run *r, qnt_model *model, double *value)
     return code;
 }
 
-/* What was written must be a model that runs and gives what the one in memory gives. */
-static int verify(struct run *r, qnt_model *model)
+/* Whether both models give the same output for the first calibration input. */
+static int compare(struct run *r, qnt_model *model, qnt_model *again, bool *same)
 {
-    qnt_model *again = NULL;
     qnt_session *session[2] = {NULL, NULL};
     qnt_tensor_info out;
-    int code = opt_fail(r->tool, qnt_model_load(r->ctx, r->s->out, &again));
-    if (code == EXIT_OK)
-        code = opt_fail(r->tool, qnt_session_create(model, NULL, &session[0]));
+    int code = opt_fail(r->tool, qnt_session_create(model, NULL, &session[0]));
     if (code == EXIT_OK)
         code = opt_fail(r->tool, qnt_session_create(again, NULL, &session[1]));
     if (code == EXIT_OK)
@@ -132,12 +134,62 @@ static int verify(struct run *r, qnt_model *model)
     for (size_t i = 0; y && i < 2; i++)
         if (code == EXIT_OK)
             code = opt_fail(r->tool, qnt_session_run(session[i], r->inputs, y + i * n, 1));
-    if (code == EXIT_OK && (!y || memcmp(y, y + n, n * sizeof *y) != 0))
-        code = opt_error(r->tool, EXIT_FAILED, "%s: the model that was written gives other values", r->s->out);
+    *same = code == EXIT_OK && y && !memcmp(y, y + n, n * sizeof *y);
     free(y);
     qnt_session_free(session[0]);
     qnt_session_free(session[1]);
+    return code;
+}
+
+static int other_values(struct run *r, const char *path)
+{
+    return opt_error(r->tool, EXIT_FAILED, "%s: the model that was written gives other values", path);
+}
+
+/* What was written must be a model that runs and gives what the one in memory gives. */
+static int verify(struct run *r, qnt_model *model)
+{
+    qnt_model *again = NULL;
+    bool same = false;
+    int code = opt_fail(r->tool, qnt_model_load(r->ctx, r->s->out, &again));
+    if (code == EXIT_OK)
+        code = compare(r, model, again, &same);
     qnt_model_free(again);
+    return code == EXIT_OK && !same ? other_values(r, r->s->out) : code;
+}
+
+static bool same_shape(const qnt_tensor_info *a, const qnt_tensor_info *b)
+{
+    return a->type == b->type && a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof a->dim);
+}
+
+/* The same of the ONNX file, whose images may have their channels first: read as they are or turned, it must be this
+ * model once. */
+static int verify_onnx(struct run *r, qnt_model *model)
+{
+    qnt_tensor_info in[2], out[2];
+    bool same = false;
+    int code = EXIT_OK;
+    for (uint32_t last = 0; last < 4 && code == EXIT_OK && !same; last++) {
+        const qnt_import_config config = {.size = sizeof config, .format = "onnx", .channels_last = last};
+        qnt_model *again = NULL;
+        code = opt_fail(r->tool, qnt_model_import(r->ctx, r->s->onnx, &config, &again));
+        if (code == EXIT_OK && !qnt_model_input(model, &in[0]) && !qnt_model_input(again, &in[1]) &&
+            !qnt_model_output(model, &out[0]) && !qnt_model_output(again, &out[1]) && same_shape(&in[0], &in[1]) &&
+            same_shape(&out[0], &out[1]))
+            code = compare(r, model, again, &same);
+        qnt_model_free(again);
+    }
+    return code == EXIT_OK && !same ? other_values(r, r->s->onnx) : code;
+}
+
+static int write_onnx(struct run *r, qnt_model *model)
+{
+    const qnt_export_config config = {
+        .size = sizeof config, .format = "onnx", .opset = r->s->opset, .int4 = (uint32_t)r->s->int4};
+    int code = opt_fail(r->tool, qnt_model_export(model, r->s->onnx, &config));
+    if (code == EXIT_OK && (code = verify_onnx(r, model)) != EXIT_OK)
+        unlink(r->s->onnx);
     return code;
 }
 
@@ -174,6 +226,8 @@ static int quantize(struct run *r)
         code = opt_fail(r->tool, qnt_model_save(model, r->s->out));
     if (code == EXIT_OK && (code = verify(r, model)) != EXIT_OK)
         unlink(r->s->out);
+    if (code == EXIT_OK && r->s->onnx)
+        code = write_onnx(r, model);
     if (code == EXIT_OK && r->test && (code = accuracy_of(r, r->start, &got[0])) == EXIT_OK)
         code = accuracy_of(r, model, &got[1]);
     if (code == EXIT_OK && r->s->json)

@@ -8,9 +8,10 @@
 #include "tools/common/model.h"
 
 struct settings {
-    const char *model, *calib, *data, *out;
+    const char *model, *calib, *data, *out, *onnx;
     uint32_t images, test_images;
-    int sensitivity, json;
+    uint32_t opset;
+    int sensitivity, json, int4;
     struct model_options import;
     qnt_ptq_config config;
 };
