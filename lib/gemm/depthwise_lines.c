@@ -51,10 +51,10 @@ static void repeat(uint8_t *to, const uint8_t *from, size_t n, size_t times, siz
             memcpy(to, from, sizeof(float));
 }
 
-/* Line y of the padded image. */
-static void fill(const struct qnt_depthwise_lines *r, const uint8_t *image, size_t y)
+void qnt_depthwise_lines_fill(const struct qnt_depthwise_lines *r, size_t index, size_t y)
 {
     const struct qnt_conv_geom *g = r->g;
+    const uint8_t *image = (const uint8_t *)r->images + index * g->h * g->w * g->c * r->elem;
     uint8_t *to = r->ring + y % r->lines * r->line;
     const size_t left = g->pad_left < r->pw ? g->pad_left : r->pw, room = r->pw - left, w = g->w < room ? g->w : room;
     const size_t pixel = g->oc * r->elem, times = g->oc / g->c;
@@ -82,7 +82,7 @@ const void *const *qnt_depthwise_lines_taps(struct qnt_depthwise_lines *r, size_
             r->next = top;
         r->image = image;
         for (; r->next < top + r->lines; r->next++)
-            fill(r, images + image * g->h * bytes, r->next);
+            qnt_depthwise_lines_fill(r, image, r->next);
     }
     for (size_t ky = 0; ky < g->kh; ky++) {
         const size_t y = top + ky * g->dil_h;

@@ -98,7 +98,7 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     st->bias_sets = 1;
     if (!st->sums && !st->corrected && qnt_depthwise_serves(g, 1)) {
         st->depthwise = ctx->dsp.depthwise_s8;
-        s->scratch_bytes = qnt_depthwise_lines_bytes(g, 1);
+        s->scratch_bytes = qnt_depthwise_scratch_bytes(g);
         s->variant = QNT_VARIANT_OF(st->depthwise);
         return qnt_depthwise_packed_bytes(g);
     }
