@@ -100,6 +100,7 @@ def test_inputs_from_files():
 
 
 def test_folders_and_lists():
+    natively("qquant: many models")
     data = struct.pack("<12288f", *[((i * 37) % 101 - 50) / 50 for i in range(12288)])
     one = [data[12288 * i:][:12288] for i in range(4)]
     os.makedirs("inputs/folder")

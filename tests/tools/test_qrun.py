@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 import cases
-from cases import has, npy, run, write, write_onnx
+from cases import has, natively, npy, run, write, write_onnx
 
 MODEL = os.path.abspath(f"qrun-{os.getpid()}.qnt")
 PIXELS = 32 * 32 * 3
@@ -123,6 +123,7 @@ def shrunk(row, size):
 
 def test_pixels_of_png():
     """Through relu the pixels themselves are seen: channels first as the ONNX file says, fed as they are in the image."""
+    natively("qrun: many images")
     as_bytes = ("--deviation", "0.00392156863", "--mean", "0,0,0")
     pixels = noise(12 * 8 * 3)
     write("image.png", png(12, 8, pixels))
@@ -203,6 +204,7 @@ def test_integer_inputs():
 
 
 def test_labels():
+    natively("qrun: names")
     raw_image_files()
     names = [f"name {i}" for i in range(10)]
     write("names.txt", "\r\n".join(names).encode())
@@ -292,6 +294,7 @@ def test_wrong_files():
 
 def test_hostile_inputs():
     """Each is refused with its name and what was expected; nothing is run on it."""
+    natively("qrun: many files")
     good = npy("<f4", (1, 32, 32, 3), bytes(4 * PIXELS))
     image = png(32, 32, noise(PIXELS))
     with zipfile.ZipFile("good.npz", "w", zipfile.ZIP_DEFLATED) as archive:
