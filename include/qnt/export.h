@@ -18,8 +18,9 @@ typedef struct qnt_export_config {
     uint32_t int4;      /**< onnx: 1: weights of 4 bits and less as int4, for which opset 21 is needed; 0: as int8 */
     uint32_t channels_last; /**< onnx: QNT_CHANNELS_LAST_INPUTS, _OUTPUTS: images stay [batch][height][width][channels].
                                  Else those inputs that a convolution, pool or the like is the first to read, functions
-                                 in front of it not counted, and those outputs that are so computed, are
-                                 [batch][channels][height][width], as ONNX has them; others stay as they are. */
+                                 in front of it not counted, and those outputs that one makes, functions behind it not
+                                 counted, are [batch][channels][height][width], as ONNX has them; others stay as they
+                                 are. */
     uint32_t reserved;      /**< 0 */
 } qnt_export_config;
 

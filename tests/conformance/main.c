@@ -1,8 +1,8 @@
-/* conformance [--kind KIND] [--only TEXT] [--verbose] [FOLDER...]: runs the ONNX models below the folders (without any:
- * KIND's in the folder that QNT_CONFORMANCE names) on the inputs that lie beside them and compares the outputs. A case
- * is a folder with test_data_set_*, and its model model.onnx in it or ../../models/NAME.onnx. Its kind is the folder
- * around it that is named as one, or KIND. Prints per family of operations how many passed, failed or were refused (by
- * the library, with a reason); fails when a value is wrong or there is no case. */
+/* conformance [--kind KIND] [--only TEXT] [--rewrite] [--verbose] [FOLDER...]: runs the ONNX models below the folders
+ * (without any: KIND's in the folder that QNT_CONFORMANCE names) on the inputs that lie beside them and compares the
+ * outputs. A case is a folder with test_data_set_*, and its model model.onnx in it or ../../models/NAME.onnx. Its kind
+ * is the folder around it that is named as one, or KIND. Prints per family of operations how many passed, failed or
+ * were refused (by the library, with a reason); fails when a value is wrong or there is no case. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ struct family {
 struct report {
     qnt_ctx *ctx;
     const char *only;
-    bool verbose;
+    bool rewrite, verbose;
     struct family family[FAMILIES];
     size_t families;
     unsigned long n[OUTCOMES];
@@ -62,7 +62,7 @@ static void run(struct report *r, const struct kind *kind, const char *name, con
 {
     static const char *const outcome_name[OUTCOMES] = {"passed", "FAILED", "refused"};
     char family[64], text[TEXT] = "";
-    const struct one_case c = {name, model, folder, kind->tolerance, kind->networks ? kind->name : NULL};
+    const struct one_case c = {name, model, folder, kind->tolerance, r->rewrite, kind->networks ? kind->name : NULL};
     if (r->only && !strstr(name, r->only))
         return;
     enum outcome outcome = case_run(r->ctx, &c, family, text);
@@ -168,6 +168,8 @@ int main(int argc, char **argv)
     for (; i < argc && !strncmp(argv[i], "--", 2); i++)
         if (!strcmp(argv[i], "--verbose"))
             r.verbose = true;
+        else if (!strcmp(argv[i], "--rewrite"))
+            r.rewrite = true;
         else if (!strcmp(argv[i], "--kind") && i + 1 < argc && find_kind(argv[i + 1]))
             kind = argv[++i];
         else if (!strcmp(argv[i], "--only") && i + 1 < argc)

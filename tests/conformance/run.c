@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tests/common/temp.h"
 #include "tests/conformance/conformance.h"
 
 static enum outcome told(qnt_status status, const char *what, char *text)
@@ -83,6 +84,21 @@ static qnt_status import(struct model *m, const struct set *s)
             break;
         status = import_once(m, s);
     }
+    return status;
+}
+
+/* The model comes back out of a file that the library writes. */
+static qnt_status rewrite(struct model *m)
+{
+    char path[TEST_PATH];
+    qnt_model *again = NULL;
+    test_temp_file(path);
+    qnt_status status = qnt_model_export(m->imported, path, NULL);
+    if (!status && qnt_model_import(m->ctx, path, NULL, &again)) /* no refusal of the model's */
+        status = QNT_ERR_FORMAT;
+    unlink(path);
+    qnt_model_free(m->imported);
+    m->imported = again;
     return status;
 }
 
@@ -186,9 +202,12 @@ enum outcome model_run(struct model *m, const struct set *s, struct tolerance t,
         any |= m->bound[i];
     if (any)
         model_free(m); /* it has the values of another set */
-    qnt_status status = m->imported ? QNT_OK : import(m, s);
+    const bool first = !m->imported;
+    qnt_status status = first ? import(m, s) : QNT_OK;
     if (status)
         return told(status, "import", text);
+    if (first && m->rewrite && (status = rewrite(m)))
+        return told(status, "written and read again", text);
     enum outcome outcome = inputs_fit(m, s, &batch, text);
     if (outcome != PASSED)
         return outcome;

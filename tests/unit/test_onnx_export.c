@@ -267,6 +267,32 @@ START_TEST(an_imported_model_has_no_transposes)
 }
 END_TEST
 
+/* An order that the model itself asks for is no image's. */
+START_TEST(an_output_that_was_turned_stays_so)
+{
+    const size_t dim[] = {2, 3, 4};
+    const qnt_node_attr turn = {.size = sizeof turn, .axis = {1, 2, 0}};
+    struct qnt_bytes file;
+    qnt_model *m;
+    int id;
+    OK(qnt_model_new(ctx, &m));
+    OK(qnt_model_add_input(m, "x", 3, dim, &id));
+    OK(qnt_model_add_node(m, "transpose", "turn", &turn, &id, 1, &id));
+    OK(qnt_model_add_node(m, "relu", "y", NULL, &id, 1, &id));
+    OK(qnt_model_set_output(m, id));
+    OK(qnt_model_export(m, path, NULL));
+    struct onnx_graph *g = read_file(&file);
+    for (uint32_t d = 0; d < 3; d++) {
+        ck_assert_int_eq(g->input[0].dim[d + 1], (int64_t)dim[d]);
+        ck_assert_int_eq(g->output[0].dim[d + 1], (int64_t)dim[(d + 1) % 3]);
+    }
+    ck_assert_str_eq(g->output[0].name, "y");
+    qnt_onnx_graph_free(g);
+    free(file.data);
+    qnt_model_free(m);
+}
+END_TEST
+
 static void fails(const qnt_model *m, const qnt_export_config *c, qnt_status expected, const char *text)
 {
     const struct qnt_bytes before = qnt_bytes_read(path);
@@ -315,6 +341,7 @@ int main(void)
     tcase_add_test(tc, zero_points_come_back);
     tcase_add_test(tc, the_file_says_what_is_meant);
     tcase_add_test(tc, an_imported_model_has_no_transposes);
+    tcase_add_test(tc, an_output_that_was_turned_stays_so);
     tcase_add_test(tc, what_is_refused_leaves_the_file);
     suite_add_tcase(suite, tc);
     return unit_run(suite);

@@ -132,9 +132,27 @@ static bool repeated(const struct onnx_export *e, size_t i)
     return false;
 }
 
-static bool stays(const struct onnx_export *e, const struct qnt_tensor *t)
+/* The node that gives a tensor; NULL: it is an input. */
+static const struct qnt_node *giver(const struct onnx_export *e, int id)
 {
-    return e->config->channels_last & QNT_CHANNELS_LAST_OUTPUTS || t->rank != 3;
+    for (size_t i = 0; i < e->m->n_nodes; i++)
+        if (e->m->node[i].out == id)
+            return &e->m->node[i];
+    return NULL;
+}
+
+/* Whether an output is no image that operations on images made: that something moved its dimensions since is meant. */
+static bool stays(const struct onnx_export *e, int id)
+{
+    const struct qnt_node *n;
+    if (e->config->channels_last & QNT_CHANNELS_LAST_OUTPUTS)
+        return true;
+    while (e->m->tensor[id].rank == 3 && (n = giver(e, id)) && !takes_images(n->op)) {
+        if (moves_dimensions(n->op))
+            return true;
+        id = n->in[n->n_in > 1 && e->m->tensor[n->in[0]].constant];
+    }
+    return e->m->tensor[id].rank != 3;
 }
 
 void qnt_onnx_reserve_outputs(struct onnx_export *e)
@@ -142,7 +160,7 @@ void qnt_onnx_reserve_outputs(struct onnx_export *e)
     for (size_t i = 0; i < e->m->outputs.n; i++) {
         const int id = e->m->outputs.id[i];
         const struct qnt_tensor *t = &e->m->tensor[id];
-        if (t->rank > 1 && stays(e, t) && !e->value[id].given)
+        if (t->rank > 1 && stays(e, id) && !e->value[id].given)
             e->value[id].given = qnt_onnx_new_name(e, t->name, "");
     }
 }
@@ -153,7 +171,7 @@ void qnt_onnx_put_outputs(struct onnx_export *e)
     for (size_t i = 0; i < e->m->outputs.n && !e->status; i++) {
         const int id = e->m->outputs.id[i];
         const struct qnt_tensor *t = &e->m->tensor[id];
-        const enum onnx_order order = stays(e, t) ? ONNX_AS_IS : qnt_onnx_there(e, id);
+        const enum onnx_order order = stays(e, id) ? ONNX_AS_IS : qnt_onnx_there(e, id);
         const char *name = qnt_onnx_value(e, id, order);
         if (e->value[id].given || qnt_ids_have(&e->m->inputs, id) || strcmp(name, t->name) || repeated(e, i)) {
             const bool given = e->value[id].given && !repeated(e, i);
