@@ -98,6 +98,15 @@ static double least(const struct qbench *q, enum qb_peak p, double work, size_t 
     return p == QB_NONE ? 0 : work * q->peak[p].seconds[round] / qb_peak_work(q, p);
 }
 
+/* The least seconds to move `bytes` in a round: what the cache below holds may come from there. */
+static double least_moved(const struct qbench *q, enum qb_peak memory, double bytes, double threads, size_t round)
+{
+    if (memory == QB_NONE || memory == QB_READ || q->cold)
+        return least(q, memory, bytes, round);
+    const double held = fmin(bytes, threads * qb_size_of(q, (enum qb_level)(memory - QB_READ - 1)));
+    return least(q, memory - 1, held, round) + least(q, memory, bytes - held, round);
+}
+
 static int add_row(struct qbench *q, const struct qb_case *c, double *scratch)
 {
     const enum qb_peak peak = peak_of(q, c), memory = memory_of(q, c);
@@ -120,7 +129,7 @@ static int add_row(struct qbench *q, const struct qb_case *c, double *scratch)
         scratch[i] = least(q, peak, work, i) / s[i];
     r->share = peak == QB_NONE ? NAN : median(scratch, n);
     for (size_t i = 0; i < n; i++) {
-        double by_peak = least(q, peak, work, i), by_memory = least(q, memory, bytes, i);
+        double by_peak = least(q, peak, work, i), by_memory = least_moved(q, memory, bytes, q->threads, i);
         bound += by_memory > by_peak;
         scratch[i] = fmax(by_peak, by_memory) / s[i];
     }

@@ -54,8 +54,7 @@ const char *qb_peak_name(enum qb_peak p)
     return name[p];
 }
 
-/* Bytes of a level: 0 where there is no such cache. */
-static double size_of(const struct qbench *q, enum qb_level l)
+double qb_size_of(const struct qbench *q, enum qb_level l)
 {
     const uint64_t size[QB_LEVELS] = {q->machine.l1d_bytes, q->machine.l2_bytes, q->machine.l3_bytes, UINT64_MAX};
     return size[l] || l == QB_L3 ? (double)size[l] : (double)default_size[l];
@@ -64,7 +63,7 @@ static double size_of(const struct qbench *q, enum qb_level l)
 enum qb_level qb_level_of(const struct qbench *q, double bytes)
 {
     int l = q->cold ? QB_L3 : QB_L1;
-    while (l < QB_MEMORY && bytes > filling * size_of(q, (enum qb_level)l))
+    while (l < QB_MEMORY && bytes > filling * qb_size_of(q, (enum qb_level)l))
         l++;
     return (enum qb_level)l;
 }
@@ -72,11 +71,11 @@ enum qb_level qb_level_of(const struct qbench *q, double bytes)
 /* Half of a cache; of L3 not more than a thread's part of a quarter, nor than a few times L2: others use it, too. */
 static void choose_sizes(struct qbench *q)
 {
-    double l3 = size_of(q, QB_L3), last = l3 > 0 ? l3 : size_of(q, QB_L2);
+    double l3 = qb_size_of(q, QB_L3), last = l3 > 0 ? l3 : qb_size_of(q, QB_L2);
     size_t memory = last > (double)most_memory ? most_memory : 2 * (size_t)last;
-    q->bytes[QB_L1] = (size_t)size_of(q, QB_L1) / 2;
-    q->bytes[QB_L2] = (size_t)size_of(q, QB_L2) / 2;
-    q->bytes[QB_L3] = (size_t)fmin(l3 / 4 / q->threads, 4 * size_of(q, QB_L2));
+    q->bytes[QB_L1] = (size_t)qb_size_of(q, QB_L1) / 2;
+    q->bytes[QB_L2] = (size_t)qb_size_of(q, QB_L2) / 2;
+    q->bytes[QB_L3] = (size_t)fmin(l3 / 4 / q->threads, 4 * qb_size_of(q, QB_L2));
     memory = memory < least_memory ? least_memory : memory > most_memory ? most_memory : memory;
     q->bytes[QB_MEMORY] = memory / q->threads;
     for (int l = 0; l < QB_LEVELS; l++)
@@ -126,7 +125,7 @@ struct qb_work *qb_peak_prepare(struct qbench *q, enum qb_peak p)
 
 void qb_sweep_prepare(struct qbench *q)
 {
-    double bytes = 4 * size_of(q, QB_L2);
+    double bytes = 4 * qb_size_of(q, QB_L2);
     q->sweep_bytes = bytes > (double)q->buffer_bytes ? q->buffer_bytes : (size_t)bytes / PAGE * PAGE;
     touch_up_to(q, q->sweep_bytes);
 }

@@ -114,9 +114,11 @@ struct qb_stat qb_stat_of(double *value, size_t n); /* sorts them */
 /* ---- peaks.c ---- */
 int qb_peaks_create(struct qbench *q); /* an exit code */
 void qb_peaks_free(struct qbench *q);
-const char *qb_peak_name(enum qb_peak p);                          /* "L2 read" */
-double qb_peak_work(const struct qbench *q, enum qb_peak p);       /* of a call on all threads: operations, bytes */
-enum qb_level qb_level_of(const struct qbench *q, double bytes);   /* the first cache that has room for them */
+const char *qb_peak_name(enum qb_peak p);                        /* "L2 read" */
+double qb_peak_work(const struct qbench *q, enum qb_peak p);     /* of a call on all threads: operations, bytes */
+enum qb_level qb_level_of(const struct qbench *q, double bytes); /* the first cache that has room for them */
+/* Bytes of a level: 0 where there is no such cache. */
+double qb_size_of(const struct qbench *q, enum qb_level l);
 struct qb_work *qb_peak_prepare(struct qbench *q, enum qb_peak p); /* ready to be measured */
 qb_run qb_run_products;
 /* For cold caches: reads what displaces all that the caches next to a core hold. */
