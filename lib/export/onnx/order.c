@@ -53,7 +53,7 @@ static const char *transposed(struct onnx_export *e, const struct qnt_tensor *t,
 {
     const char *out = qnt_onnx_new_name(e, t->name, order == ONNX_FIRST ? "_channels_first" : "_channels_last");
     int64_t numbers[QNT_MAX_RANK + 1] = {0};
-    size_t dim[QNT_MAX_RANK];
+    size_t dim[QNT_MAX_RANK] = {0};
     if (qnt_onnx_alike(t)) {
         qnt_onnx_dims(t, order, dim);
         for (uint32_t d = 0; d < t->rank; d++)
