@@ -1,0 +1,75 @@
+/* Tiles that read A where it lies, called directly: what run_rows makes of runs and strides. */
+#include <string.h>
+#include "check_gemm.h"
+
+enum { A, W, C, BIAS, MOST = 256 };
+
+/* What a tile that reads rows must leave in row i, from bytes of its own representation. */
+static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struct qnt_tile *t, size_t i,
+                      const int32_t *old, int32_t *want)
+{
+    const struct qnt_gemm *d = c->gemm;
+    for (size_t j = 0; j < t->n; j++) {
+        uint32_t sum = (t->first ? 0 : (uint32_t)old[j]) + (t->last ? (uint32_t)t->e->bias[t->col + j] : 0);
+        for (size_t r = 0; r < o->runs; r++)
+            for (size_t p = 0; p < o->run; p++) {
+                uint8_t byte = o->a[(ptrdiff_t)i * o->a_row + (ptrdiff_t)r * o->a_jump + (ptrdiff_t)p];
+                int a = d->w_bias ? byte : (int8_t)byte;
+                int w = ((const int8_t *)o->w)[((r * o->run + p) / d->kr * d->nr + j) * d->kr + p % d->kr];
+                sum += (uint32_t)(a * w);
+            }
+        want[j] = (int32_t)sum;
+    }
+}
+
+/* The ends of runs that the tile is told of. */
+static void zero_edges(const struct qnt_s8_operands *o, size_t m, uint8_t *a)
+{
+    for (size_t r = 0; r < o->runs; r++, a += o->a_jump) {
+        memset(a, 0, o->head);
+        memset(a + (ptrdiff_t)(m - 1) * o->a_row + (o->run - o->tail), 0, o->tail);
+    }
+}
+
+/* Runs and strides: rows that lie apart, side by side, in one another or all in one place; sums, whole or continued. */
+static void rows(struct ck *c)
+{
+    const struct qnt_gemm *d = c->gemm;
+    const size_t m = 1 + ck_below(c, d->mr), n = 1 + ck_below(c, d->nr), run = d->kr * ck_below(c, 12), ldc = n + 3;
+    const size_t strides[] = {run, run + 5, run / 2 + 3, 1, 0, 2 * run + 64}, jumps[] = {run, 3 * run + 7, 5, 0};
+    struct qnt_s8_operands o = {.run = run, .runs = 1 + ck_below(c, 5)};
+    const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
+    o.a_row = (ptrdiff_t)strides[ck_below(c, 6)];
+    o.a_jump = (ptrdiff_t)jumps[ck_below(c, 4)];
+    o.head = run % 8 ? 0 : 8 * ck_below(c, 2) * ck_below(c, run / 8 + 1);
+    o.tail = run % 8 ? 0 : 8 * ck_below(c, 2) * ck_below(c, (run - o.head) / 8 + 1);
+    ck_case(c, "rows m=%zu n=%zu run=%zu runs=%zu a=%td,%td edges=%zu,%zu place=%s", m, n, run, o.runs, o.a_row,
+            o.a_jump, o.head, o.tail, ck_place_name(place));
+    const size_t span = (m - 1) * (size_t)o.a_row + (o.runs - 1) * (size_t)o.a_jump + run;
+    uint8_t *a = ck_in(c, A, CK_U8, run ? span : 0, CK_NOISE, place);
+    zero_edges(&o, m, a);
+    o.a = a;
+    o.ahead = ck_below(c, 2) ? a : NULL;
+    o.w = ck_in(c, W, CK_S8, o.runs * run * d->nr, CK_NOISE, place);
+    const int32_t *bias = ck_in(c, BIAS, CK_S32, n, CK_NOISE, place);
+    const struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = bias};
+    int32_t *out = ck_out_2d(c, C, CK_S32, m, n, ldc, place), old[MOST * MOST / 8], want[MOST];
+    const struct qnt_tile t = {
+        out, ldc, (uint32_t)m, (uint32_t)n, 0, 0, (uint32_t)ck_below(c, 2), (uint32_t)ck_below(c, 2), &e};
+    for (size_t i = 0; i < m; i++) {
+        ck_fill(c, out + i * ldc, CK_S32, n, CK_NOISE);
+        memcpy(old + i * n, out + i * ldc, n * sizeof *old);
+    }
+    CK_CALL(c, d->run_rows(&o, &t));
+    for (size_t i = 0; i < m; i++) {
+        rows_want(c, &o, &t, i, old + i * n, want);
+        if (!ck_same(c, CK_S32, "row of the tile", want, out + i * ldc, n))
+            return;
+    }
+}
+
+void ck_gemm_rows(struct ck *c)
+{
+    for (int i = 0; i < (c->quick ? 500 : 4000); i++)
+        rows(c);
+}
