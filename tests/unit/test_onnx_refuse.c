@@ -110,19 +110,6 @@ START_TEST(attributes)
 }
 END_TEST
 
-/* Every operation of the list has its inputs written down. */
-START_TEST(arities)
-{
-    static const char *const ops[] = {
-#define ONNX_OP(domain, name, fold, map, attributes) name,
-#include "lib/import/onnx/ops.def"
-#undef ONNX_OP
-    };
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-        ck_assert_msg(qnt_onnx_has_arity(ops[i]), "%s", ops[i]);
-}
-END_TEST
-
 static void unmapped(struct pb node, const char *text)
 {
     struct pb g = {0}, v = pb_value("x", ONNX_FLOAT, 1, &one);
@@ -361,7 +348,6 @@ int main(void)
     TCase *tc = tcase_create("onnx_refuse"), *files = tcase_create("external");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, attributes);
-    tcase_add_test(tc, arities);
     tcase_add_test(tc, nodes_that_no_operation_is_like);
     tcase_add_test(tc, models_and_graphs);
     tcase_add_test(tc, inputs_and_outputs);

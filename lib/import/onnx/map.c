@@ -4,9 +4,12 @@
 #include "lib/import/onnx/maps.h"
 
 static const struct onnx_op ops[] = {
-#define ONNX_OP(domain, name, fold, map, attr) {domain, name, qnt_onnx_fold_##fold, qnt_onnx_map_##map, attr},
+#define ANY ONNX_ANY
+#define ONNX_OP(domain, name, needed, in, out, fold, map, attr)                                                        \
+    {domain, name, needed, in, out, qnt_onnx_fold_##fold, qnt_onnx_map_##map, attr},
 #include "lib/import/onnx/ops.def"
 #undef ONNX_OP
+#undef ANY
 };
 
 const struct onnx_op *qnt_onnx_op(const char *domain, const char *name)

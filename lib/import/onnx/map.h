@@ -29,8 +29,11 @@ struct onnx_mapper {
 
 typedef qnt_status onnx_map_fn(struct onnx_mapper *mp, const struct onnx_node *n);
 
+enum { ONNX_ANY = UINT8_MAX }; /* any number */
 struct onnx_op {
     const char *domain, *name;
+    uint16_t needed; /* a bit for each input that must be there */
+    uint8_t most_in, most_out;
     onnx_map_fn *fold; /* when every input is known: gives constants. NULL: there is none */
     onnx_map_fn *map;  /* NULL: inputs must be known */
     const char *attr;  /* names of the attributes it knows, a blank between them */
@@ -44,7 +47,6 @@ const struct onnx_op *qnt_onnx_op(const char *domain, const char *name);
  * attribute of another kind than its name says. An operation that is none of ops.def passes: it is refused when it is
  * needed. */
 qnt_status qnt_onnx_node_check(const struct onnx_node *n);
-bool qnt_onnx_has_arity(const char *op); /* check.c knows the inputs of it */
 
 /* Texts begin with "node 'n' (Op): ". */
 qnt_status qnt_onnx_fail(qnt_status status, const struct onnx_node *n, const char *format, ...)

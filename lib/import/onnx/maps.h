@@ -3,7 +3,7 @@
 /* The functions that ops.def names, and the parts of the mapper's way that have files of their own. */
 #include "lib/import/onnx/map.h"
 
-#define ONNX_OP(domain, name, fold, map, attr) onnx_map_fn qnt_onnx_fold_##fold, qnt_onnx_map_##map;
+#define ONNX_OP(domain, name, needed, in, out, fold, map, attr) onnx_map_fn qnt_onnx_fold_##fold, qnt_onnx_map_##map;
 #include "lib/import/onnx/ops.def"
 #undef ONNX_OP
 
