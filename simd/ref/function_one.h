@@ -5,20 +5,12 @@
 #include "kernels.h"
 #include "ref/math_one.h"
 
-/* exp(x) - 1 for x <= 0: the reduction and polynomial of exp, 2^k p + (2^k - 1), so that nothing cancels near 0. */
+/* exp(x) - 1 for x <= 0: 2^k p + (2^k - 1), p = e^r - 1, so that nothing cancels near 0. */
 static inline float qnt_expm1_one(float x)
 {
-    const float c = x > -40.0f ? x : -40.0f; /* from here on -1 */
-    const float k = rintf(c * 1.442695040888963407f);
-    float r = fmaf(k, -0.693145751953125f, c);
-    r = fmaf(k, -1.428606765330187045e-06f, r);
-    float u = 0.000198527617612853646278381f;
-    u = fmaf(u, r, 0.00139304355252534151077271f);
-    u = fmaf(u, r, 0.00833336077630519866943359f);
-    u = fmaf(u, r, 0.0416664853692054748535156f);
-    u = fmaf(u, r, 0.166666671633720397949219f);
-    u = fmaf(u, r, 0.5f);
-    const float p = fmaf(r * r, u, r), s = qnt_pow2i((int32_t)k);
+    float k;
+    const float p = qnt_exp_reduced(x > -40.0f ? x : -40.0f, &k); /* from here on -1 */
+    const float s = qnt_pow2i((int32_t)k);
     return fmaf(p, s, s - 1.0f);
 }
 

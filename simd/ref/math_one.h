@@ -14,7 +14,22 @@ static inline float qnt_pow2i(int32_t e) /* 2^e, -126 <= e <= 127 */
     return f;
 }
 
-/* x = k ln2 + r with ln2 in two parts; e^r by a polynomial; 2^k applied in two halves, so denormals round only once. */
+/* x = k ln2 + r with ln2 in two parts: k, and e^r - 1 by a polynomial. */
+static inline float qnt_exp_reduced(float x, float *k)
+{
+    *k = rintf(x * 1.442695040888963407f);
+    float r = fmaf(*k, -0.693145751953125f, x);
+    r = fmaf(*k, -1.428606765330187045e-06f, r);
+    float u = 0.000198527617612853646278381f;
+    u = fmaf(u, r, 0.00139304355252534151077271f);
+    u = fmaf(u, r, 0.00833336077630519866943359f);
+    u = fmaf(u, r, 0.0416664853692054748535156f);
+    u = fmaf(u, r, 0.166666671633720397949219f);
+    u = fmaf(u, r, 0.5f);
+    return fmaf(r * r, u, r);
+}
+
+/* 2^k applied in two halves, so denormals round only once. */
 static inline float qnt_exp_one(float x)
 {
     if (x != x)
@@ -23,16 +38,7 @@ static inline float qnt_exp_one(float x)
         return 0.0f;
     if (x > 100.0f)
         return INFINITY;
-    float k = rintf(x * 1.442695040888963407f);
-    float r = fmaf(k, -0.693145751953125f, x);
-    r = fmaf(k, -1.428606765330187045e-06f, r);
-    float u = 0.000198527617612853646278381f;
-    u = fmaf(u, r, 0.00139304355252534151077271f);
-    u = fmaf(u, r, 0.00833336077630519866943359f);
-    u = fmaf(u, r, 0.0416664853692054748535156f);
-    u = fmaf(u, r, 0.166666671633720397949219f);
-    u = fmaf(u, r, 0.5f);
-    u = 1.0f + fmaf(r * r, u, r);
+    float k, u = 1.0f + qnt_exp_reduced(x, &k);
     int32_t q = (int32_t)k, half = q >> 1;
     return u * qnt_pow2i(half) * qnt_pow2i(q - half);
 }

@@ -36,19 +36,10 @@ QNT_INLINE vf hard_sigmoid_v(vf x, vf a, vf b)
 
 QNT_INLINE vf expm1_v(vf x)
 {
-    vf c = vf_min(vf_max(x, vf_set(-40.0f)), vf_set(0.0f));
-    vi q = vi_near(c * 1.442695040888963407f);
-    vf k = vf_of(q);
-    vf r = vf_fma(k, vf_set(-0.693145751953125f), c);
-    r = vf_fma(k, vf_set(-1.428606765330187045e-06f), r);
-    vf u = vf_set(0.000198527617612853646278381f);
-    u = vf_fma(u, r, vf_set(0.00139304355252534151077271f));
-    u = vf_fma(u, r, vf_set(0.00833336077630519866943359f));
-    u = vf_fma(u, r, vf_set(0.0416664853692054748535156f));
-    u = vf_fma(u, r, vf_set(0.166666671633720397949219f));
-    u = vf_fma(u, r, vf_set(0.5f));
+    vi q;
+    vf p = exp_reduced_v(vf_min(vf_max(x, vf_set(-40.0f)), vf_set(0.0f)), &q);
     vf s = vf_ldexp(vf_set(1.0f), q);
-    return vf_fma(vf_fma(r * r, u, r), s, s - 1.0f);
+    return vf_fma(p, s, s - 1.0f);
 }
 
 QNT_INLINE vf elu_v(vf x, vf a, vf b)

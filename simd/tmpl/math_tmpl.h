@@ -2,12 +2,12 @@
  * reference's two exits: the end points already give 0 and Inf, and every exponent stays in range. */
 #include "tmpl/fold16.h"
 
-QNT_INLINE vf exp_v(vf x)
+/* e^r - 1, x = q ln2 + r. */
+QNT_INLINE vf exp_reduced_v(vf x, vi *q)
 {
-    vf c = vf_max(vf_min(x, vf_set(100.0f)), vf_set(-104.0f)); /* no NaN from here on */
-    vi q = vi_near(c * 1.442695040888963407f);
-    vf k = vf_of(q);
-    vf r = vf_fma(k, vf_set(-0.693145751953125f), c);
+    *q = vi_near(x * 1.442695040888963407f);
+    vf k = vf_of(*q);
+    vf r = vf_fma(k, vf_set(-0.693145751953125f), x);
     r = vf_fma(k, vf_set(-1.428606765330187045e-06f), r);
     vf u = vf_set(0.000198527617612853646278381f);
     u = vf_fma(u, r, vf_set(0.00139304355252534151077271f));
@@ -15,7 +15,14 @@ QNT_INLINE vf exp_v(vf x)
     u = vf_fma(u, r, vf_set(0.0416664853692054748535156f));
     u = vf_fma(u, r, vf_set(0.166666671633720397949219f));
     u = vf_fma(u, r, vf_set(0.5f));
-    u = vf_fma(r * r, u, r) + 1.0f;
+    return vf_fma(r * r, u, r);
+}
+
+QNT_INLINE vf exp_v(vf x)
+{
+    vi q;
+    vf c = vf_max(vf_min(x, vf_set(100.0f)), vf_set(-104.0f)); /* no NaN from here on */
+    vf u = exp_reduced_v(c, &q) + 1.0f;
     return vf_or_nan(x, vf_ldexp(u, q));
 }
 

@@ -4,34 +4,13 @@
 #include <string.h>
 #include "ck.h"
 
-enum { BENCH = 4096, NEAR = 64, SWEEP = 4096 };
+enum { BENCH = 4096 };
 
 /* Neighbours of both signs: where sequences change, rounding ties, ends of ranges. */
 static const float edges[] = {0.0f,    0x1p-149f,   0x1p-126f, 0.34657359f, 0.5f,       0.70710678f,
                               1.0f,    1.41421354f, 1.5f,      2.0f,        2.5f,       3.0f,
                               12.0f,   14.0f,       16.97056f, 20.0f,       40.0f,      104.0f,
                               0x1p22f, 0x1p23f,     0x1p24f,   0x1p31f,     8388606.5f, 0x1.fffffep127f};
-
-static void fill_edge(float *src, float edge)
-{
-    float up = edge, down = edge;
-    for (size_t i = 0; i < NEAR; i += 4) {
-        src[i] = up;
-        src[i + 1] = -up;
-        src[i + 2] = down;
-        src[i + 3] = -down;
-        up = nextafterf(up, INFINITY);
-        down = nextafterf(down, 0.0f);
-    }
-}
-
-/* Bit patterns at even steps through all of float32, from a start that the seed chooses. */
-static void fill_sweep(struct ck *c, float *src, uint32_t part, uint32_t parts)
-{
-    uint32_t step = UINT32_MAX / (parts * SWEEP), bits = part * SWEEP * step + (uint32_t)ck_below(c, step);
-    for (size_t i = 0; i < SWEEP; i++, bits += step)
-        memcpy(src + i, &bits, sizeof bits);
-}
 
 static struct qnt_function some_function(struct ck *c, int32_t kind)
 {
@@ -61,16 +40,16 @@ static void check_kind(struct ck *c, int32_t kind)
     for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {
         const struct qnt_function f = some_function(c, kind);
         ck_case(c, "kind=%d a=%g b=%g edge=%a", kind, (double)f.a, (double)f.b, (double)edges[e]);
-        float *src = ck_in(c, 0, CK_F32, NEAR, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, NEAR, CK_END);
-        fill_edge(src, edges[e]);
-        CK_BOTH(c, function_f32, src, dst, NEAR, &f);
+        float *src = ck_in(c, 0, CK_F32, CK_NEAR, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, CK_NEAR, CK_END);
+        ck_fill_near(src, edges[e]);
+        CK_BOTH(c, function_f32, src, dst, CK_NEAR, &f);
     }
     for (uint32_t part = 0, parts = c->quick ? 4 : 64; part < parts; part++) {
         const struct qnt_function f = some_function(c, kind);
         ck_case(c, "kind=%d a=%g b=%g sweep part=%u", kind, (double)f.a, (double)f.b, part);
-        float *src = ck_in(c, 0, CK_F32, SWEEP, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, SWEEP, CK_END);
-        fill_sweep(c, src, part, parts);
-        CK_BOTH(c, function_f32, src, dst, SWEEP, &f);
+        float *src = ck_in(c, 0, CK_F32, CK_SWEEP, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, CK_SWEEP, CK_END);
+        ck_fill_sweep(c, src, part, parts);
+        CK_BOTH(c, function_f32, src, dst, CK_SWEEP, &f);
     }
 }
 

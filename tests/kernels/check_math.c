@@ -18,29 +18,6 @@ static void pick_range(struct ck *c)
 static const float edges[] = {0.0f,      0x1p-149f, 0x1p-126f, 0.34657359f, 0.625f,     1.0f,      8.0f,
                               9.01f,     16.6f,     43.6f,     52.0f,       86.0f,      87.33654f, 88.3763f,
                               88.72283f, 89.0f,     100.0f,    103.27893f,  103.97208f, 104.0f,    0x1.fffffep127f};
-enum { NEAR = 64, SWEEP = 4096 };
-
-static void fill_edge(float *src, float edge)
-{
-    float up = edge, down = edge;
-    for (size_t i = 0; i < NEAR; i += 4) {
-        src[i] = up;
-        src[i + 1] = -up;
-        src[i + 2] = down;
-        src[i + 3] = -down;
-        up = nextafterf(up, INFINITY);
-        down = nextafterf(down, 0.0f);
-    }
-}
-
-/* Bit patterns at even steps through all of float32, from a start that the seed chooses. */
-static void fill_sweep(struct ck *c, float *src, uint32_t part, uint32_t parts)
-{
-    uint32_t step = UINT32_MAX / (parts * SWEEP), bits = part * SWEEP * step + (uint32_t)ck_below(c, step);
-    for (size_t i = 0; i < SWEEP; i++, bits += step)
-        memcpy(src + i, &bits, sizeof bits);
-}
-
 #define CHECK_UNARY(op)                                                                                                \
     void check_##op(struct ck *c);                                                                                     \
     void check_##op(struct ck *c)                                                                                      \
@@ -56,15 +33,16 @@ static void fill_sweep(struct ck *c, float *src, uint32_t part, uint32_t parts)
         ck_plain(c);                                                                                                   \
         for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {                                                    \
             ck_case(c, "edge=%a", (double)edges[e]);                                                                   \
-            float *src = ck_in(c, 0, CK_F32, NEAR, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, NEAR, CK_END);        \
-            fill_edge(src, edges[e]);                                                                                  \
-            CK_BOTH(c, op, src, dst, NEAR);                                                                            \
+            float *src = ck_in(c, 0, CK_F32, CK_NEAR, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, CK_NEAR, CK_END);  \
+            ck_fill_near(src, edges[e]);                                                                               \
+            CK_BOTH(c, op, src, dst, CK_NEAR);                                                                         \
         }                                                                                                              \
-        for (uint32_t part = 0, parts = test_repeated() ? 2 : c->quick ? 16 : 256; part < parts; part++) {                                   \
+        for (uint32_t part = 0, parts = test_repeated() ? 2 : c->quick ? 16 : 256; part < parts; part++) {             \
             ck_case(c, "sweep part=%u", part);                                                                         \
-            float *src = ck_in(c, 0, CK_F32, SWEEP, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, SWEEP, CK_END);      \
-            fill_sweep(c, src, part, parts);                                                                           \
-            CK_BOTH(c, op, src, dst, SWEEP);                                                                           \
+            float *src = ck_in(c, 0, CK_F32, CK_SWEEP, CK_ZERO, CK_END),                                               \
+                  *dst = ck_out(c, 1, CK_F32, CK_SWEEP, CK_END);                                                       \
+            ck_fill_sweep(c, src, part, parts);                                                                        \
+            CK_BOTH(c, op, src, dst, CK_SWEEP);                                                                        \
         }                                                                                                              \
         ck_case(c, "bench");                                                                                           \
         c->range = 10.0f;                                                                                              \

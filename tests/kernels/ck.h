@@ -108,6 +108,11 @@ void *ck_inout(struct ck *c, unsigned slot, enum ck_type type, size_t n, enum ck
 void ck_seal(struct ck *c, unsigned slot);
 /* Writes a fill to ordinary memory. An input may also be filled (or changed) by hand before the call. */
 void ck_fill(struct ck *c, void *to, enum ck_type type, size_t n, enum ck_fill fill);
+/* Floats: CK_NEAR of them next to +-edge on both sides; CK_SWEEP bit patterns at even steps through all of float32, a part of
+ * `parts`, from a start that the seed chooses. */
+enum { CK_NEAR = 64, CK_SWEEP = 4096 };
+void ck_fill_near(float *to, float edge);
+void ck_fill_sweep(struct ck *c, float *to, uint32_t part, uint32_t parts);
 
 /* ---- calls ---- */
 #define CK_BOTH(c, op, ...)                                                                                            \

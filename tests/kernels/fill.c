@@ -133,3 +133,23 @@ void ck_fill(struct ck *c, void *to, enum ck_type type, size_t n, enum ck_fill f
             break;
         }
 }
+
+void ck_fill_near(float *to, float edge)
+{
+    float up = edge, down = edge;
+    for (size_t i = 0; i < CK_NEAR; i += 4) {
+        to[i] = up;
+        to[i + 1] = -up;
+        to[i + 2] = down;
+        to[i + 3] = -down;
+        up = nextafterf(up, INFINITY);
+        down = nextafterf(down, 0.0f);
+    }
+}
+
+void ck_fill_sweep(struct ck *c, float *to, uint32_t part, uint32_t parts)
+{
+    uint32_t step = UINT32_MAX / (parts * CK_SWEEP), bits = part * CK_SWEEP * step + (uint32_t)ck_below(c, step);
+    for (size_t i = 0; i < CK_SWEEP; i++, bits += step)
+        memcpy(to + i, &bits, sizeof bits);
+}
