@@ -204,43 +204,8 @@ QNT_INLINE void pack_span(const void *const *rows, size_t at, size_t bytes, uint
     }
 }
 
-/* One panel: `used` of its R rows, of which those of a tap lie `stride` apart in `rows`. */
-QNT_INLINE void pack_panel(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t stride, size_t used,
-                           uint8_t in_xor, int8_t *out, const int R, const size_t kr)
-{
-    struct qnt_rows r;
-    qnt_rows_init(&r, rows, tap_k, k0, k, stride, R);
-    r.known = used;
-    while (qnt_rows_next(&r, 16)) {
-        const size_t whole = r.bytes / 16 * 16, rest = r.bytes - whole;
-        pack_span(r.row, r.at, whole, in_xor, out, R);
-        out += whole * (size_t)R;
-        for (int s = 0; rest && s < R; s += 4) {
-            const int8_t *row[4];
-            QNT_UNROLL
-            for (int i = 0; i < 4; i++)
-                row[i] = (const int8_t *)r.row[s + i] + r.at;
-            pack_block(row, whole, qnt_flip_neon(in_xor, rest), out + KR * s, (rest + kr - 1) / kr * (kr / KR), R);
-        }
-    }
-}
-
-QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                     void *panels, const int R, const size_t kr)
-{
-    const size_t panel = (k + kr - 1) / kr * kr * (size_t)R;
-    int8_t *out = panels;
-    size_t i = 0;
-    if (qnt_rows_plain(tap_k, k0, k, (size_t)R, R, 16)) {
-        for (const void *const *first = rows + k0 / tap_k * used; i + (size_t)R <= used; i += (size_t)R, first += R) {
-            const void *const *tap = first;
-            for (size_t left = k; left; left -= tap_k, tap += used, out += tap_k * (size_t)R)
-                pack_span(tap, 0, tap_k, in_xor, out, R);
-        }
-    }
-    for (; i < used; i += (size_t)R, out += panel)
-        pack_panel(rows + i, tap_k, k0, k, used, used - i < (size_t)R ? used - i : (size_t)R, in_xor, out, R, kr);
-}
+#define PACK_STEP KR
+#include "arm/pack_panels_neon.h"
 
 #define PACK_AS(name, R, kr)                                                                                           \
     static void name(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,          \
