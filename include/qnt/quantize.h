@@ -21,7 +21,8 @@ typedef enum qnt_calibration {
     QNT_CALIBRATE_ENTROPY /**< the least Kullback-Leibler divergence of the histogram quantized in it (Migacz 2017) */
 } qnt_calibration;
 /** How weights become codes. LEARNED: of the two codes around each weight the one that together with the layer's others
- *  changes its sums least on the inputs seen, by coordinate descent on the squared error that their second moments give
+ *  changes its sums least on the inputs seen, and of some scales below and above the one for the weights alone the best in
+ *  that (8 bits and ternary: that one), by coordinate descent on the squared error that their second moments give
  *  (the objective of Nagel et al. 2020, arXiv:2004.10568, without its relaxation). */
 typedef enum qnt_rounding { QNT_ROUND_NEAREST = 0, QNT_ROUND_LEARNED } qnt_rounding;
 

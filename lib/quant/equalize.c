@@ -19,28 +19,11 @@ static bool commutes(const struct qnt_node *n)
            n->op == &qnt_op_global_avgpool || n->op == &qnt_op_global_maxpool || n->op == &qnt_op_flatten;
 }
 
-static size_t readers_of(const struct qnt_model *m, int id, size_t *node, uint32_t *which)
-{
-    size_t readers = 0;
-    for (size_t i = 0; i < m->outputs.n; i++)
-        readers += m->outputs.id[i] == id;
-    for (size_t i = 0; i < m->n_nodes; i++)
-        for (uint32_t k = 0; k < m->node[i].n_in; k++)
-            if (m->node[i].in[k] == id) {
-                *node = i;
-                *which = k;
-                readers++;
-            }
-    return readers;
-}
-
 /* The layer behind layer `n` whose channels it may be scaled with; NULL: none. */
 static const struct qnt_node *partner(const struct qnt_model *m, const struct qnt_node *n)
 {
-    size_t next = 0;
     uint32_t which = 0;
-    while (readers_of(m, n->out, &next, &which) == 1 && which == 0) {
-        n = &m->node[next];
+    while ((n = qnt_sole_reader(m, n->out, &which)) && which == 0) {
         if (qnt_has_weights(n))
             return n;
         if (!commutes(n))
@@ -113,13 +96,13 @@ static bool pairs_up(const struct qnt_model *m, const struct qnt_node *a, const 
     return fan_in % channels == 0;
 }
 
+/* Its weights and bias are floats that nobody else reads. */
 static bool alone(const struct qnt_model *m, const struct qnt_node *n)
 {
-    size_t node = 0;
-    uint32_t which = 0;
+    uint32_t which;
     for (uint32_t k = 1; k < n->n_in; k++)
         if (!m->tensor[n->in[k]].constant || m->tensor[n->in[k]].type != QNT_F32 ||
-            readers_of(m, n->in[k], &node, &which) != 1)
+            !qnt_sole_reader(m, n->in[k], &which))
             return false;
     return true;
 }

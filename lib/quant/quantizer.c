@@ -34,15 +34,17 @@ static bool passes_codes(const struct qnt_node *n)
            n->op == &qnt_op_resize;
 }
 
-/* The only node that reads the tensor; NULL when there is none or several, or it is the output. */
-static const struct qnt_node *sole_reader(const struct qnt_model *f, int id)
+const struct qnt_node *qnt_sole_reader(const struct qnt_model *m, int id, uint32_t *which)
 {
     const struct qnt_node *found = NULL;
-    size_t readers = id == f->outputs.id[0];
-    for (size_t i = 0; i < f->n_nodes; i++)
-        for (uint32_t k = 0; k < f->node[i].n_in; k++)
-            if (f->node[i].in[k] == id) {
-                found = &f->node[i];
+    size_t readers = 0;
+    for (size_t i = 0; i < m->outputs.n; i++)
+        readers += m->outputs.id[i] == id;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        for (uint32_t k = 0; k < m->node[i].n_in; k++)
+            if (m->node[i].in[k] == id) {
+                found = &m->node[i];
+                *which = k;
                 readers++;
             }
     return readers == 1 ? found : NULL;
@@ -71,8 +73,9 @@ static int layer_group(struct build *b, const struct qnt_node *n)
     int id = new_group(b, n->out);
     struct qnt_group *g = &b->q->group[id];
     const struct qnt_node *next;
+    uint32_t which;
     float lo, hi;
-    while ((next = sole_reader(b->f, g->tensor)) && qnt_bounds_of(next, &lo, &hi)) {
+    while ((next = qnt_sole_reader(b->f, g->tensor, &which)) && qnt_bounds_of(next, &lo, &hi)) {
         g->clamp_lo = fminf(fmaxf(g->clamp_lo, lo), hi);
         g->clamp_hi = fminf(fmaxf(g->clamp_hi, lo), hi);
         g->tensor = next->out;

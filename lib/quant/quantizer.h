@@ -60,6 +60,8 @@ struct qnt_quantizer_options {
 qnt_status qnt_quantizer_create(const struct qnt_model *f, const struct qnt_quantizer_options *o,
                                 struct qnt_quantizer **out);
 bool qnt_has_weights(const struct qnt_node *n); /* conv2d, fully_connected */
+/* The one node that reads a tensor, and as which input; NULL: none or several do, or it is an output of the model. */
+const struct qnt_node *qnt_sole_reader(const struct qnt_model *m, int id, uint32_t *which);
 void qnt_quantizer_free(struct qnt_quantizer *q);
 /* Prepares the plan; all scales must be set. */
 qnt_status qnt_quantizer_plan(struct qnt_quantizer *q, size_t max_batch);
