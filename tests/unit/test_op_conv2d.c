@@ -33,6 +33,7 @@ static const struct shape shapes[] = {
     {5, 4, 7, 7, 2, 2, {3, 4}, {1, 1}, {5, 6, 0, 4}, 7, 4, 0, 11},
     {6, 5, 64, 64, 1, 1, {1, 1}, {1, 1}, {0}, 64, 8, 1, 0},
     {5, 6, 20, 20, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 20, TERNARY, 0, -9},
+    {9, 6, 12, 12, 3, 2, {1, 1}, {2, 3}, {2, 1, 3, 2}, 12, 8, 0, 31}, /* narrow: one run, its taps apart */
 };
 
 static void build(struct qnt_model *m, const void *arg)
