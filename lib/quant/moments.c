@@ -39,21 +39,15 @@ static void add_window(struct qnt_moments *m, size_t group, const float *x)
     }
 }
 
-static void add_layer(struct qnt_ptq *p, size_t l, size_t at)
+/* What layer `n` is given of one image: x and y are without the dimensions in front that are images. */
+static void add_image(struct qnt_moments *m, const struct qnt_node *n, const struct qnt_tensor *x,
+                      const struct qnt_tensor *y, const float *image, uint64_t turn)
 {
-    const struct qnt_node *n = qnt_ptq_node(p, l);
-    const struct qnt_model *pm = p->plan->model;
-    struct qnt_moments *m = &p->moments[l];
-    const int id = qnt_model_find(pm, p->f->tensor[n->in[0]].name);
-    if (id < 0 || p->plan->offset[id] == SIZE_MAX)
-        return;
-    const struct qnt_tensor *x = &pm->tensor[id], *y = &p->f->tensor[n->out];
-    const float *image = (const float *)(p->arena + p->plan->offset[id]) + at * qnt_tensor_count(x);
     const bool conv = n->op == &qnt_op_conv2d;
     const size_t pixels = conv ? y->dim[0] * y->dim[1] : 1;
     size_t most = WORK / (m->product ? m->k * m->k * m->groups / 2 + 1 : m->k * m->groups);
     most = most < 1 ? 1 : most > MOST_WINDOWS ? MOST_WINDOWS : most;
-    const size_t windows = pixels < most ? pixels : most, first = (size_t)(p->inputs * 40503u % pixels);
+    const size_t windows = pixels < most ? pixels : most, first = (size_t)(turn * 40503u % pixels);
     for (size_t i = 0; i < windows; i++, m->windows++) {
         const size_t pixel = (first + i * pixels / windows) % pixels;
         for (size_t g = 0; g < m->groups; g++) {
@@ -62,6 +56,21 @@ static void add_layer(struct qnt_ptq *p, size_t l, size_t at)
             add_window(m, g, conv ? m->window : image);
         }
     }
+}
+
+static void add_layer(struct qnt_ptq *p, size_t l, size_t at)
+{
+    const struct qnt_node *n = qnt_ptq_node(p, l);
+    const struct qnt_model *pm = p->plan->model;
+    const int id = qnt_model_find(pm, p->f->tensor[n->in[0]].name);
+    if (id < 0 || p->plan->offset[id] == SIZE_MAX)
+        return;
+    struct qnt_tensor x = pm->tensor[id], y = p->f->tensor[n->out];
+    const float *image = (const float *)(p->arena + p->plan->offset[id]) + at * qnt_tensor_count(&x);
+    const size_t lead = qnt_tensor_strip(&x, n->op->rank);
+    qnt_tensor_strip(&y, n->op->rank);
+    for (size_t i = 0; i < lead; i++, image += qnt_tensor_count(&x))
+        add_image(&p->moments[l], n, &x, &y, image, p->inputs * lead + i);
 }
 
 void qnt_moments_add(struct qnt_ptq *p, size_t at)

@@ -31,7 +31,7 @@ static double mean_error(const struct qnt_moments *m, size_t group, const float 
     double error = 0.0;
     for (size_t i = 0; i < m->k; i++)
         error += ((double)codes[i] * (double)scale - (double)w[i]) * (m->sum[group * m->k + i] / (double)m->windows);
-    return error;
+    return isfinite(error) ? error : 0.0; /* inputs that are no numbers tell nothing */
 }
 
 /* Scale and codes of channel c by the errors of its sums: of some scales around the one that suits the weights
