@@ -161,17 +161,17 @@ static inline void check_plan(struct qnt_model *m, const void *in, size_t image,
     qnt_plan_free(p);
 }
 
-/* Builds the same model for every usable level (emulated: for the widest) and compares all its tensors. Inputs:
- * floats in [-range, range), of other types any bits. */
-static inline void check_model(build_fn *build, const void *arg, float range)
+/* Calls `check` with the same model, built in a context of each usable level; widest: of the widest alone. */
+typedef void level_fn(struct qnt_model *m, const char *isa, void *user);
+static inline void each_level(build_fn *build, const void *arg, bool widest, level_fn *check, void *user)
 {
     qnt_ctx *all, *ctx;
     qnt_isa_row row;
-    size_t widest = 0;
+    size_t last = 0;
     OK(qnt_ctx_create(NULL, &all));
     for (size_t i = 0; !qnt_ctx_isa(all, i, &row); i++)
-        widest = row.usable ? i : widest;
-    for (size_t i = test_emulated() ? widest : 0; !qnt_ctx_isa(all, i, &row); i++) {
+        last = row.usable ? i : last;
+    for (size_t i = widest ? last : 0; !qnt_ctx_isa(all, i, &row); i++) {
         if (!row.usable)
             continue;
         qnt_config config = {.size = sizeof config, .isa = row.name};
@@ -180,20 +180,32 @@ static inline void check_model(build_fn *build, const void *arg, float range)
         OK(qnt_model_new(ctx, &m));
         unit_seed();
         build(m, arg);
-        const struct qnt_tensor *x = &m->tensor[m->inputs.id[0]];
-        size_t n = BATCHES * qnt_tensor_count(x), size = qnt_dtype_size(x->type);
-        uint8_t *in = malloc(n * size);
-        for (size_t k = 0; k < n; k++) {
-            const float real = unit_random_float() * range;
-            const uint64_t bits = (uint64_t)unit_random() << 32 | unit_random();
-            memcpy(in + k * size, x->type == QNT_F32 ? (const void *)&real : &bits, size);
-        }
-        check_plan(m, in, oracle_bytes(x), row.name);
-        free(in);
+        check(m, row.name, user);
         qnt_model_free(m);
         qnt_ctx_free(ctx);
     }
     qnt_ctx_free(all);
+}
+
+static inline void check_level(struct qnt_model *m, const char *isa, void *range)
+{
+    const struct qnt_tensor *x = &m->tensor[m->inputs.id[0]];
+    size_t n = BATCHES * qnt_tensor_count(x), size = qnt_dtype_size(x->type);
+    uint8_t *in = malloc(n * size);
+    for (size_t k = 0; k < n; k++) {
+        const float real = unit_random_float() * *(float *)range;
+        const uint64_t bits = (uint64_t)unit_random() << 32 | unit_random();
+        memcpy(in + k * size, x->type == QNT_F32 ? (const void *)&real : &bits, size);
+    }
+    check_plan(m, in, oracle_bytes(x), isa);
+    free(in);
+}
+
+/* Builds the same model for every usable level (emulated: for the widest) and compares all its tensors. Inputs:
+ * floats in [-range, range), of other types any bits. */
+static inline void check_model(build_fn *build, const void *arg, float range)
+{
+    each_level(build, arg, test_emulated(), check_level, &range);
 }
 
 /* A plan of the model must be refused. */

@@ -99,4 +99,15 @@ static inline qnt_node_attr random_regroup(uint32_t rank, const size_t *dim)
     }
     return a;
 }
+/* A node of these attributes must be refused with its name and this text. */
+static inline void refuse_node(struct qnt_model *m, const char *op, qnt_node_attr a, const int *in, size_t n_in,
+                               qnt_status wanted, const char *text)
+{
+    int id;
+    a.size = sizeof a;
+    qnt_status status = qnt_model_add_node(m, op, "bad", &a, in, n_in, &id);
+    ck_assert_msg(status == wanted, "%s: status %d: '%s'", op, status, qnt_last_error());
+    ck_assert_msg(strstr(qnt_last_error(), "'bad'") && strstr(qnt_last_error(), text), "'%s' lacks '%s'",
+                  qnt_last_error(), text);
+}
 #endif

@@ -207,16 +207,7 @@ END_TEST
 static struct qnt_model *model;
 static int float_x, code_x;
 
-static void refuse(const char *op, qnt_node_attr a, const int *in, size_t n_in, qnt_status wanted, const char *text)
-{
-    int id;
-    a.size = sizeof a;
-    qnt_status status = qnt_model_add_node(model, op, "bad", &a, in, n_in, &id);
-    ck_assert_msg(status == wanted, "%s: status %d: '%s'", op, status, qnt_last_error());
-    ck_assert_msg(strstr(qnt_last_error(), "'bad'") && strstr(qnt_last_error(), text), "'%s' lacks '%s'",
-                  qnt_last_error(), text);
-}
-#define REFUSE(op, status, text, ...) refuse(op, (qnt_node_attr){__VA_ARGS__}, &float_x, 1, status, text)
+#define REFUSE(op, status, text, ...) refuse_node(model, op, (qnt_node_attr){__VA_ARGS__}, &float_x, 1, status, text)
 
 START_TEST(misfits_are_refused)
 {
@@ -250,13 +241,13 @@ START_TEST(misfits_are_refused)
     REFUSE("pad", QNT_ERR_ARG, "1 and 0 elements around dimension 3, expected 0 to 0", .begin = {0, 0, 0, 1});
     REFUSE("pad", QNT_ERR_ARG, "the constant is NaN", .value = NAN);
     int other = quantized(model, "other", float_x, 0.2f, 3), in[2] = {code_x, other};
-    refuse("concat", (qnt_node_attr){0}, in, 2, QNT_ERR_TYPE, "the output needs a scale");
+    refuse_node(model, "concat", (qnt_node_attr){0}, in, 2, QNT_ERR_TYPE, "the output needs a scale");
     in[1] = float_x;
-    refuse("concat", (qnt_node_attr){0}, in, 2, QNT_ERR_TYPE, "input 'x' is f32, expected s8 as 'q'");
+    refuse_node(model, "concat", (qnt_node_attr){0}, in, 2, QNT_ERR_TYPE, "input 'x' is f32, expected s8 as 'q'");
     qnt_node_attr less = ATTR(.end = {3});
     in[1] = add_node(model, "slice", "less", &less, &code_x, 1, NULL);
-    refuse("concat", (qnt_node_attr){.axis = {1}}, in, 2, QNT_ERR_SHAPE,
-           "input 'less' is 3 x 5 x 6, expected 4 x 5 x 6");
+    refuse_node(model, "concat", (qnt_node_attr){.axis = {1}}, in, 2, QNT_ERR_SHAPE,
+                "input 'less' is 3 x 5 x 6, expected 4 x 5 x 6");
     OK(qnt_model_set_output(model, in[1]));
     model->tensor[in[1]].zero++;
     refuse_plan(model, QNT_ERR_TYPE, "'less'", "zero point 4");

@@ -72,16 +72,7 @@ END_TEST
 static struct qnt_model *model;
 static int float_x;
 
-static void refuse(const char *op, qnt_node_attr a, const int *in, size_t n_in, qnt_status wanted, const char *text)
-{
-    int id;
-    a.size = sizeof a;
-    qnt_status status = qnt_model_add_node(model, op, "bad", &a, in, n_in, &id);
-    ck_assert_msg(status == wanted, "%s: status %d: '%s'", op, status, qnt_last_error());
-    ck_assert_msg(strstr(qnt_last_error(), "'bad'") && strstr(qnt_last_error(), text), "'%s' lacks '%s'",
-                  qnt_last_error(), text);
-}
-#define REFUSE(op, status, text, ...) refuse(op, (qnt_node_attr){__VA_ARGS__}, &float_x, 1, status, text)
+#define REFUSE(op, status, text, ...) refuse_node(model, op, (qnt_node_attr){__VA_ARGS__}, &float_x, 1, status, text)
 
 /* From bytes of u8, with a scale and without, to codes and back. */
 static void build_recode(struct qnt_model *m, const void *arg)

@@ -113,34 +113,29 @@ static inline void values_of_plan(const struct values *v, struct qnt_model *m, c
     qnt_plan_free(p);
 }
 
+struct levels {
+    const struct values *v;
+    uint8_t *first; /* what the first level gave */
+};
+
+static inline void values_of_level(struct qnt_model *m, const char *isa, void *user)
+{
+    struct levels *l = user;
+    OK(qnt_model_set_output(m, m->node[m->n_nodes - 1].out));
+    const size_t n = BATCHES * qnt_tensor_count(&m->tensor[m->inputs.id[0]]);
+    float *in = malloc(n * sizeof *in);
+    for (size_t k = 0; k < n; k++)
+        in[k] = unit_random_float() * l->v->range;
+    values_of_plan(l->v, m, in, isa, &l->first);
+    free(in);
+}
+
 /* Every usable level. */
 static inline void check_values(const struct values *v)
 {
-    qnt_ctx *all, *ctx;
-    qnt_isa_row row;
-    uint8_t *first = NULL;
-    OK(qnt_ctx_create(NULL, &all));
-    for (size_t i = 0; !qnt_ctx_isa(all, i, &row); i++) {
-        if (!row.usable)
-            continue;
-        qnt_config config = {.size = sizeof config, .isa = row.name};
-        struct qnt_model *m;
-        OK(qnt_ctx_create(&config, &ctx));
-        OK(qnt_model_new(ctx, &m));
-        unit_seed();
-        v->build(m, v->arg);
-        OK(qnt_model_set_output(m, m->node[m->n_nodes - 1].out));
-        const size_t n = BATCHES * qnt_tensor_count(&m->tensor[m->inputs.id[0]]);
-        float *in = malloc(n * sizeof *in);
-        for (size_t k = 0; k < n; k++)
-            in[k] = unit_random_float() * v->range;
-        values_of_plan(v, m, in, row.name, &first);
-        free(in);
-        qnt_model_free(m);
-        qnt_ctx_free(ctx);
-    }
-    free(first);
-    qnt_ctx_free(all);
+    struct levels l = {v, NULL};
+    each_level(v->build, v->arg, false, values_of_level, &l);
+    free(l.first);
 }
 
 /* The node that `build` adds last must be refused with these words. */
