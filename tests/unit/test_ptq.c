@@ -167,7 +167,7 @@ static qnt_model *grouped(size_t images, float in[INPUTS][PIXELS * DEEP])
     OK(qnt_model_set_output(m, id[0]));
     test_model_images(in[0], INPUTS * PIXELS * DEEP);
     for (size_t i = 0; i < INPUTS * PIXELS * DEEP; i++)
-        in[0][i] += (float)(i % DEEP) - 0.5f;
+        in[i / (PIXELS * DEEP)][i % (PIXELS * DEEP)] += (float)(i % DEEP) - 0.5f;
     return m;
 }
 
