@@ -40,8 +40,8 @@ typedef struct qnt_import_config {
     const qnt_import_dim *dim; /**< onnx: n_dim named dimensions */
     size_t n_dim;
     uint32_t channels_last; /**< QNT_CHANNELS_LAST_INPUTS, _OUTPUTS: inputs and outputs of three and more dimensions are
-                                 [batch][…][channels] instead of an ONNX file's [batch][channels][…]; those of a .qnt file
-                                 stay as they are */
+                                 [batch][…][channels] instead of an ONNX file's [batch][channels][…]; those of a .qnt
+                               file stay as they are */
     int external_data; /**< onnx: 1: constants may lie in other files, in or below the folder of the model's. Else a
                           model that has such is refused. */
 } qnt_import_config;
@@ -54,6 +54,22 @@ QNT_API qnt_status qnt_model_import(qnt_ctx *ctx, const char *path, const qnt_im
  * Thread-safe. */
 QNT_API qnt_status qnt_model_import_memory(qnt_ctx *ctx, const void *data, size_t bytes,
                                            const qnt_import_config *config, qnt_model **out);
+
+/** Inputs and outputs of an operation: any number. */
+#define QNT_IMPORT_ANY UINT32_MAX
+/** An operation that models of a format may have. Pointers stay valid for as long as the library is there. */
+typedef struct qnt_import_operation_info {
+    const char *format; /**< "qnt" or "onnx" */
+    const char *domain; /**< onnx: "" for its own operations, or "com.microsoft" */
+    const char *name;
+    const char *attributes; /**< onnx: those that are known, a blank between them; a node with another one is refused */
+    uint32_t inputs, outputs; /**< at most as many, or QNT_IMPORT_ANY */
+    uint32_t required;        /**< bit i: input i must be there */
+    int constants;            /**< 1: it may be of constants alone, and is computed when the model is read (onnx) */
+    int activations;          /**< 1: a session computes it; 0: its inputs must be known when the model is read */
+} qnt_import_operation_info;
+/** Operation i of all formats that this build reads; QNT_ERR_ARG past the last. Thread-safe. */
+QNT_API qnt_status qnt_import_operation(size_t i, qnt_import_operation_info *out);
 
 #ifdef __cplusplus
 }

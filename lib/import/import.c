@@ -51,6 +51,24 @@ static qnt_status find(const struct qnt_import_source *s, const char *format, co
                     s->bytes, *head ? head : " none");
 }
 
+qnt_status qnt_import_operation(size_t i, qnt_import_operation_info *out)
+{
+    size_t before = 0;
+    if (!out)
+        return qnt_fail(QNT_ERR_ARG, "qnt_import_operation: out is NULL");
+    for (size_t k = 0; k < IMPORTERS; k++) {
+        qnt_import_operation_info found = {.format = importers[k]->name, .domain = "", .attributes = ""};
+        size_t n = 0;
+        for (; importers[k]->operation(n, &found); n++)
+            if (before + n == i) {
+                *out = found;
+                return QNT_OK;
+            }
+        before += n;
+    }
+    return qnt_fail(QNT_ERR_ARG, "operation %zu, there are %zu", i, before);
+}
+
 static qnt_status check_config(const qnt_import_config *c)
 {
     if ((c->n_bind && !c->bind) || (c->n_dim && !c->dim))

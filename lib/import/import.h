@@ -18,6 +18,8 @@ struct qnt_importer {
     /* config is complete. The error text need not name the file. *out is untouched on failure. */
     qnt_status (*load)(qnt_ctx *ctx, struct qnt_import_source *source, const qnt_import_config *config,
                        qnt_model **out);
+    /* Operation i that its models may have; all but out->format. false: there are not so many. */
+    bool (*operation)(size_t i, qnt_import_operation_info *out);
 };
 
 #define QNT_IMPORTER(name) extern const struct qnt_importer qnt_importer_##name;

@@ -3,6 +3,7 @@
 #include "lib/graph/graph.h"
 #include "lib/graph/qnt_format.h"
 #include "lib/import/import.h"
+#include "lib/op/op.h"
 
 static bool probe(const uint8_t *data, size_t bytes)
 {
@@ -27,4 +28,17 @@ static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_impo
     return status;
 }
 
-const struct qnt_importer qnt_importer_qnt = {"qnt", probe, load};
+static bool operation(size_t i, qnt_import_operation_info *out)
+{
+    const struct qnt_op_def *op = qnt_op_table[i];
+    if (!op)
+        return false;
+    out->name = op->name;
+    out->inputs = op->max_in;
+    out->outputs = 1;
+    out->required = (1u << op->min_in) - 1;
+    out->activations = 1;
+    return true;
+}
+
+const struct qnt_importer qnt_importer_qnt = {"qnt", probe, load, operation};

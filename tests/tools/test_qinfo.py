@@ -144,6 +144,25 @@ def test_model():
         has(text, rf"(^| ){re.escape(row['name'])} ")
 
 
+def test_ops():
+    rows = {(row["format"], row["domain"], row["name"]): row for row in json.loads(run("qinfo", "ops", "--json").stdout)}
+    text = run("qinfo", "ops").stdout
+    full = rows["qnt", "", "fully_connected"]
+    assert full["required_inputs"] == [0, 1] and full["inputs"] == 4 and full["run"] and not full["import"], full
+    has(text, "^fully_connected +2 to 4 +1 +run +$")
+    for (form, domain, name), row in rows.items():
+        has(text, rf"^{re.escape(domain + '.' if domain else '')}{name} .* {re.escape(' '.join(row['attributes']))}$")
+        assert form == "qnt" or row["import"] or row["run"], row
+    onnx = [row for row in rows.values() if row["format"] == "onnx"]
+    if not onnx:
+        raise cases.Skip("ONNX, a build without protobuf-c")
+    conv = rows["onnx", "", "Conv"]
+    assert conv["required_inputs"] == [0, 1] and conv["inputs"] == 3 and "dilations" in conv["attributes"], conv
+    has(text, r"^Concat +1 or more +1 +import, run +axis$")
+    has(text, r"^Where +3 +1 +import +$")
+    has(text, r"^com\.microsoft\.MatMulNBits +3 to 6 +1 +run +K N accuracy_level bits block_size$")
+
+
 def test_no_model():
     has(run("qinfo", "absent.onnx", code=1).stderr, "^qinfo: absent.onnx: No such file")
     with open("text.onnx", "w", encoding="ascii") as file:

@@ -61,6 +61,24 @@ START_TEST(qnt_files_are_read_as_by_load)
 }
 END_TEST
 
+/* In one list, format after format; past it is an error that says how many there are. */
+START_TEST(operations_are_listed)
+{
+    qnt_import_operation_info o, before = {.format = "qnt"};
+    size_t n = 0, full = 0;
+    for (; qnt_import_operation(n, &o) == QNT_OK; n++) {
+        ck_assert(*o.name && o.domain && o.attributes && (o.activations || o.constants));
+        ck_assert(strcmp(o.format, before.format) >= 0 || !strcmp(before.format, "qnt"));
+        full += !strcmp(o.format, "qnt") && !strcmp(o.name, "fully_connected") && o.required == 3 && o.inputs == 4;
+        before = o;
+    }
+    ck_assert_uint_eq(full, 1);
+    ck_assert_int_eq(qnt_import_operation(n + 1, &o), QNT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "there are"));
+    ck_assert_int_eq(qnt_import_operation(0, NULL), QNT_ERR_ARG);
+}
+END_TEST
+
 START_TEST(what_a_file_is_instead_is_said)
 {
     static const struct {
@@ -143,6 +161,7 @@ int main(void)
     Suite *suite = suite_create("import");
     TCase *tc = tcase_create("import");
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, operations_are_listed);
     tcase_add_test(tc, qnt_files_are_read_as_by_load);
     tcase_add_test(tc, what_a_file_is_instead_is_said);
     tcase_add_test(tc, files_are_named);

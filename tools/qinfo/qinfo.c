@@ -1,4 +1,6 @@
-/* qinfo: CPU, usable cores and why not the others, memory, ISA levels, the kernels chosen; or what a model is. */
+/* qinfo: CPU, usable cores and why not the others, memory, ISA levels, the kernels chosen; or what a model is, or what
+ * models may have. */
+#include <string.h>
 #include "tools/qinfo/qinfo.h"
 
 static qnt_status read_machine(struct qinfo *q)
@@ -14,6 +16,11 @@ static qnt_status read_machine(struct qinfo *q)
         q->cpus = QINFO_MAX_CPUS;
     return status;
 }
+
+static const struct opt_word words[] = {
+    {"ops", "what the operations of models may be, with their attributes, by format (a file of that name: ./ops)"},
+    {NULL, NULL},
+};
 
 int main(int argc, char **argv)
 {
@@ -32,14 +39,17 @@ int main(int argc, char **argv)
     const struct opt_tool tool = {
         .name = "qinfo",
         .summary = "shows what this machine offers: cores, memory, ISA levels, kernels; or what MODEL is",
-        .operands = "[MODEL]",
+        .operands = "[ops | MODEL]",
         .max_operands = 1,
+        .words = words,
         .options = options};
     static struct qinfo q;
     qnt_ctx *ctx;
     int code = opt_parse(&tool, argc, argv, &operands);
     if (code >= 0)
         return code;
+    if (operands && !strcmp(argv[1], words[0].name))
+        return qinfo_ops(json);
     qnt_status status = env_context(&tool, &ctx);
     if (status)
         return opt_fail(&tool, status);

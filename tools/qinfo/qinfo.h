@@ -16,6 +16,7 @@ struct qinfo {
 /* The exit code of each. */
 int qinfo_json(const struct qinfo *q);
 int qinfo_text(const struct qinfo *q);
+int qinfo_ops(int json);
 int qinfo_model(const struct opt_tool *tool, qnt_ctx *ctx, const char *path, const struct model_options *options,
                 int json);
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "lib/import/import.h"
 #include "lib/import/onnx/map.h"
+#include "lib/import/onnx/maps.h"
 #include "lib/import/onnx/onnx.h"
 
 /* ModelProto's fields, by number, and their wire types: 0 varint, 2 bytes. */
@@ -82,6 +83,27 @@ static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_impo
     qnt_release(ctx, folder);
     return status;
 }
+
+static uint32_t count(uint8_t n)
+{
+    return n == ONNX_ANY ? QNT_IMPORT_ANY : n;
+}
+
+static bool operation(size_t i, qnt_import_operation_info *out)
+{
+    const struct onnx_op *op = qnt_onnx_op_at(i);
+    if (!op)
+        return false;
+    out->domain = op->domain;
+    out->name = op->name;
+    out->attributes = op->attr;
+    out->inputs = count(op->most_in);
+    out->outputs = count(op->most_out);
+    out->required = op->needed;
+    out->constants = op->fold != qnt_onnx_fold_none;
+    out->activations = op->map != qnt_onnx_map_none;
+    return true;
+}
 #else
 static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_import_config *c, qnt_model **out)
 {
@@ -89,6 +111,12 @@ static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_impo
     return qnt_fail(QNT_ERR_UNSUPPORTED,
                     "an ONNX model, which this build of libqnt does not read: it has no protobuf-c");
 }
+
+static bool operation(size_t i, qnt_import_operation_info *out)
+{
+    (void)i, (void)out;
+    return false;
+}
 #endif
 
-const struct qnt_importer qnt_importer_onnx = {"onnx", probe, load};
+const struct qnt_importer qnt_importer_onnx = {"onnx", probe, load, operation};

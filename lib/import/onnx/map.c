@@ -20,6 +20,11 @@ const struct onnx_op *qnt_onnx_op(const char *domain, const char *name)
     return NULL;
 }
 
+const struct onnx_op *qnt_onnx_op_at(size_t i)
+{
+    return i < sizeof ops / sizeof *ops ? &ops[i] : NULL;
+}
+
 qnt_status qnt_onnx_fold_none(struct onnx_mapper *mp, const struct onnx_node *n)
 {
     (void)mp;

@@ -43,6 +43,8 @@ struct onnx_op {
 qnt_status qnt_onnx_map(qnt_ctx *ctx, const struct onnx_graph *g, const qnt_import_config *config, qnt_model **out);
 /* NULL: unknown. */
 const struct onnx_op *qnt_onnx_op(const char *domain, const char *name);
+/* Line i of ops.def; NULL: past the last. */
+const struct onnx_op *qnt_onnx_op_at(size_t i);
 /* Refuses a node without an input that its operation cannot do without, with more than it takes or gives, or with an
  * attribute of another kind than its name says. An operation that is none of ops.def passes: it is refused when it is
  * needed. */
