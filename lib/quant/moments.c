@@ -58,9 +58,10 @@ static void add_image(struct qnt_moments *m, const struct qnt_node *n, const str
     }
 }
 
-static void add_layer(struct qnt_ptq *p, size_t l, size_t at)
+/* Of a layer's node. */
+static void add_layer(struct qnt_ptq *p, size_t node, size_t at)
 {
-    const struct qnt_node *n = qnt_ptq_node(p, l);
+    const struct qnt_node *n = &p->f->node[node];
     const struct qnt_model *pm = p->plan->model;
     const int id = qnt_model_find(pm, p->f->tensor[n->in[0]].name);
     if (id < 0 || p->plan->offset[id] == SIZE_MAX)
@@ -70,13 +71,14 @@ static void add_layer(struct qnt_ptq *p, size_t l, size_t at)
     const size_t lead = qnt_tensor_strip(&x, n->op->rank);
     qnt_tensor_strip(&y, n->op->rank);
     for (size_t i = 0; i < lead; i++, image += qnt_tensor_count(&x))
-        add_image(&p->moments[l], n, &x, &y, image, p->inputs * lead + i);
+        add_image(&p->moments[node], n, &x, &y, image, p->inputs * lead + i);
 }
 
 void qnt_moments_add(struct qnt_ptq *p, size_t at)
 {
-    for (size_t l = 0; l < p->q->n_layers; l++)
-        add_layer(p, l, at);
+    for (size_t i = 0; i < p->f->n_nodes; i++)
+        if (p->moments[i].k)
+            add_layer(p, i, at);
 }
 
 void qnt_moments_mirror(struct qnt_moments *m)
@@ -89,37 +91,43 @@ void qnt_moments_mirror(struct qnt_moments *m)
     }
 }
 
+static qnt_status create_layer(struct qnt_ptq *p, size_t node)
+{
+    const struct qnt_node *n = &p->f->node[node];
+    const struct qnt_tensor *w = &p->f->tensor[n->in[1]];
+    struct qnt_moments *m = &p->moments[node];
+    const size_t groups = n->op == &qnt_op_conv2d ? n->attr.groups : 1, k = qnt_tensor_count(w) / w->dim[0];
+    size_t square;
+    *m = (struct qnt_moments){.groups = groups, .k = k};
+    if (!(m->sum = qnt_alloc_array(p->ctx, groups * k, sizeof *m->sum, "moments")) ||
+        !(m->window = qnt_alloc_array(p->ctx, k, sizeof *m->window, "moments")))
+        return QNT_ERR_NOMEM;
+    if (p->config.rounding != QNT_ROUND_LEARNED)
+        return QNT_OK;
+    if (qnt_mul_overflows(k, k, &square) || qnt_mul_overflows(square, groups, &square))
+        return qnt_fail(QNT_ERR_RANGE, "node '%s': learned rounding needs %zu x %zu x %zu floats", n->name, groups, k,
+                        k);
+    m->product = qnt_alloc_array(p->ctx, square, sizeof *m->product, "second moments");
+    return m->product ? QNT_OK : QNT_ERR_NOMEM;
+}
+
 qnt_status qnt_moments_create(struct qnt_ptq *p)
 {
-    const bool products = p->config.rounding == QNT_ROUND_LEARNED;
-    if (!(p->moments = qnt_alloc_array(p->ctx, p->q->n_layers + 1, sizeof *p->moments, "moments")))
+    qnt_status status = QNT_OK;
+    if (!(p->moments = qnt_alloc_array(p->ctx, p->f->n_nodes + 1, sizeof *p->moments, "moments")))
         return QNT_ERR_NOMEM;
-    for (size_t l = 0; l < p->q->n_layers; l++) {
-        const struct qnt_node *n = qnt_ptq_node(p, l);
-        struct qnt_moments *m = &p->moments[l];
-        size_t square;
-        m->groups = n->op == &qnt_op_conv2d ? n->attr.groups : 1;
-        m->k = p->q->layer[l].fan_in;
-        if (!(m->sum = qnt_alloc_array(p->ctx, m->groups * m->k, sizeof *m->sum, "moments")) ||
-            !(m->window = qnt_alloc_array(p->ctx, m->k, sizeof *m->window, "moments")))
-            return QNT_ERR_NOMEM;
-        if (!products)
-            continue;
-        if (qnt_mul_overflows(m->k, m->k, &square) || qnt_mul_overflows(square, m->groups, &square))
-            return qnt_fail(QNT_ERR_RANGE, "node '%s': learned rounding needs %zu x %zu x %zu floats", n->name,
-                            m->groups, m->k, m->k);
-        if (!(m->product = qnt_alloc_array(p->ctx, square, sizeof *m->product, "second moments")))
-            return QNT_ERR_NOMEM;
-    }
-    return QNT_OK;
+    for (size_t i = 0; i < p->f->n_nodes && !status; i++)
+        if (qnt_is_layer(p->f, &p->f->node[i]) && !qnt_ptq_kept(p, &p->f->node[i]))
+            status = create_layer(p, i);
+    return status;
 }
 
 void qnt_moments_free(struct qnt_ptq *p)
 {
-    for (size_t l = 0; p->moments && l < p->q->n_layers; l++) {
-        qnt_release(p->ctx, p->moments[l].sum);
-        qnt_release(p->ctx, p->moments[l].window);
-        qnt_release(p->ctx, p->moments[l].product);
+    for (size_t i = 0; p->moments && i < p->f->n_nodes; i++) {
+        qnt_release(p->ctx, p->moments[i].sum);
+        qnt_release(p->ctx, p->moments[i].window);
+        qnt_release(p->ctx, p->moments[i].product);
     }
     qnt_release(p->ctx, p->moments);
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 #include "lib/core/core.h"
 #include <qnt/train.h>
-#include "lib/quant/layer_bits.h"
 #include "lib/quant/ptq.h"
 #include "simd/fpenv.h"
 
@@ -39,6 +38,8 @@ static qnt_status read_config(const qnt_ptq_config *config, qnt_ptq_config *c)
         return bad("percentile", (double)c->percentile, "above 0, below 0.5");
     if ((uint32_t)c->rounding > QNT_ROUND_LEARNED)
         return bad("rounding", c->rounding, "a qnt_rounding");
+    if (c->n_layers && !c->layers)
+        return bad("n_layers", (double)c->n_layers, "0 without layers");
     if (c->reserved)
         return bad("reserved", c->reserved, "0");
     if (c->per_tensor > 1 || c->no_bias_correction > 1 || c->equalize > 1)
@@ -51,15 +52,15 @@ static qnt_status read_config(const qnt_ptq_config *config, qnt_ptq_config *c)
 
 static qnt_status check_model(const struct qnt_model *m)
 {
-    if (m->inputs.n != 1 || m->outputs.n != 1)
-        return qnt_fail(QNT_ERR_UNSUPPORTED,
-                        "quantization: the model has %zu inputs and %zu outputs, supported is one "
-                        "of each",
-                        m->inputs.n, m->outputs.n);
-    const struct qnt_tensor *in = &m->tensor[m->inputs.id[0]];
-    if (in->type != QNT_F32)
-        return qnt_fail(QNT_ERR_TYPE, "quantization: input '%s' is %s, expected f32", in->name,
-                        qnt_dtype_name(in->type));
+    qnt_status status = qnt_model_check_borders(m);
+    if (status)
+        return status;
+    for (size_t i = 0; i < m->inputs.n; i++) {
+        const struct qnt_tensor *in = &m->tensor[m->inputs.id[i]];
+        if (in->type == QNT_S8 || in->type == QNT_U8)
+            return qnt_fail(QNT_ERR_TYPE, "quantization: input '%s' is %s, expected f32 or what stays as it is",
+                            in->name, qnt_dtype_name(in->type));
+    }
     for (size_t i = 0; i < m->n_nodes; i++)
         for (uint32_t k = 0; k < m->node[i].n_in; k++) {
             const struct qnt_tensor *t = &m->tensor[m->node[i].in[k]];
@@ -70,59 +71,6 @@ static qnt_status check_model(const struct qnt_model *m)
                                 m->node[i].name, t->name, qnt_dtype_name(t->type));
         }
     return QNT_OK;
-}
-
-/* Whether text[0, n) with '*' for any characters is the whole of name. */
-static bool fits(const char *text, size_t n, const char *name)
-{
-    if (!n)
-        return !*name;
-    if (*text != '*')
-        return *name == *text && fits(text + 1, n - 1, name + 1);
-    while (n && *text == '*') { /* many are one */
-        text++;
-        n--;
-    }
-    for (; *name; name++)
-        if (fits(text, n, name))
-            return true;
-    return !n;
-}
-
-static bool any_fits(const char *text, const char *name)
-{
-    for (const char *p = text; p && *p; p += strcspn(p, ","), p += *p == ',')
-        if (fits(p, strcspn(p, ","), name))
-            return true;
-    return false;
-}
-
-static bool keeps(const struct qnt_node *n, void *user)
-{
-    const qnt_ptq_config *c = user;
-    return any_fits(c->keep_float, n->name) || (c->only && !any_fits(c->only, n->name));
-}
-
-/* Each pattern is of some node: a misspelt one is no wish fulfilled. */
-static qnt_status check_patterns(const struct qnt_model *m, const char *field, const char *text)
-{
-    for (const char *p = text; p && *p; p += strcspn(p, ","), p += *p == ',') {
-        size_t n = strcspn(p, ","), i = 0;
-        while (i < m->n_nodes && !fits(p, n, m->node[i].name))
-            i++;
-        if (n > 255 || i == m->n_nodes)
-            return qnt_fail(QNT_ERR_ARG, "quantization config: %s: no node fits '%.*s'", field,
-                            (int)(n < 255 ? n : 255), p);
-    }
-    return QNT_OK;
-}
-
-const struct qnt_node *qnt_ptq_node(const struct qnt_ptq *p, size_t l)
-{
-    size_t i = 0;
-    while (!qnt_has_weights(&p->f->node[i]) || p->f->node[i].in[1] != p->q->layer[l].float_w)
-        i++;
-    return &p->f->node[i];
 }
 
 static qnt_status copy_texts(struct qnt_ptq *p)
@@ -138,43 +86,25 @@ static qnt_status copy_texts(struct qnt_ptq *p)
     return QNT_OK;
 }
 
-/* First and last layer have their own width, if one is wished, unless layer_bits names them. */
-static void widen_edges(struct qnt_ptq *p)
-{
-    struct qnt_quantizer *q = p->q;
-    for (size_t i = 0; p->config.edge_bits && i < 2 && q->n_layers; i++) {
-        struct qnt_qlayer *l = &q->layer[i ? q->n_layers - 1 : 0];
-        struct qnt_tensor *w = &q->model->tensor[l->w];
-        const char *name = qnt_ptq_node(p, (size_t)(l - q->layer))->name;
-        l->bits = qnt_layer_bits(p->config.layer_bits, name, p->config.edge_bits);
-        w->type = l->bits == QNT_BITS_TERNARY ? QNT_TERNARY : QNT_S8;
-        w->bits = l->bits == QNT_BITS_TERNARY ? 2 : l->bits;
-    }
-}
-
 static qnt_status set_up(struct qnt_ptq *p, const struct qnt_model *model)
 {
     struct qnt_plan_options options = {.max_batch = BATCH, .keep_tensors = true};
+    const qnt_ptq_layer *layers = p->config.layers;
+    const size_t n_layers = p->config.n_layers;
+    p->config.layers = NULL;
+    p->config.n_layers = 0;
     qnt_status status = qnt_model_fold(model, &p->f);
-    if (status || (status = check_patterns(p->f, "keep_float", p->config.keep_float)) ||
-        (status = check_patterns(p->f, "only", p->config.only)))
+    if (status || (status = qnt_ptq_check_patterns(p)))
         return status;
     if (p->config.equalize)
         qnt_ptq_equalize(p->f);
-    const struct qnt_quantizer_options wanted = {.bits = p->config.weight_bits,
-                                                 .layer_bits = p->config.layer_bits,
-                                                 .activation_bits = p->config.activation_bits,
-                                                 .mixed = true,
-                                                 .keeps = keeps,
-                                                 .user = &p->config};
-    if ((status = qnt_quantizer_create(p->f, &wanted, &p->q)) || (status = qnt_plan_create(p->f, &options, &p->plan)))
+    if ((status = qnt_plan_create(p->f, &options, &p->plan)) || (status = qnt_moments_create(p)) ||
+        (status = qnt_seen_create(p)))
         return status;
-    widen_edges(p);
     if (!(p->arena = qnt_alloc(p->ctx, p->plan->arena_bytes, "calibration")) ||
-        !(p->scratch = qnt_alloc(p->ctx, p->plan->scratch_bytes + 1, "calibration")) ||
-        !(p->seen = qnt_alloc_array(p->ctx, p->q->n_groups + 1, sizeof *p->seen, "histograms")))
+        !(p->scratch = qnt_alloc(p->ctx, p->plan->scratch_bytes + 1, "calibration")))
         return QNT_ERR_NOMEM;
-    return qnt_moments_create(p);
+    return qnt_ptq_set_layers(p, layers, n_layers);
 }
 
 qnt_status qnt_ptq_create(const qnt_model *model, const qnt_ptq_config *config, qnt_ptq **out)
@@ -209,54 +139,64 @@ void qnt_ptq_free(qnt_ptq *p)
         return;
     const qnt_ctx *ctx = p->ctx;
     qnt_moments_free(p);
+    qnt_seen_free(p);
     qnt_quantizer_free(p->q);
     qnt_plan_free(p->plan);
     qnt_model_free(p->f);
     qnt_release(ctx, p->arena);
     qnt_release(ctx, p->scratch);
-    qnt_release(ctx, p->seen);
+    qnt_release(ctx, p->line);
     qnt_release(ctx, (char *)(uintptr_t)p->config.layer_bits);
     qnt_release(ctx, (char *)(uintptr_t)p->config.keep_float);
     qnt_release(ctx, (char *)(uintptr_t)p->config.only);
     qnt_release(ctx, p);
 }
 
-/* What the tensors of the groups hold for input `at` of the batch in the arena. */
-static qnt_status note(struct qnt_ptq *p, size_t at)
+/* Runs `some` inputs from `at` on through the float model. */
+static void run(struct qnt_ptq *p, const void *const *in, size_t at, size_t some)
 {
     const struct qnt_plan *plan = p->plan;
-    for (size_t i = 0; i < p->q->n_groups; i++) {
-        const char *name = p->f->tensor[p->q->group[i].tensor].name;
-        const int id = qnt_model_find(plan->model, name);
-        if (id < 0 || plan->offset[id] == SIZE_MAX)
-            return qnt_fail(QNT_ERR_UNSUPPORTED, "quantization: the plan does not compute tensor '%s'", name);
-        const size_t n = qnt_tensor_count(&plan->model->tensor[id]);
-        qnt_histogram_add(&p->seen[i], (const float *)(p->arena + plan->offset[id]) + at * n, n);
+    const struct qnt_exec x = {.arena = p->arena, .scratch = p->scratch, .batch = some, .part = 0, .parts = 1};
+    for (size_t i = 0; i < plan->model->inputs.n; i++) {
+        const int id = plan->model->inputs.id[i];
+        const size_t n = qnt_tensor_count(&plan->model->tensor[id]) * qnt_dtype_size(plan->model->tensor[id].type);
+        memcpy(p->arena + plan->offset[id], (const uint8_t *)in[i] + at * n, some * n);
     }
-    qnt_moments_add(p, at);
-    p->inputs++;
+    for (size_t i = 0; i < plan->n_steps; i++)
+        qnt_plan_run_step(plan, i, &x);
+}
+
+qnt_status qnt_ptq_observe_io(qnt_ptq *p, const void *const *in, size_t batch)
+{
+    if (!p || !in || !batch)
+        return qnt_fail(QNT_ERR_ARG, "qnt_ptq_observe: a pointer is NULL or the batch 0");
+    for (size_t i = 0; i < p->f->inputs.n; i++)
+        if (!in[i])
+            return qnt_fail(QNT_ERR_ARG, "qnt_ptq_observe_io: input %zu is NULL", i);
+    qnt_fpenv saved = qnt_fpenv_enter();
+    for (size_t at = 0; at < batch; at += BATCH) {
+        const size_t some = batch - at < BATCH ? batch - at : BATCH;
+        run(p, in, at, some);
+        for (size_t k = 0; k < some; k++, p->inputs++) {
+            qnt_seen_add(p, k);
+            qnt_moments_add(p, k);
+        }
+    }
+    qnt_fpenv_leave(saved);
     return QNT_OK;
 }
 
 qnt_status qnt_ptq_observe(qnt_ptq *p, const float *inputs, size_t batch)
 {
-    if (!p || !inputs || !batch)
-        return qnt_fail(QNT_ERR_ARG, "qnt_ptq_observe: a pointer is NULL or the batch 0");
-    const int in = p->plan->model->inputs.id[0];
-    const size_t n = qnt_tensor_count(&p->plan->model->tensor[in]);
-    qnt_status status = QNT_OK;
-    qnt_fpenv saved = qnt_fpenv_enter();
-    for (size_t at = 0; at < batch && !status; at += BATCH) {
-        const size_t some = batch - at < BATCH ? batch - at : BATCH;
-        const struct qnt_exec x = {.arena = p->arena, .scratch = p->scratch, .batch = some, .part = 0, .parts = 1};
-        memcpy(p->arena + p->plan->offset[in], inputs + at * n, some * n * sizeof *inputs);
-        for (size_t i = 0; i < p->plan->n_steps; i++)
-            qnt_plan_run_step(p->plan, i, &x);
-        for (size_t k = 0; k < some && !status; k++)
-            status = note(p, k);
-    }
-    qnt_fpenv_leave(saved);
-    return status;
+    const void *in = inputs;
+    if (!p || !inputs)
+        return qnt_fail(QNT_ERR_ARG, "qnt_ptq_observe: a pointer is NULL");
+    if (p->f->inputs.n != 1 || p->f->tensor[p->f->inputs.id[0]].type != QNT_F32)
+        return qnt_fail(
+            QNT_ERR_ARG,
+            "qnt_ptq_observe: the model has %zu inputs, the first of %s; expected one of f32 (or qnt_ptq_observe_io)",
+            p->f->inputs.n, qnt_dtype_name(p->f->tensor[p->f->inputs.id[0]].type));
+    return qnt_ptq_observe_io(p, &in, batch);
 }
 
 qnt_status qnt_ptq_model(qnt_ptq *p, qnt_model **out)
@@ -265,12 +205,21 @@ qnt_status qnt_ptq_model(qnt_ptq *p, qnt_model **out)
         return qnt_fail(QNT_ERR_ARG, "qnt_ptq_model: a pointer is NULL");
     if (!p->inputs)
         return qnt_fail(QNT_ERR_STATE, "qnt_ptq_model: no input was observed yet");
+    qnt_status status = QNT_OK;
     qnt_fpenv saved = qnt_fpenv_enter();
-    for (size_t i = 0; i < p->q->n_groups; i++)
-        p->q->group[i].range =
-            qnt_histogram_range(&p->seen[i], (int)p->config.calibration, p->config.percentile, p->q->group[i].bits);
-    qnt_quantizer_put_ranges(p->q, p->q->model, NULL);
-    qnt_status status = qnt_ptq_weights(p);
+    for (size_t i = 0; i < p->q->n_groups && !status; i++) {
+        struct qnt_group *g = &p->q->group[i];
+        const struct qnt_histogram *h = qnt_seen_of(p, g->tensor);
+        if (h)
+            g->range = qnt_histogram_range(h, (int)p->config.calibration, p->config.percentile, g->bits);
+        else
+            status = qnt_fail(QNT_ERR_UNSUPPORTED, "quantization: the plan does not compute tensor '%s'",
+                              p->f->tensor[g->tensor].name);
+    }
+    if (!status) {
+        qnt_quantizer_put_ranges(p->q, p->q->model, NULL);
+        status = qnt_ptq_weights(p);
+    }
     qnt_fpenv_leave(saved);
     return status ? status : qnt_model_clone(p->q->model, out);
 }

@@ -14,21 +14,41 @@ struct qnt_moments {
     float *product; /* [groups][k][k], symmetric once qnt_moments_mirror has been called; NULL: not wanted */
 };
 
+/* A tensor of the float model whose values some group's codes may stand for, whatever is chosen. */
+struct qnt_watched {
+    int tensor, plan_id; /* of the float model; of its plan */
+    struct qnt_histogram *seen;
+};
+
 struct qnt_ptq {
     qnt_ctx *ctx;
-    qnt_ptq_config config; /* texts: own copies, or NULL */
+    qnt_ptq_config config; /* texts: own copies, or NULL; layers: none, they are in `line` */
     struct qnt_model *f;   /* the float model, folded and equalized */
     struct qnt_plan *plan; /* of f, all tensors kept */
     uint8_t *arena, *scratch;
+    qnt_ptq_layer *line; /* by node of f: what was chosen for it; names are not set */
     struct qnt_quantizer *q;
-    struct qnt_histogram *seen;  /* by group */
-    struct qnt_moments *moments; /* by layer */
+    struct qnt_watched *watched;
+    size_t n_watched;
+    struct qnt_moments *moments; /* by node of f; all 0 of what is no layer */
     uint64_t inputs;
 };
 
+/* choice.c. Every pattern of the configuration fits some node. */
+qnt_status qnt_ptq_check_patterns(const struct qnt_ptq *p);
+/* Whether the configuration's patterns keep a node in float, for good. */
+bool qnt_ptq_kept(const struct qnt_ptq *p, const struct qnt_node *n);
+/* The quantizer that p->config and these lines ask for, instead of p->q and p->line. */
+qnt_status qnt_ptq_set_layers(struct qnt_ptq *p, const qnt_ptq_layer *layer, size_t n);
+/* seen.c: what tensors hold, of inputs that lie in the arena at index `at` of their batch; a group's is NULL when the
+ * plan does not compute the tensor. */
+qnt_status qnt_seen_create(struct qnt_ptq *p);
+void qnt_seen_add(struct qnt_ptq *p, size_t at);
+const struct qnt_histogram *qnt_seen_of(const struct qnt_ptq *p, int tensor);
+void qnt_seen_free(struct qnt_ptq *p);
 /* Scales channels between layers of m in place: equalize.c. */
 void qnt_ptq_equalize(struct qnt_model *m);
-/* By layer of p->q: moments.c. add: of the input that lies in the arena at index `at` of its batch. */
+/* moments.c: what the layers of the float model are given, likewise. */
 qnt_status qnt_moments_create(struct qnt_ptq *p);
 void qnt_moments_add(struct qnt_ptq *p, size_t at);
 void qnt_moments_mirror(struct qnt_moments *m);
@@ -39,6 +59,4 @@ double qnt_round_learned(const float *w, size_t k, float scale, int32_t limit, c
                          int8_t *codes);
 /* Codes, scales and biases of all layers into the quantized model: weights.c. */
 qnt_status qnt_ptq_weights(struct qnt_ptq *p);
-/* The float model's node that layer l is of. */
-const struct qnt_node *qnt_ptq_node(const struct qnt_ptq *p, size_t l);
 #endif

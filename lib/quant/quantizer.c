@@ -15,70 +15,61 @@ struct build {
     const char *layer_bits;
     int *twin;  /* by the float model's tensor id: the quantized model's codes of it; -1: none yet */
     int *plain; /* the same for its floats, where layers may stay in float */
-    bool mixed; /* they may: those that have no quantized form, and those that `keeps` names */
-    qnt_keeps_fn *keeps;
+    bool mixed; /* they may: those that have no quantized form, and those that `choose` keeps */
+    qnt_choose_fn *choose;
     void *user;
 };
 
-bool qnt_has_weights(const struct qnt_node *n)
+static struct qnt_choice choice_of(const struct build *b, const struct qnt_node *n)
 {
-    return n->op == &qnt_op_conv2d || n->op == &qnt_op_fully_connected;
+    struct qnt_choice c = {.weight_bits = qnt_layer_bits(b->layer_bits, n->name, b->bits)};
+    if (b->choose)
+        b->choose(n, &c, b->user);
+    return c;
 }
 
-static bool passes_codes(const struct qnt_node *n)
+static const struct qnt_node *maker_of(const struct qnt_model *f, int tensor)
 {
-    float lo, hi;
-    return qnt_bounds_of(n, &lo, &hi) || n->op == &qnt_op_maxpool || n->op == &qnt_op_avgpool ||
-           n->op == &qnt_op_global_avgpool || n->op == &qnt_op_global_maxpool || n->op == &qnt_op_flatten ||
-           n->op == &qnt_op_reshape || n->op == &qnt_op_transpose || n->op == &qnt_op_pad || n->op == &qnt_op_slice ||
-           n->op == &qnt_op_resize;
-}
-
-const struct qnt_node *qnt_sole_reader(const struct qnt_model *m, int id, uint32_t *which)
-{
-    const struct qnt_node *found = NULL;
-    size_t readers = 0;
-    for (size_t i = 0; i < m->outputs.n; i++)
-        readers += m->outputs.id[i] == id;
-    for (size_t i = 0; i < m->n_nodes; i++)
-        for (uint32_t k = 0; k < m->node[i].n_in; k++)
-            if (m->node[i].in[k] == id) {
-                found = &m->node[i];
-                *which = k;
-                readers++;
-            }
-    return readers == 1 ? found : NULL;
-}
-
-static int new_group(struct build *b, int tensor)
-{
-    struct qnt_quantizer *q = b->q;
-    q->group[q->n_groups] = (struct qnt_group){.clamp_lo = -INFINITY, .clamp_hi = INFINITY, .tensor = tensor};
-    return (int)q->n_groups++;
+    for (size_t i = 0; i < f->n_nodes; i++)
+        if (f->node[i].out == tensor)
+            return &f->node[i];
+    return NULL;
 }
 
 /* The codes `id` of the quantized model are of that group. */
 static void join(struct build *b, int id, int group)
 {
-    struct qnt_group *g = &b->q->group[group];
-    const bool border = g->tensor == b->f->inputs.id[0] || g->tensor == b->f->outputs.id[0];
-    g->bits = border || !b->activation_bits ? 8 : b->activation_bits;
     b->q->group_of[id] = group;
-    b->q->model->tensor[id].bits = g->bits;
+    b->q->model->tensor[id].bits = b->q->group[group].bits;
 }
 
-/* The group of a layer's output, which is the clamped one where relu and clamp alone follow (they fuse). */
+/* maker: NULL for an input's. */
+static int new_group(struct build *b, int tensor, const struct qnt_node *maker)
+{
+    struct qnt_quantizer *q = b->q;
+    const bool border = qnt_ids_have(&b->f->inputs, tensor) || qnt_ids_have(&b->f->outputs, tensor);
+    const uint32_t own = maker ? choice_of(b, maker).activation_bits : 0;
+    q->group[q->n_groups] = (struct qnt_group){.clamp_lo = -INFINITY,
+                                               .clamp_hi = INFINITY,
+                                               .tensor = tensor,
+                                               .node = maker ? (int)(maker - b->f->node) : -1,
+                                               .bits = own                             ? own
+                                                       : border || !b->activation_bits ? 8
+                                                                                       : b->activation_bits};
+    return (int)q->n_groups++;
+}
+
+/* The group of a layer's output, which is the clamped one. */
 static int layer_group(struct build *b, const struct qnt_node *n)
 {
-    int id = new_group(b, n->out);
+    int id = new_group(b, qnt_clamped(b->f, n), n), tensor = n->out;
     struct qnt_group *g = &b->q->group[id];
     const struct qnt_node *next;
-    uint32_t which;
     float lo, hi;
-    while ((next = qnt_sole_reader(b->f, g->tensor, &which)) && qnt_bounds_of(next, &lo, &hi)) {
+    while ((next = qnt_next_bounds(b->f, tensor, &lo, &hi))) {
         g->clamp_lo = fminf(fmaxf(g->clamp_lo, lo), hi);
         g->clamp_hi = fminf(fmaxf(g->clamp_hi, lo), hi);
-        g->tensor = next->out;
+        tensor = next->out;
     }
     return id;
 }
@@ -108,20 +99,34 @@ static qnt_status codes_of(struct build *b, int id, int *codes)
     if (b->twin[id] < 0) {
         status = add_border(b, "quantize", b->f->tensor[id].name, "q", b->plain[id], &s8, &b->twin[id]);
         if (!status)
-            join(b, b->twin[id], new_group(b, id));
+            join(b, b->twin[id], new_group(b, id, maker_of(b->f, id)));
     }
     *codes = b->twin[id];
     return status;
 }
 
-/* Its floats; constants are copied. */
-static qnt_status floats_of(struct build *b, int id, int *floats)
+/* The name of a constant, or where another node has a copy of it already, with that of the node behind it. */
+static qnt_status name_copy(const struct build *b, const struct qnt_node *n, struct qnt_tensor *t, char text[256])
 {
-    const struct qnt_tensor *t = &b->f->tensor[id];
+    if (qnt_model_find(b->q->model, t->name) < 0)
+        return QNT_OK;
+    if (snprintf(text, 256, "%s.%s", t->name, n->name) >= 256)
+        return qnt_fail(QNT_ERR_ARG, "node '%s': the name of '%s', which others read, too, is too long for a copy",
+                        n->name, t->name);
+    t->name = text;
+    return QNT_OK;
+}
+
+/* Its floats, for node n (NULL: as an output); constants are copied. */
+static qnt_status floats_of(struct build *b, const struct qnt_node *n, int id, int *floats)
+{
+    struct qnt_tensor t = b->f->tensor[id];
+    char text[256];
     qnt_status status = QNT_OK;
-    if (b->plain[id] < 0)
-        status = t->constant ? qnt_model_copy_tensor(b->q->model, t, false, &b->plain[id])
-                             : add_border(b, "dequantize", t->name, "f", b->twin[id], NULL, &b->plain[id]);
+    if (b->plain[id] < 0 && !t.constant)
+        status = add_border(b, "dequantize", t.name, "f", b->twin[id], NULL, &b->plain[id]);
+    else if (b->plain[id] < 0 && !(status = name_copy(b, n, &t, text)))
+        status = qnt_model_copy_tensor(b->q->model, &t, false, &b->plain[id]);
     *floats = b->plain[id];
     return status;
 }
@@ -140,11 +145,15 @@ static qnt_status add_constant(struct build *b, struct qnt_tensor t, size_t elem
 static qnt_status add_weights(struct build *b, const struct qnt_node *n, struct qnt_qlayer *l)
 {
     const struct qnt_ctx *ctx = b->q->ctx;
+    const struct qnt_choice choice = choice_of(b, n);
     const struct qnt_tensor *fw = &b->f->tensor[n->in[1]], *fb = n->n_in > 2 ? &b->f->tensor[n->in[2]] : NULL;
     l->float_w = n->in[1];
     l->float_b = fb ? n->in[2] : -1;
     l->b = -1;
-    l->bits = qnt_layer_bits(b->layer_bits, n->name, b->bits);
+    char text[256];
+    l->node = (size_t)(n - b->f->node);
+    l->bits = choice.weight_bits;
+    l->per_tensor = choice.per_tensor;
     l->channels = fw->dim[0];
     l->fan_in = qnt_tensor_count(fw) / l->channels;
     if (!(l->real = qnt_alloc_array(ctx, l->channels, sizeof *l->real, "scales")) ||
@@ -161,10 +170,13 @@ static qnt_status add_weights(struct build *b, const struct qnt_node *n, struct 
                            .scales = (uint32_t)l->channels,
                            .scale = l->real};
     memcpy(w.dim, fw->dim, sizeof w.dim);
-    qnt_status status = add_constant(b, w, 1, &l->w);
+    qnt_status status = name_copy(b, n, &w, text);
+    if (!status)
+        status = add_constant(b, w, 1, &l->w);
     if (!status && fb) {
         struct qnt_tensor bias = {.name = fb->name, .type = QNT_S32, .bits = 32, .rank = 1, .dim = {l->channels}};
-        status = add_constant(b, bias, sizeof(int32_t), &l->b);
+        if (!(status = name_copy(b, n, &bias, text)))
+            status = add_constant(b, bias, sizeof(int32_t), &l->b);
     }
     return status;
 }
@@ -220,7 +232,7 @@ static qnt_status add_unary(struct build *b, const struct qnt_node *n)
                                                   &out, &id)))
         return status;
     b->twin[n->out] = id;
-    join(b, id, qnt_is_function(n) ? new_group(b, n->out) : b->q->group_of[in]);
+    join(b, id, qnt_is_function(n) ? new_group(b, n->out, n) : b->q->group_of[in]);
     return QNT_OK;
 }
 
@@ -234,19 +246,20 @@ static qnt_status add_concat(struct build *b, const struct qnt_node *n)
     if (status || (status = qnt_model_append_node(b->q->model, n->op, n->name, &n->attr, in, n->n_in,
                                                   b->f->tensor[n->out].name, &out, &b->twin[n->out])))
         return status;
-    join(b, b->twin[n->out], new_group(b, n->out));
+    join(b, b->twin[n->out], new_group(b, n->out, n));
     return QNT_OK;
 }
 
 static qnt_status add_float(struct build *b, const struct qnt_node *n)
 {
+    const struct qnt_tensor *out = &b->f->tensor[n->out];
     int in[QNT_MAX_INPUTS];
     qnt_status status = QNT_OK;
     for (uint32_t k = 0; k < n->n_in && !status; k++)
-        status = floats_of(b, n->in[k], &in[k]);
+        status = floats_of(b, n, n->in[k], &in[k]);
     return status ? status
-                  : qnt_model_append_node(b->q->model, n->op, n->name, &n->attr, in, n->n_in, b->f->tensor[n->out].name,
-                                          NULL, &b->plain[n->out]);
+                  : qnt_model_append_node(b->q->model, n->op, n->name, &n->attr, in, n->n_in, out->name, out,
+                                          &b->plain[n->out]);
 }
 
 /* Whether a node that may stay in float has a quantized form that is worth it: layers always; what moves or maps values
@@ -255,18 +268,20 @@ static bool wants_codes(const struct build *b, const struct qnt_node *n)
 {
     const struct qnt_model *f = b->f;
     bool all = true, any = false;
-    if (b->keeps && b->keeps(n, b->user))
+    if (choice_of(b, n).keep)
         return false;
     for (uint32_t k = 0; k < n->n_in; k++) {
         const bool is_code = b->twin[n->in[k]] >= 0;
+        if (f->tensor[n->in[k]].type != QNT_F32)
+            return false;
         any |= is_code;
         all &= is_code;
     }
     if (qnt_has_weights(n))
-        return f->tensor[n->in[1]].constant && (n->n_in < 3 || f->tensor[n->in[2]].constant);
+        return qnt_is_layer(f, n);
     if (qnt_is_pair(n))
         return any && !f->tensor[n->in[1]].constant;
-    return all && (n->op == &qnt_op_concat || passes_codes(n) || qnt_is_function(n));
+    return all && (n->op == &qnt_op_concat || qnt_passes_codes(n) || qnt_is_function(n));
 }
 
 static qnt_status add_node(struct build *b, const struct qnt_node *n)
@@ -279,7 +294,7 @@ static qnt_status add_node(struct build *b, const struct qnt_node *n)
         return add_pair(b, n);
     if (b->mixed && n->op == &qnt_op_concat)
         return add_concat(b, n);
-    if (!passes_codes(n) && !qnt_is_function(n))
+    if (!qnt_passes_codes(n) && !qnt_is_function(n))
         return qnt_fail(QNT_ERR_UNSUPPORTED, "quantized training: node '%s' is a %s, which has no quantized training",
                         n->name, n->op->name);
     return add_unary(b, n);
@@ -288,20 +303,20 @@ static qnt_status add_node(struct build *b, const struct qnt_node *n)
 static qnt_status build(struct build *b, struct qnt_range range)
 {
     struct qnt_quantizer *q = b->q;
-    const int input = b->f->inputs.id[0], output = b->f->outputs.id[0];
-    const struct qnt_tensor *fin = &b->f->tensor[input];
+    const struct qnt_ids *in = &b->f->inputs, *out = &b->f->outputs;
+    qnt_status status = QNT_OK;
     int id;
-    qnt_status status = qnt_model_add_input(q->model, fin->name, fin->rank, fin->dim, &b->plain[input]);
-    if (!status && !b->mixed && !(status = codes_of(b, input, &id))) {
+    for (size_t i = 0; i < in->n && !status; i++)
+        status = qnt_model_append_input(q->model, &b->f->tensor[in->id[i]], &b->plain[in->id[i]]);
+    if (!status && !b->mixed && !(status = codes_of(b, in->id[0], &id))) {
         q->group[0].range = range;
         q->group[0].fixed = true;
     }
     for (size_t i = 0; i < b->f->n_nodes && !status; i++)
         status = add_node(b, &b->f->node[i]);
-    if (!status)
-        status = floats_of(b, output, &id);
-    if (!status)
-        status = qnt_model_set_output(q->model, id);
+    for (size_t i = 0; i < out->n && !status; i++)
+        if (!(status = floats_of(b, NULL, out->id[i], &id)))
+            status = qnt_model_add_output(q->model, id);
     return status ? status : qnt_model_set_normalisation(q->model, b->f->mean, b->f->deviation);
 }
 
@@ -323,7 +338,7 @@ qnt_status qnt_quantizer_create(const struct qnt_model *f, const struct qnt_quan
                       .layer_bits = o->layer_bits,
                       .activation_bits = o->activation_bits,
                       .mixed = o->mixed,
-                      .keeps = o->keeps,
+                      .choose = o->choose,
                       .user = o->user};
     status = QNT_ERR_NOMEM;
     if (!(b.twin = qnt_alloc_array(ctx, f->n_tensors, sizeof *b.twin, "tensor ids")) ||

@@ -12,6 +12,7 @@ struct qnt_group {
     struct qnt_range range;
     float clamp_lo, clamp_hi; /* real bounds of the values: relu 0, INF */
     int tensor;               /* float model's tensor whose values the range is of */
+    int node;                 /* the float model's node that is asked for their width; -1: none, they are an input's */
     uint32_t bits;            /* of the codes */
     bool fixed;               /* not observed: the input's */
 };
@@ -22,6 +23,8 @@ struct qnt_qlayer {
     int float_w, float_b;    /* the float model's constants */
     size_t w_param, b_param; /* the trainer's parameters, set by the trainer */
     uint32_t bits;           /* as weight_bits of qnt_train_config */
+    bool per_tensor;         /* as chosen; for who makes the scales */
+    size_t node;             /* of the float model */
     size_t channels, fan_in;
     float *real;      /* by channel: input scale * weight scale, the value of one unit of the sum */
     int32_t *lo, *hi; /* by channel: sums in [lo, hi] pass the straight-through gradient */
@@ -45,21 +48,35 @@ struct qnt_quantizer {
     size_t n_layers, max_channels, max_sums; /* max_sums: sums of one image, largest layer */
 };
 
-/* Whether a node stays in float. */
-typedef bool qnt_keeps_fn(const struct qnt_node *n, void *user);
+/* What becomes of a node of the float model. */
+struct qnt_choice {
+    bool keep, per_tensor;
+    uint32_t weight_bits;
+    uint32_t activation_bits; /* of the codes that it makes; 0: as others */
+};
+/* c is filled in as the options say. */
+typedef void qnt_choose_fn(const struct qnt_node *n, struct qnt_choice *c, void *user);
 struct qnt_quantizer_options {
     uint32_t bits; /* of weights, and by layer name: as qnt_train_config says */
     const char *layer_bits;
-    uint32_t activation_bits; /* 0: 8. The model's input and output keep 8 */
+    uint32_t activation_bits; /* 0: 8. The model's inputs and outputs keep 8 unless chosen */
     struct qnt_range input;   /* not mixed: the input's, which is quantized at once */
-    bool mixed;          /* nodes may stay in float, between borders: those without a quantized form, and those kept */
-    qnt_keeps_fn *keeps; /* NULL: none */
+    bool mixed; /* nodes may stay in float, between borders: those without a quantized form, and those kept */
+    qnt_choose_fn *choose; /* NULL: all as said */
     void *user;
 };
-/* Builds groups, layers and the model (scales are placeholders). f: one input, one output. */
+/* Builds groups, layers and the model (scales are placeholders). f, unless mixed: one input, one output. */
 qnt_status qnt_quantizer_create(const struct qnt_model *f, const struct qnt_quantizer_options *o,
                                 struct qnt_quantizer **out);
 bool qnt_has_weights(const struct qnt_node *n); /* conv2d, fully_connected */
+/* One whose weights, and bias, are constants: it has a quantized form. */
+bool qnt_is_layer(const struct qnt_model *f, const struct qnt_node *n);
+/* Its output's codes are its input's, moved or the larger ones. */
+bool qnt_passes_codes(const struct qnt_node *n);
+/* The relu or clamp that alone reads a tensor, with its bounds: it fuses with what is in front. NULL: none. */
+const struct qnt_node *qnt_next_bounds(const struct qnt_model *f, int tensor, float *lo, float *hi);
+/* The tensor whose values are those of the codes that a layer or a pair makes: behind relus and clamps that follow. */
+int qnt_clamped(const struct qnt_model *f, const struct qnt_node *n);
 /* The one node that reads a tensor, and as which input; NULL: none or several do, or it is an output of the model. */
 const struct qnt_node *qnt_sole_reader(const struct qnt_model *m, int id, uint32_t *which);
 void qnt_quantizer_free(struct qnt_quantizer *q);

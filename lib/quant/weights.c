@@ -38,12 +38,13 @@ static double mean_error(const struct qnt_moments *m, size_t group, const float 
  * themselves the one whose codes, rounded by learning, leave the least. Ternary scales are the mean of what is not 0.
  */
 static float learn_channel(const struct qnt_qlayer *l, const struct qnt_moments *m, size_t group, const float *row,
-                           float scale, bool one_scale, const struct work *work, int8_t *codes)
+                           float scale, const struct work *work, int8_t *codes)
 {
     static const float factor[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 0.75f, 1.06f, 1.12f};
     const int32_t limit = l->bits == QNT_BITS_TERNARY ? 1 : (1 << (l->bits - 1)) - 1;
     const float *product = m->product + group * m->k * m->k;
-    const size_t tries = one_scale || l->bits == 8 || l->bits == QNT_BITS_TERNARY ? 1 : sizeof factor / sizeof *factor;
+    const size_t tries =
+        l->per_tensor || l->bits == 8 || l->bits == QNT_BITS_TERNARY ? 1 : sizeof factor / sizeof *factor;
     float best_scale = scale;
     double best = qnt_round_learned(row, m->k, scale, limit, product, work->gradient, codes);
     for (size_t i = 1; i < tries; i++) {
@@ -63,22 +64,21 @@ static void put_layer(struct qnt_ptq *p, size_t index, const struct work *work)
 {
     const struct qnt_quantizer *q = p->q;
     const struct qnt_qlayer *l = &q->layer[index];
-    const struct qnt_moments *m = &p->moments[index];
+    const struct qnt_moments *m = &p->moments[l->node];
     struct qnt_tensor *w = &q->model->tensor[l->w];
     const float *values = p->f->tensor[l->float_w].data;
     const float *bias = l->float_b < 0 ? NULL : p->f->tensor[l->float_b].data;
     const float sx = q->model->tensor[l->x].scale[0];
     for (size_t c = 0; c < l->channels; c++)
         qnt_quantizer_put_channel(q, index, c, values, bias, q->model, NULL, NULL);
-    if (p->config.per_tensor)
+    if (l->per_tensor)
         share_scale(l, w, values, sx);
     for (size_t c = 0; c < l->channels; c++) {
         const size_t group = c / (l->channels / m->groups);
         const float *row = values + c * l->fan_in;
         int8_t *codes = (int8_t *)w->data + c * l->fan_in;
-        if (m->product && l->bits != 1 && m->windows) {
-            w->scale[c] = learn_channel(l, m, group, row, w->scale[c], p->config.per_tensor, work, codes);
-        }
+        if (m->product && l->bits != 1 && m->windows)
+            w->scale[c] = learn_channel(l, m, group, row, w->scale[c], work, codes);
         const float scale = w->scale[c];
         l->real[c] = sx * scale;
         if (bias) {
@@ -98,7 +98,7 @@ qnt_status qnt_ptq_weights(struct qnt_ptq *p)
     const struct work work = {qnt_alloc_array(p->ctx, longest + 1, sizeof *work.gradient, "rounding"),
                               qnt_alloc_array(p->ctx, longest + 1, sizeof *work.codes, "rounding")};
     for (size_t i = 0; i < p->q->n_layers && work.gradient && work.codes; i++) {
-        qnt_moments_mirror(&p->moments[i]);
+        qnt_moments_mirror(&p->moments[p->q->layer[i].node]);
         put_layer(p, i, &work);
     }
     const bool done = work.gradient && work.codes;

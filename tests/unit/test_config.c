@@ -73,12 +73,19 @@ static qnt_status call_ptq_config(void *c)
     return status;
 }
 
+static qnt_status call_ptq_layer(void *c)
+{
+    const qnt_ptq_config config = {.size = sizeof config, .layers = c, .n_layers = 1};
+    return call_ptq_config((void *)(uintptr_t)&config);
+}
+
 static const qnt_config config = {.size = sizeof config};
 static const qnt_session_config session_config = {.size = sizeof session_config, .max_batch = 2};
 static const qnt_node_attr node_attr = {.size = sizeof node_attr, .kernel = {2, 2}};
 static const qnt_import_config import_config = {.size = sizeof import_config};
 static const qnt_export_config export_config = {.size = sizeof export_config};
 static const qnt_ptq_config ptq_config = QNT_PTQ_CONFIG_INIT;
+static const qnt_ptq_layer ptq_layer = {.size = sizeof ptq_layer, .name = "conv"};
 static const qnt_train_config train_config = QNT_TRAIN_CONFIG_INIT;
 
 /* first: bytes of the first version's struct, or less where zeros serve as well. end: of the last field. */
@@ -97,7 +104,8 @@ static const struct {
     ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
     ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
     ROW(qnt_export_config, "export config: ", call_export_config, export_config, sizeof(size_t), reserved),
-    ROW(qnt_ptq_config, "quantization config: ", call_ptq_config, ptq_config, sizeof(size_t), only),
+    ROW(qnt_ptq_config, "quantization config: ", call_ptq_config, ptq_config, sizeof(size_t), n_layers),
+    ROW(qnt_ptq_layer, "quantization layer: ", call_ptq_layer, ptq_layer, 2 * sizeof(size_t), reserved),
     ROW(qnt_train_config, "train config: ", call_train_config, train_config,
         offsetof(qnt_train_config, batchnorm_momentum), reserved),
 };
@@ -183,10 +191,16 @@ static qnt_status get_costs(void *out)
 }
 
 static qnt_session *session;
+static qnt_ptq *ptq;
 
 static qnt_status get_step_work(void *out)
 {
     return qnt_session_step_work(session, 0, out);
+}
+
+static qnt_status get_ptq_layer(void *out)
+{
+    return qnt_ptq_layer_at(ptq, 0, out);
 }
 
 #define RESULT(type, call)                                                                                             \
@@ -197,10 +211,8 @@ static const struct {
     size_t known;
     qnt_status (*get)(void *out);
 } results[] = {
-    RESULT(qnt_machine, get_machine),
-    RESULT(qnt_memory, get_memory),
-    RESULT(qnt_costs_info, get_costs),
-    RESULT(qnt_step_work, get_step_work),
+    RESULT(qnt_machine, get_machine),     RESULT(qnt_memory, get_memory),       RESULT(qnt_costs_info, get_costs),
+    RESULT(qnt_step_work, get_step_work), RESULT(qnt_ptq_layer, get_ptq_layer),
 };
 
 /* These are filled, not read. */
@@ -212,10 +224,12 @@ START_TEST(results_fill_what_is_there)
         qnt_memory memory;
         qnt_costs_info costs;
         qnt_step_work work;
+        qnt_ptq_layer layer;
     } full = {.size = results[_i].known};
     qnt_status (*get)(void *) = results[_i].get;
     const size_t known = full.size;
     OK(qnt_session_create(model, NULL, &session));
+    OK(qnt_ptq_create(model, NULL, &ptq));
     OK(get(&full));
     for (size_t size = sizeof size; size <= known + 64; size += sizeof size) {
         unsigned char *m = malloc(size);
@@ -232,6 +246,7 @@ START_TEST(results_fill_what_is_there)
     full.size = sizeof full.size - 1;
     ck_assert_int_eq(get(&full), QNT_ERR_ARG);
     ck_assert_ptr_nonnull(strstr(qnt_last_error(), "size is 7"));
+    qnt_ptq_free(ptq);
     qnt_session_free(session);
 }
 END_TEST
