@@ -3,6 +3,7 @@ import json
 import os
 import struct
 import subprocess
+import xml.etree.ElementTree as xml
 import zipfile
 import cases
 from cases import SLOW, has, natively, run
@@ -32,6 +33,12 @@ def test_usage():
     has(run("qquant", "m", "--mean", "1,x", code=2).stderr, "separated by commas")
     has(run("qquant", "m", "--deviation", "1,2,3,4,5", code=2).stderr, "at most 4 numbers")
     has(run("qquant", "m", "--rounding", "up", code=2).stderr, "expected nearest or learned")
+    has(run("qquant", "m", "--plot", "x.svg", code=2).stderr, "--plot draws what --sensitivity tells")
+    has(run("qquant", "m", "--max-drop", 1, code=2).stderr, "--target-latency are of --auto")
+    has(run("qquant", "m", "--auto", "--plan", "p", code=2).stderr, "--auto: expected without --plan")
+    has(run("qquant", "m", "--sensitivity", "--plan-out", "p", code=2).stderr, "--plan-out: expected without --sensitivity")
+    for size in ("0", "-1", "4k", "1.5M", "K", "99999999999999M", ""):
+        has(run("qquant", "m", "--auto", f"--target-size={size}", code=2).stderr, "expected a number of bytes above 0")
 
 
 def test_failures():
@@ -93,7 +100,7 @@ def test_inputs_from_files():
     assert len(models) == 1
     for name, wrong, told in [
             ("wide.npy", cases.npy("<f8", (2, 32, 32, 3), 2 * data), "'descr' of '<f4'"),
-            ("bytes.npy", cases.npy("|u1", (8, 32, 32, 3), data), "holds u8, expected f32 or PNG images"),
+            ("bytes.npy", cases.npy("|u1", (8, 32, 32, 3), data), "holds u8 for input .*, expected f32 or PNG images"),
             ("cut.npy", read("in.npy")[:40], "cut off"), ("odd.raw", data[:-4], "not whole f32 images .* of 12288 bytes each")]:
         cases.write(name, wrong)
         has(run("qquant", float_model(), "--calib", name, code=1).stderr, f"^qquant: {name}: .*{told}")
@@ -119,6 +126,132 @@ def test_folders_and_lists():
     has(run("qquant", float_model(), "--calib", "inputs/folder", code=1).stderr, "data_batch_1.bin")
 
 
+def layers():
+    """Names of the layers of float.qnt, by the table of --plan-out."""
+    cases.write("one.raw", struct.pack("<3072f", *[i % 7 / 7 for i in range(3072)]))
+    run("qquant", float_model(), "--calib", "one.raw", "--plan-out", "all.plan", "--out", "any.qnt")
+    return [line.split()[0] for line in open("all.plan", encoding="utf-8") if not line.startswith("#")]
+
+
+def test_plans():
+    first, last = layers()[0], layers()[-1]
+    chosen = ("--bits", 4, "--activation-bits", 6, "--edge-bits", 7, "--layer-bits", f"{last}=ternary", "--per-tensor")
+    run("qquant", float_model(), *IMAGES, *chosen, "--plan-out", "a.plan", "--out", "a.qnt")
+    run("qquant", float_model(), *IMAGES, "--plan", "a.plan", "--plan-out", "b.plan", "--out", "b.qnt")
+    assert read("a.qnt") == read("b.qnt") and read("a.plan") == read("b.plan")
+    has(read("a.plan").decode(), rf"^{first} +7 +6 +tensor$")
+    has(read("a.plan").decode(), rf"^{last} +ternary +8 +tensor$")
+    cases.write("c.plan", f"# by hand\r\n\n\t{first}  float\r\n\"{last[:-1]}\\x{ord(last[-1]):02x}\" 3 - channel # so\n".encode())
+    run("qquant", float_model(), *IMAGES, "--plan", "c.plan", "--out", "a.qnt")
+    run("qquant", float_model(), *IMAGES, "--keep-float", first, "--layer-bits", f"{last}=3", "--out", "b.qnt")
+    assert read("a.qnt") == read("b.qnt")
+    has(run("qquant", float_model(), *IMAGES, "--plan-out", "absent/x", code=1).stderr, "^qquant: absent/x: ")
+
+
+def test_wrong_plans():
+    name = layers()[0]
+    for line, told in [
+            ("nobody 8", "line 2: found 'nobody', expected the name of a node of the model"),
+            (f"{name}", "line 2: found the line's end, expected weights of 1 to 8"),
+            (f"{name} 9", "line 2: found '9', expected weights of"),
+            (f"{name} 8 1", "line 2: found '1', expected activations of 2 to 8 or -"),
+            (f"{name} 8 float", "line 2: found 'float', expected activations of"),
+            (f"{name} 8 8 row", "line 2: found 'row', expected scales by channel, tensor or -"),
+            (f"{name} 8 8 channel more", "line 2: found 'more', expected the line's end or a comment"),
+            (f"{name} 8\n{name} 8", f"line 3: found '{name}' again, expected each node once \\(line 2\\)"),
+            ("relu1 4" if "relu1" in read("float.qnt").decode("latin1") else "nobody 4", "line 2: found '.*', expected (float or -|the name)"),
+            ('"cut 8', 'line 2: found \'"cut 8\', expected a name in quotes'),
+            ('"a\\q" 8', "line 2: .*expected a name in quotes"), ('"a\\x0" 8', "line 2: .*expected a name"), ('"a"b 8', "line 2: .*expected a name"),
+            ("x" * 5000 + " 8", "line 2: found 'x{60}'\\.\\., expected"), ("a\0b 8", "found a zero byte, expected lines of text")]:
+        cases.write("wrong.plan", f"# a comment\n{line}\n".encode())
+        has(run("qquant", float_model(), "--calib", "one.raw", "--plan", "wrong.plan", code=1).stderr, f"^qquant: wrong.plan: {told}")
+    has(run("qquant", float_model(), "--calib", "one.raw", "--plan", "absent", code=1).stderr, "^qquant: absent: cannot be read")
+
+
+def search(*options, code=0):
+    done = run("qquant", float_model(), "--images", 8, "--test-images", 40, "--auto", "--json", *options, code=code)
+    has(done.stderr, "^qquant: step 0: 0 changes, ")
+    return json.loads(done.stdout), done.stderr
+
+
+def test_search_by_size():
+    natively("qquant: many models")
+    found, _ = search("--max-drop", 100, "--target-size", "150K", "--plan-out", "found.plan", "--out", "found.qnt")
+    assert found["met"] and found["weight_bytes"] <= 150 * 1024 < found["steps"][0]["weight_bytes"] < found["float_weight_bytes"], found
+    assert found["steps"][-1]["kept"] and found["weight_bytes"] > 100 * 1024, found
+    bits = {row["node"]: row["weights"] for row in found["plan"]}
+    for step in found["steps"]:
+        for move in step["moves"]:
+            assert move["to"] < move["from"] and (not step["kept"] or bits[move["layer"]] <= str(move["to"]))
+    run("qquant", float_model(), "--images", 8, "--plan", "found.plan", "--out", "again.qnt")
+    assert read("found.qnt") == read("again.qnt")
+    again, _ = search("--max-drop", 100, "--target-size", 150 * 1024, "--out", "again.qnt")
+    assert read("found.qnt") == read("again.qnt") and again["steps"] == found["steps"]
+
+
+def test_search_that_fails():
+    natively("qquant: many models")
+    found, told = search("--max-drop", 100, "--target-size", 1000, "--out", "none.qnt", code=1)
+    has(told, r"^qquant: --target-size: \d+ bytes are the least found that lose at most 100 points, expected 1000$")
+    assert not found["met"] and found["model"] is None and not os.path.exists("none.qnt")
+    assert {row["weights"] for row in found["plan"] if row["weights"] != "-"} == {"2"}, found["plan"]
+    _, told = search("--max-drop", 100, "--target-latency", 0.001, "--out", "none.qnt", code=1)
+    has(told, r"^qquant: --target-latency: [\d.]+ us are the least found")
+
+
+def test_search_within_a_drop():
+    """Inputs without labels: what is lost is dB of SQNR."""
+    natively("qquant: many models")
+    cases.write("in.raw", struct.pack("<12288f", *[((i * 37) % 101 - 50) / 50 for i in range(12288)]))
+    found, _ = search("--calib", "in.raw", "--max-drop", 4)
+    assert found["met"] and found["lost_unit"] == "dB" and 0 < found["lost"] <= 4 and "accuracy" not in found, found
+    assert all(step["kept"] == (step["lost"] <= 4) for step in found["steps"]), found["steps"]
+    assert any(not step["kept"] for step in found["steps"]) and found["weight_bytes"] < found["steps"][0]["weight_bytes"]
+    text = run("qquant", float_model(), "--images", 8, "--test-images", 40, "--auto", "--out", "some.qnt").stdout
+    has(text, "^step +bytes +SQNR dB +accuracy +lost")
+    has(text, r"^us/image: [\d.]+ \([\d.]+, float: [\d.]+\)")
+
+
+def test_several_inputs():
+    """Arrays by the inputs' names, files in turn, archives in a folder: the same inputs, the same model."""
+    def constant(name, values):
+        tensor = cases.field(1, 3) + cases.field(1, 3) + cases.field(2, 1) + cases.field(9, struct.pack("<9f", *values))
+        return ("Constant", [], [name], cases.field(1, "value") + cases.field(20, 4) + cases.field(5, tensor))
+    dims = ["n", 3]
+    nodes = [constant("u", range(-4, 5)), constant("v", range(9)), ("MatMul", ["a", "u"], ["p"]), ("MatMul", ["b", "v"], ["q"]), ("Add", ["p", "q"], ["y"])]
+    cases.write_onnx("floats.onnx", nodes, [("a", 1, dims), ("b", 1, dims)], [("y", 1, dims), ("p", 1, dims)])
+    cases.write_onnx("two.onnx", nodes + [("Identity", ["z"], ["t"])], [("a", 1, dims), ("b", 1, dims), ("z", 7, ["n"])], [("y", 1, dims), ("t", 7, ["n"])])
+    rows = {"a": [cases.npy("<f4", (1, 3), struct.pack("<3f", i, -1, 2)) for i in range(4)],
+            "b": [cases.npy("<f4", (1, 3), struct.pack("<3f", 50 * i, 7, -9)) for i in range(4)],
+            "z": [cases.npy("<i8", (1,), struct.pack("<q", i)) for i in range(4)]}
+    names, packs = [], []
+    os.makedirs("packs")
+    for i in range(4):
+        for name in rows:
+            names.append(cases.write(f"{name}{i}.npy", rows[name][i]))
+        packs.append(f"packs/{i}.npz")
+        with zipfile.ZipFile(packs[-1], "w") as archive:
+            for name in "zba":
+                archive.writestr(f"{name}.npy", rows[name][i])
+    cases.write("list", "\n".join(names).encode())
+    cases.write("odd", "\n".join(names[:-1]).encode())
+    cases.write("half", "\n".join(names[:3] + names[6:9]).encode())
+    models = []
+    for where, images in ("@list", 9), ("packs", 9), ("packs", 4), ("@list", 2), ("@half", 9):
+        told = json.loads(run("qquant", "two.onnx", "--calib", where, "--images", images, "--json", "--out", "two.qnt").stdout)
+        assert told["inputs"] == (2 if images == 2 or where == "@half" else 4), told
+        models.append(read("two.qnt"))
+    assert models[0] == models[1] == models[2] != models[3] == models[4]
+    has(run("qquant", "two.onnx", "--calib", "@odd", code=1).stderr, "^qquant: @odd: names 11 files, expected one for each of the model's 3 inputs")
+    has(run("qquant", "two.onnx", "--calib", "builtin", code=1).stderr, "3072 values; the model has 3 inputs, 'a' of 3 values")
+    cases.write("wrong.npy", cases.npy("<f4", (1,), struct.pack("<f", 1)))
+    cases.write("wrong", "\n".join(names[:2] + ["wrong.npy"]).encode())
+    has(run("qquant", "two.onnx", "--calib", "@wrong", code=1).stderr, "^qquant: @wrong: holds f32 for input 'z', expected s64")
+    has(run("qquant", "two.onnx", "--calib", "packs", "--sensitivity").stdout, r"^MatMul_\d +[\d.]+ ")
+    cases.write("pairs", "\n".join(names[:2] + names[3:5]).encode())
+    run("qquant", "floats.onnx", "--calib", "@pairs", "--out", "two.qnt", "--onnx", "again.onnx")
+
+
 def test_onnx():
     command = ("qquant", float_model(), *IMAGES, "--bits", 4, "--out", "four.qnt", "--onnx", "four.onnx")
     done = subprocess.run(cases.command(*command), capture_output=True, text=True, check=False)
@@ -135,10 +268,22 @@ def test_onnx():
 
 def test_sensitivity():
     natively("qquant: a model for each layer")
-    rows = json.loads(run("qquant", float_model(), *IMAGES, "--bits", 4, "--sensitivity", "--json").stdout)
+    some = ("--data", "builtin", "--test-images", 20)
+    rows = json.loads(run("qquant", float_model(), *IMAGES, *some, "--bits", 4, "--sensitivity", "--json", "--plot", "both.svg").stdout)
     assert [row["layer"] for row in rows] == ["conv1", "conv2", "conv3", "fc1", "fc2"][:len(rows)] or len(rows) > 2, rows
     assert all(row["alone"]["sqnr_db"] > 0 and 0.5 < row["up_to"]["cosine"] <= 1 for row in rows), rows
-    has(run("qquant", float_model(), *IMAGES, "--sensitivity").stdout, "^layer, alone")
+    assert rows[0]["alone"] == rows[0]["up_to"] and rows[-1]["up_to"] != rows[-1]["alone"], rows
+    text = run("qquant", float_model(), *IMAGES, "--sensitivity", "--plot", "one.svg").stdout
+    has(text, "^layer, alone")
+    for name, panels in ("one.svg", 1), ("both.svg", 2):
+        chart = xml.parse(name).getroot()
+        def all_of(kind):
+            return chart.findall("{http://www.w3.org/2000/svg}" + kind)
+        assert len(all_of("polyline")) == panels and len(all_of("rect")) == 2 + panels * len(rows), name
+        shown = {"".join(t.itertext()) for t in all_of("text")}
+        assert all(any(row["layer"] in t for t in shown) for row in rows), shown
+        assert ("top-1 accuracy lost, points" in shown) == (panels == 2)
+    has(run("qquant", float_model(), *IMAGES, "--sensitivity", "--plot", "/dev/full", code=1).stderr, "^qquant: /dev/full: cannot be written")
 
 
 cases.main(globals())

@@ -6,12 +6,12 @@
 #include <string.h>
 
 /* Pixels. */
-enum { WIDTH = 1000, LEFT = 300, RIGHT = 140, TOP = 92, BAR = 16, STEP = 20, GAP = 10, FOOT = 40 };
+enum { LEFT = 300, RIGHT = 140, TOP = 92, BAR = 16, STEP = 20, GAP = 10, FOOT = 40 };
 
 static const char *const colours[] = {"#3b6fb6", "#e07b39", "#4c9f70", "#b0486b", "#8a6fc0", "#5f7f8f", "#c4a135"};
 enum { COLOURS = sizeof colours / sizeof *colours };
 
-static void put_text(FILE *f, const char *text)
+void chart_text(FILE *f, const char *text)
 {
     for (; *text; text++)
         switch (*text) {
@@ -52,46 +52,56 @@ static bool begins_group(const struct chart *c, size_t i)
 static void put_axis(FILE *f, double most, int bottom)
 {
     for (int p = 0; p <= (int)(100 * most + 0.5); p += 25) {
-        double x = LEFT + (WIDTH - LEFT - RIGHT) * p / (100 * most);
-        fprintf(f, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"%s\"/>\n", x, TOP - 6, x, bottom,
-                p % 100 ? "#e3e6ea" : "#9aa3ad");
-        fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" fill=\"#6b7480\">%d %%</text>\n", x, TOP - 12, p);
+        double x = LEFT + (CHART_WIDTH - LEFT - RIGHT) * p / (100 * most);
+        fprintf(f, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" class=\"%s\"/>\n", x, TOP - 6, x, bottom,
+                p % 100 ? "grid" : "axis");
+        fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" class=\"dim\">%d %%</text>\n", x, TOP - 12, p);
     }
 }
 
 static void put_bar(FILE *f, const struct chart *c, size_t i, double most, int y)
 {
     const struct chart_bar *b = &c->bar[i];
-    const double width = (WIDTH - LEFT - RIGHT) * fmin(b->share, most) / most;
+    const double width = (CHART_WIDTH - LEFT - RIGHT) * fmin(b->share, most) / most;
     const int base = y + BAR - 4;
     if (begins_group(c, i)) {
-        fprintf(f, "<text x=\"12\" y=\"%d\" fill=\"#1f2730\">", base);
-        put_text(f, b->group);
+        fprintf(f, "<text x=\"12\" y=\"%d\" class=\"ink\">", base);
+        chart_text(f, b->group);
         fprintf(f, "</text>\n");
     }
-    fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" fill=\"#6b7480\">", LEFT - 8, base);
-    put_text(f, b->label);
+    fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" class=\"dim\">", LEFT - 8, base);
+    chart_text(f, b->label);
     fprintf(f, "</text>\n<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\" fill=\"%s\"><title>", LEFT, y,
             width, BAR, colours[kind_of(c, i) % COLOURS]);
-    put_text(f, b->title);
-    fprintf(f, "</title></rect>\n<text x=\"%.1f\" y=\"%d\" fill=\"#1f2730\">", LEFT + width + 6, base);
-    put_text(f, b->value);
+    chart_text(f, b->title);
+    fprintf(f, "</title></rect>\n<text x=\"%.1f\" y=\"%d\" class=\"ink\">", LEFT + width + 6, base);
+    chart_text(f, b->value);
+    fprintf(f, "</text>\n");
+}
+
+void chart_begin(FILE *f, int height, const char *title)
+{
+    static const char style[] =
+        ".back{fill:#fff}.ink{fill:#1f2730}.dim{fill:#5b6470}.grid{stroke:#e3e6ea}.axis{stroke:#9aa3ad}"
+        ".line{stroke:#b3261e;fill:none}.dot{fill:#b3261e}"
+        "@media(prefers-color-scheme:dark){.back{fill:#15191e}.ink{fill:#e8ebee}.dim{fill:#a3adb8}.grid{stroke:#2c333b}"
+        ".axis{stroke:#66707b}.line{stroke:#ff9d8f}.dot{fill:#ff9d8f}}";
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+            "font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\">\n<style>%s</style>\n"
+            "<rect width=\"100%%\" height=\"100%%\" class=\"back\"/>\n"
+            "<text x=\"12\" y=\"24\" font-size=\"17\" font-weight=\"bold\" class=\"ink\">",
+            CHART_WIDTH, height, CHART_WIDTH, height, style);
+    chart_text(f, title);
     fprintf(f, "</text>\n");
 }
 
 static void put_head(FILE *f, const struct chart *c, int height)
 {
-    fprintf(f,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
-            "font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\">\n"
-            "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n"
-            "<text x=\"12\" y=\"24\" font-size=\"17\" font-weight=\"bold\" fill=\"#1f2730\">",
-            WIDTH, height, WIDTH, height);
-    put_text(f, c->title);
-    fprintf(f, "</text>\n");
+    chart_begin(f, height, c->title);
     for (int i = 0; i < 2; i++) {
-        fprintf(f, "<text x=\"12\" y=\"%d\" fill=\"#6b7480\">", 44 + 16 * i);
-        put_text(f, c->line[i]);
+        fprintf(f, "<text x=\"12\" y=\"%d\" class=\"dim\">", 44 + 16 * i);
+        chart_text(f, c->line[i]);
         fprintf(f, "</text>\n");
     }
 }
@@ -110,19 +120,33 @@ static void put_chart(FILE *f, const struct chart *c)
         y += begins_group(c, i) ? GAP : 0;
         put_bar(f, c, i, most, y);
     }
-    fprintf(f, "<text x=\"12\" y=\"%d\" fill=\"#6b7480\">", height - 12);
-    put_text(f, c->foot);
-    fprintf(f, "</text>\n</svg>\n");
+    fprintf(f, "<text x=\"12\" y=\"%d\" class=\"dim\">", height - 12);
+    chart_text(f, c->foot);
+    fprintf(f, "</text>\n");
 }
 
-int chart_write(const struct opt_tool *tool, const char *path, const struct chart *c)
+FILE *chart_open(const struct opt_tool *tool, const char *path)
 {
     FILE *f = fopen(path, "w");
     if (!f)
-        return opt_error(tool, EXIT_FAILED, "%s: %s", path, strerror(errno));
-    put_chart(f, c);
+        opt_error(tool, EXIT_FAILED, "%s: %s", path, strerror(errno));
+    return f;
+}
+
+int chart_end(const struct opt_tool *tool, const char *path, FILE *f)
+{
+    fprintf(f, "</svg>\n");
     int bad = ferror(f);
     if (fclose(f) || bad)
         return opt_error(tool, EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
     return EXIT_OK;
+}
+
+int chart_write(const struct opt_tool *tool, const char *path, const struct chart *c)
+{
+    FILE *f = chart_open(tool, path);
+    if (!f)
+        return EXIT_FAILED;
+    put_chart(f, c);
+    return chart_end(tool, path, f);
 }

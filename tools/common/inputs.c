@@ -7,15 +7,27 @@
 
 enum { SHAPE_TEXT = 160 };
 
+/* The first bytes of a file; how many, 0 when it cannot be read. */
+static size_t begin_of(const char *path, unsigned char begin[8])
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return 0;
+    const size_t n = fread(begin, 1, 8, file);
+    fclose(file);
+    return n;
+}
+
 bool inputs_is_image(const char *path)
 {
     unsigned char begin[8];
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return false;
-    const size_t n = fread(begin, 1, sizeof begin, file);
-    fclose(file);
-    return image_is_png(begin, n);
+    return image_is_png(begin, begin_of(path, begin));
+}
+
+bool inputs_is_archive(const char *path)
+{
+    unsigned char begin[8];
+    return npz_is(begin, begin_of(path, begin));
 }
 
 int inputs_create(const struct opt_tool *tool, const qnt_model *model, struct inputs *out)

@@ -23,6 +23,8 @@ struct inputs {
 };
 /* Whether the file is of pixels, whose channels come last; false, too, when it cannot be read. */
 bool inputs_is_image(const char *path);
+/* The same of an .npz archive. */
+bool inputs_is_archive(const char *path);
 /* `model` must outlive them. As all that follows: an exit code, told; then inputs_free is still due. */
 int inputs_create(const struct opt_tool *tool, const qnt_model *model, struct inputs *out);
 int inputs_add(struct inputs *in, const char *path);

@@ -5,93 +5,63 @@
 #include <string.h>
 #include "qquant.h"
 
-struct likeness {
-    double sqnr, cosine, kl, accuracy;
+/* The lines as they were when it began, and those of a layer alone. */
+struct trial {
+    struct run *r;
+    struct outputs plain; /* of the float model */
+    double accuracy;
+    size_t nodes;
+    qnt_ptq_layer *as_is, *line; /* [nodes] */
+    struct layer_row *row;
+    size_t n;
 };
 
-static int outputs(struct run *r, qnt_model *model, float **out, size_t *n)
+static int allocate(struct trial *t)
 {
-    qnt_session *session;
-    qnt_tensor_info info;
-    int code = opt_fail(r->tool, qnt_session_create(model, NULL, &session));
-    if (code)
-        return code;
-    code = opt_fail(r->tool, qnt_session_output(session, &info));
-    *n = 1;
-    for (uint32_t d = 0; code == EXIT_OK && d < info.rank; d++)
-        *n *= info.dim[d];
-    if (code == EXIT_OK && !(*out = calloc(r->n * *n, sizeof **out)))
-        code = opt_error(r->tool, EXIT_RESOURCE, "out of memory: %zu outputs", r->n);
-    for (size_t i = 0; i < r->n && code == EXIT_OK; i++)
-        code = opt_fail(r->tool, qnt_session_run(session, r->inputs + i * r->elements, *out + i * *n, 1));
-    qnt_session_free(session);
-    return code;
-}
-
-/* Natural logarithms of softmax(x). */
-static void log_softmax(const float *x, size_t n, double *to)
-{
-    double most = (double)x[0], sum = 0.0;
-    for (size_t i = 1; i < n; i++)
-        most = (double)x[i] > most ? (double)x[i] : most;
-    for (size_t i = 0; i < n; i++)
-        sum += exp((double)x[i] - most);
-    for (size_t i = 0; i < n; i++)
-        to[i] = (double)x[i] - most - log(sum);
-}
-
-static int compare(struct run *r, const float *a, const float *b, size_t n, struct likeness *l)
-{
-    double aa = 0.0, bb = 0.0, ab = 0.0, error = 0.0, kl = 0.0, *p = calloc(2 * n, sizeof *p);
-    if (!p)
-        return opt_error(r->tool, EXIT_RESOURCE, "out of memory: %zu values", n);
-    for (size_t i = 0; i < r->n * n; i++) {
-        const double x = (double)a[i], y = (double)b[i];
-        aa += x * x;
-        bb += y * y;
-        ab += x * y;
-        error += (x - y) * (x - y);
+    t->nodes = qnt_ptq_layer_count(t->r->ptq);
+    t->as_is = calloc(t->nodes + 1, sizeof *t->as_is);
+    t->line = calloc(t->nodes + 1, sizeof *t->line);
+    t->row = calloc(t->nodes + 1, sizeof *t->row);
+    if (!t->as_is || !t->line || !t->row)
+        return opt_error(t->r->tool, EXIT_RESOURCE, "out of memory: %zu nodes", t->nodes);
+    for (size_t i = 0; i < t->nodes; i++) {
+        t->as_is[i].size = sizeof *t->as_is;
+        qnt_status status = qnt_ptq_layer_at(t->r->ptq, i, &t->as_is[i]);
+        if (status)
+            return opt_fail(t->r->tool, status);
+        t->line[i] = t->as_is[i];
+        t->line[i].weight_bits = QNT_BITS_FLOAT;
     }
-    for (size_t i = 0; i < r->n; i++) {
-        log_softmax(a + i * n, n, p);
-        log_softmax(b + i * n, n, p + n);
-        for (size_t k = 0; k < n; k++)
-            kl += exp(p[k]) * (p[k] - p[n + k]);
-    }
-    free(p);
-    l->sqnr = error > 0.0 ? 10.0 * log10(aa / error) : INFINITY;
-    l->cosine = aa > 0.0 && bb > 0.0 ? ab / sqrt(aa * bb) : 1.0;
-    l->kl = kl / (double)r->n;
     return EXIT_OK;
 }
 
-static int judge(struct run *r, const char *only, const float *plain, struct likeness *l)
+static int judge(struct trial *t, struct likeness *l)
 {
-    qnt_ptq_config config = r->s->config;
+    struct run *r = t->r;
     qnt_model *model = NULL;
-    float *got = NULL;
-    size_t n = 0;
-    config.only = only;
-    int code = quantize_once(r, &config, &model);
+    struct outputs got = {.value = NULL};
+    int code = opt_fail(r->tool, qnt_ptq_choose(r->ptq, t->line, t->nodes));
     if (code == EXIT_OK)
-        code = outputs(r, model, &got, &n);
+        code = opt_fail(r->tool, qnt_ptq_model(r->ptq, &model));
     if (code == EXIT_OK)
-        code = compare(r, plain, got, n, l);
+        code = outputs_of(r, model, r->n, &got);
+    if (code == EXIT_OK)
+        code = likeness_of(r, &t->plain, &got, l);
     if (code == EXIT_OK && r->test)
         code = accuracy_of(r, model, &l->accuracy);
-    free(got);
+    free(got.value);
     qnt_model_free(model);
     return code;
 }
 
-static void print_row(const struct run *r, const char *name, const struct likeness *alone, const struct likeness *all)
+static void print_row(const struct run *r, const struct layer_row *row)
 {
-    printf("%-24s %8.2f %9.6f %10.3g", name, alone->sqnr, alone->cosine, alone->kl);
+    printf("%-24s %8.2f %9.6f %10.3g", row->name, row->alone.sqnr, row->alone.cosine, row->alone.kl);
     if (r->test)
-        printf(" %7.2f %%", alone->accuracy * 100);
-    printf("   %8.2f %9.6f %10.3g", all->sqnr, all->cosine, all->kl);
+        printf(" %7.2f %%", row->alone.accuracy * 100);
+    printf("   %8.2f %9.6f %10.3g", row->up_to.sqnr, row->up_to.cosine, row->up_to.kl);
     if (r->test)
-        printf(" %7.2f %%", all->accuracy * 100);
+        printf(" %7.2f %%", row->up_to.accuracy * 100);
     printf("\n");
 }
 
@@ -104,55 +74,65 @@ static json_t *to_json(const struct run *r, const struct likeness *l)
     return row;
 }
 
-/* Appends a name to a list; NULL when out of memory. */
-static char *join(char *list, const char *name)
+static int print_json(const struct trial *t)
 {
-    const size_t have = list ? strlen(list) : 0;
-    char *grown = realloc(list, have + strlen(name) + 2);
-    if (grown)
-        sprintf(grown + have, "%s%s", have ? "," : "", name);
-    else
-        free(list);
-    return grown;
+    json_t *rows = json_array();
+    for (size_t i = 0; i < t->n; i++)
+        json_array_append_new(rows,
+                              json_pack("{ss,so,so}", "layer", t->row[i].name, "alone", to_json(t->r, &t->row[i].alone),
+                                        "up_to", to_json(t->r, &t->row[i].up_to)));
+    const int bad = json_dumpf(rows, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
+    json_decref(rows);
+    return bad ? EXIT_FAILED : EXIT_OK;
 }
 
-static int each_layer(struct run *r, const float *plain, json_t *rows)
+/* up_to: all layers that this came by before stay quantized; what is no layer stays in float but for the last one. */
+static int each_layer(struct trial *t)
 {
-    char *so_far = NULL;
     int code = EXIT_OK;
-    for (size_t i = 0; i < qnt_model_node_count(r->start) && code == EXIT_OK; i++) {
-        qnt_node_info node;
-        struct likeness alone, all;
-        code = opt_fail(r->tool, qnt_model_node(r->start, i, &node));
-        if (code != EXIT_OK || (strcmp(node.op, "conv2d") != 0 && strcmp(node.op, "fully_connected") != 0))
+    char *before = calloc(t->nodes + 1, 1);
+    if (!before)
+        return opt_error(t->r->tool, EXIT_RESOURCE, "out of memory: %zu nodes", t->nodes);
+    for (size_t i = 0; i < t->nodes && code == EXIT_OK; i++) {
+        struct layer_row *row = &t->row[t->n];
+        if (!t->as_is[i].weight_bits || t->as_is[i].weight_bits == QNT_BITS_FLOAT)
             continue;
-        if (!(so_far = join(so_far, node.name)))
-            return opt_error(r->tool, EXIT_RESOURCE, "out of memory: names of layers");
-        if ((code = judge(r, node.name, plain, &alone)) != EXIT_OK || (code = judge(r, so_far, plain, &all)) != EXIT_OK)
+        row->name = t->as_is[i].name;
+        before[i] = 1;
+        for (size_t k = 0; k < t->nodes; k++)
+            t->line[k].weight_bits = k == i ? t->as_is[k].weight_bits : QNT_BITS_FLOAT;
+        if ((code = judge(t, &row->alone)) != EXIT_OK)
             break;
-        if (!r->s->json)
-            print_row(r, node.name, &alone, &all);
-        json_array_append_new(
-            rows, json_pack("{ss,so,so}", "layer", node.name, "alone", to_json(r, &alone), "up_to", to_json(r, &all)));
+        for (size_t k = 0; k < t->nodes; k++)
+            t->line[k].weight_bits = before[k] ? t->as_is[k].weight_bits : QNT_BITS_FLOAT;
+        if ((code = judge(t, &row->up_to)) == EXIT_OK && !t->r->s->json)
+            print_row(t->r, row);
+        t->n += code == EXIT_OK;
     }
-    free(so_far);
+    free(before);
     return code;
 }
 
 int sensitivity_run(struct run *r)
 {
-    float *plain = NULL;
-    size_t n;
-    json_t *rows = json_array();
-    int code = outputs(r, r->start, &plain, &n);
+    struct trial t = {.r = r};
+    int code = outputs_of(r, r->start, r->n, &t.plain);
+    if (code == EXIT_OK)
+        code = allocate(&t);
+    if (code == EXIT_OK && r->test)
+        code = accuracy_of(r, r->start, &t.accuracy);
     if (code == EXIT_OK && !r->s->json)
         printf("%-24s %8s %9s %10s%s   %8s %9s %10s%s\n", "layer, alone", "SQNR dB", "cosine", "KL",
                r->test ? "  accuracy" : "", "up to it", "cosine", "KL", r->test ? "  accuracy" : "");
     if (code == EXIT_OK)
-        code = each_layer(r, plain, rows);
-    if (code == EXIT_OK && r->s->json && (json_dumpf(rows, stdout, JSON_INDENT(2)) || putchar('\n') == EOF))
-        code = EXIT_FAILED;
-    json_decref(rows);
-    free(plain);
+        code = each_layer(&t);
+    if (code == EXIT_OK && r->s->plot)
+        code = plot_layers(r, t.row, t.n, t.accuracy);
+    if (code == EXIT_OK && r->s->json)
+        code = print_json(&t);
+    free(t.row);
+    free(t.line);
+    free(t.as_is);
+    free(t.plain.value);
     return code;
 }
