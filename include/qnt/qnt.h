@@ -7,6 +7,7 @@
 #include <qnt/import.h>
 #include <qnt/export.h>
 #include <qnt/session.h>
+#include <qnt/engine.h>
 #include <qnt/profile.h>
 #include <qnt/quantize.h>
 #include <qnt/train.h>

@@ -37,7 +37,8 @@ typedef enum qnt_status {
     QNT_ERR_RANGE = 8,       /**< a number leaves the range that the arithmetic guarantees */
     QNT_ERR_STATE = 9,       /**< the call does not fit the object's state */
     QNT_ERR_SYSTEM = 10,     /**< the operating system refused (threads, memory locks) */
-    QNT_ERR_INTERRUPTED = 11 /**< stopped on request */
+    QNT_ERR_INTERRUPTED = 11, /**< stopped on request */
+    QNT_ERR_DEADLINE = 12     /**< its time was over before it was begun */
 } qnt_status;
 
 /** English name of a status code ("ok", "shape error", …). Never NULL, static. Thread-safe. */

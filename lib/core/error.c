@@ -30,6 +30,7 @@ const char *qnt_status_string(qnt_status status)
     case QNT_ERR_STATE: return "wrong state";
     case QNT_ERR_SYSTEM: return "system error";
     case QNT_ERR_INTERRUPTED: return "interrupted";
+    case QNT_ERR_DEADLINE: return "deadline missed";
     }
     return "unknown status";
 }

@@ -6,8 +6,7 @@
  * A slot is a cache line: seven words and the number of the message in it. Who waits for a message looks at its slot
  * alone, so that a message is one cache line's way from core to core; no index travels. Message i lies in slot i modulo
  * the capacity and is numbered i + 1, which no earlier message in that slot was. The consumer says in `head` which
- * slots it has emptied, some at a time and whenever it finds nothing more; the producer reads that when the slots it
- * knows to be free run out.
+ * slots it has emptied; the producer reads that when the slots it knows to be free run out.
  *
  * Each side keeps its own place in memory of its own. What it reads from the ring is never used as an index: slot
  * numbers are compared, and a `head` that cannot be is passed over. So whatever the other side writes there, it can
@@ -20,7 +19,7 @@
 enum {
     QNT_RING_WORDS = 7,
     QNT_RING_MOST = 1 << 20, /* slots */
-    QNT_RING_SHARE = 32      /* slots that are given back together */
+    QNT_RING_SHARE = 32      /* slots that are given back together, of many that are taken at once */
 };
 
 struct qnt_message {
@@ -45,8 +44,7 @@ struct qnt_ring_in {
 };
 struct qnt_ring_out {
     struct qnt_ring *ring;
-    uint64_t mask, head, told; /* the next message; what `head` in the ring says */
-    uint64_t share;            /* they differ by less, but for an empty ring's not at all */
+    uint64_t mask, head; /* the next message */
 };
 
 /* Bytes of a ring of `slots`, a power of two up to QNT_RING_MOST. */
@@ -71,9 +69,7 @@ static inline struct qnt_ring_in qnt_ring_producer(struct qnt_ring *r, uint32_t 
 
 static inline struct qnt_ring_out qnt_ring_consumer(struct qnt_ring *r, uint32_t slots, uint64_t first)
 {
-    const uint64_t half = slots / 2, share = half < QNT_RING_SHARE ? half : QNT_RING_SHARE;
-    return (struct qnt_ring_out){
-        .ring = r, .mask = slots - 1, .head = first, .told = first, .share = share ? share : 1};
+    return (struct qnt_ring_out){.ring = r, .mask = slots - 1, .head = first};
 }
 
 /* Free slots: at least `want` of them if there are as many. */
@@ -117,9 +113,8 @@ static inline bool qnt_ring_ready(const struct qnt_ring_out *out)
     return atomic_load_explicit(&out->ring->slot[out->head & out->mask].number, memory_order_acquire) == out->head + 1;
 }
 
-static inline void qnt_ring_tell(struct qnt_ring_out *out)
+static inline void qnt_ring_tell(const struct qnt_ring_out *out)
 {
-    out->told = out->head;
     /* Release: pairs with qnt_ring_room. */
     atomic_store_explicit(&out->ring->head, out->head, memory_order_release);
 }
@@ -132,10 +127,10 @@ static inline uint32_t qnt_ring_get(struct qnt_ring_out *out, struct qnt_message
     while (taken < n && qnt_ring_ready(&c)) {
         m[taken++] = c.ring->slot[c.head++ & c.mask].message;
         atomic_signal_fence(memory_order_seq_cst); /* the copy, not the slot, is what the caller looks at */
-        if (c.head - c.told >= c.share)
+        if (c.head % QNT_RING_SHARE == 0)
             qnt_ring_tell(&c);
     }
-    if (taken < n && c.told != c.head)
+    if (taken)
         qnt_ring_tell(&c);
     *out = c;
     return taken;

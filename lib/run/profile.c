@@ -1,5 +1,4 @@
 /* The work of steps, and runs that are measured: the phases of session.c, with the counter read after each. */
-#include <time.h>
 #include <qnt/profile.h>
 #include "lib/gemm/gemm.h"
 #include "lib/op/binary.h"
@@ -186,41 +185,4 @@ qnt_status qnt_session_profile_io(qnt_session *session, const void *const *in, v
 {
     qnt_status status = qnt_session_begin(session, "qnt_session_profile_io", in, out, batch);
     return status ? status : profile(session, "qnt_session_profile_io", ticks, n);
-}
-
-/* The counter when the clock stood at *ns, from the closest of some pairs of readings. */
-static uint64_t read_both(int64_t *ns)
-{
-    uint64_t best = UINT64_MAX, count = 0;
-    for (int i = 0; i < 16; i++) {
-        struct timespec t;
-        uint64_t before = qnt_ticks();
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        uint64_t after = qnt_ticks();
-        if (after - before >= best)
-            continue;
-        best = after - before;
-        count = before + best / 2;
-        *ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-    }
-    return count;
-}
-
-qnt_status qnt_ticks_per_second(double *out)
-{
-    const struct timespec pause = {.tv_nsec = 20000000};
-    int64_t ns0 = 0, ns1 = 0;
-    if (!out)
-        return qnt_fail(QNT_ERR_ARG, "qnt_ticks_per_second: out is NULL");
-    if (qnt_ticks_rate()) {
-        *out = (double)qnt_ticks_rate();
-        return QNT_OK;
-    }
-    uint64_t count0 = read_both(&ns0);
-    nanosleep(&pause, NULL); /* shortened by a signal: less exact */
-    uint64_t count1 = read_both(&ns1);
-    if (ns1 <= ns0)
-        return qnt_fail(QNT_ERR_SYSTEM, "qnt_ticks_per_second: the system's clock stands still");
-    *out = (double)(count1 - count0) * 1e9 / (double)(ns1 - ns0);
-    return QNT_OK;
 }

@@ -115,21 +115,35 @@ static size_t choose_chunk(const struct qnt_model *m, const qnt_session_config *
     return c->keep_tensors || room >= c->max_batch ? c->max_batch : room ? room : 1;
 }
 
-static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_config *c)
+qnt_status qnt_session_prepare(struct qnt_session *s, qnt_model *model, const qnt_session_config *c)
 {
+    s->ctx = model->ctx;
     s->max_batch = c->max_batch;
     s->chunk = choose_chunk(model, c);
+    s->keep_tensors = c->keep_tensors;
+    s->threads = c->threads;
     struct qnt_plan_options o = {
         .max_batch = s->chunk, .quantized_io = c->quantized_io, .keep_tensors = c->keep_tensors};
     qnt_status status = qnt_team_check_threads(c->threads);
-    if (status || (status = qnt_plan_create(model, &o, &s->plan)))
+    if (!status && !(status = qnt_plan_create(model, &o, &s->plan)))
+        status = note_sizes(s);
+    return status;
+}
+
+void qnt_session_unprepare(struct qnt_session *s)
+{
+    qnt_plan_free(s->plan);
+    qnt_release(s->ctx, s->in_bytes);
+    qnt_release(s->ctx, s->out_bytes);
+}
+
+static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_config *c)
+{
+    qnt_status status = qnt_session_prepare(s, model, c);
+    if (status)
         return status;
-    s->keep_tensors = c->keep_tensors;
     s->parallel_for = c->parallel_for;
     s->parallel_user = c->parallel_user;
-    s->threads = c->threads;
-    if ((status = note_sizes(s)))
-        return status;
     if (!s->parallel_for && s->threads > 1 &&
         (status = qnt_team_create(s->ctx, s->threads, c->cpus, c->n_cpus, &s->team)))
         return status;
@@ -166,12 +180,10 @@ void qnt_session_free(qnt_session *s)
         return;
     const qnt_ctx *ctx = s->ctx;
     qnt_team_free(s->team);
-    qnt_plan_free(s->plan);
+    qnt_session_unprepare(s);
     qnt_release(ctx, s->arena);
     qnt_release(ctx, s->scratch);
     qnt_release(ctx, (void *)s->stamp);
-    qnt_release(ctx, s->in_bytes);
-    qnt_release(ctx, s->out_bytes);
     qnt_release(ctx, s);
 }
 

@@ -31,6 +31,11 @@ struct qnt_session {
     uint64_t *ticks, begun;  /* of a measured run, by phase, and when it began: profile.c */
 };
 
+/* What there is of a session before it has memory and threads: plan, chunk, sizes; s is zero before. c: max_batch,
+ * threads, quantized_io and keep_tensors, all set. On failure, too, _unprepare frees what there is. */
+qnt_status qnt_session_prepare(struct qnt_session *s, qnt_model *model, const qnt_session_config *c);
+void qnt_session_unprepare(struct qnt_session *s);
+
 /* Checks the arguments of a run and notes them; _begin_one: of a model with one input and one output, refused for
  * others. what: the function's name, for the error text. */
 qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *const *in, void *const *out, size_t batch);

@@ -3,19 +3,16 @@
  * waits for (acquire), first spinning, then asleep. */
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include "lib/run/team.h"
+#include "lib/run/thread.h"
 #include "lib/run/topo.h"
 #include "simd/pause.h"
 
-enum { LINE = 64, SPINS = 2000, MAX_THREADS = QNT_MAX_CORES, STACK_TOUCHED = 32 << 10 };
+enum { LINE = 64, SPINS = 2000, MAX_THREADS = QNT_MAX_CORES };
 enum { PHASE = 1 << 16 }; /* in `gate`; below it the threads */
 _Static_assert((int)MAX_THREADS < (int)PHASE, "a barrier counts the threads of a team below PHASE");
 
@@ -38,39 +35,21 @@ struct qnt_team {
     _Alignas(LINE) _Atomic uint32_t asleep; /* threads that may sleep on gate: no system call when there are none */
 };
 
-static void sleep_while(_Atomic uint32_t *word, uint32_t value)
-{
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-
-static void wake(_Atomic uint32_t *word, int count)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-}
-
-/* Kernels keep tiles on the stack: its pages are there before the first run. */
-static void __attribute__((noinline)) touch_stack(void)
-{
-    char stack[STACK_TOUCHED];
-    memset(stack, 0, sizeof stack);
-    __asm__ volatile("" : : "r"(stack) : "memory"); /* all of it: clang kept only the bytes written of a volatile array */
-}
-
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct qnt_team *t = w->team;
-    touch_stack();
+    qnt_thread_touch_stack();
     for (uint32_t seen = 0;;) {
         uint32_t now;
         while ((now = atomic_load_explicit(&t->round, memory_order_acquire)) == seen) /* pairs with start_round */
-            sleep_while(&t->round, seen);
+            qnt_futex_wait(&t->round, seen);
         seen = now;
         if (!t->fn)
             return NULL;
         t->fn(t->arg, w->part, t->threads);
         if (atomic_fetch_sub_explicit(&t->pending, 1, memory_order_acq_rel) == 1) /* pairs with qnt_team_run */
-            wake(&t->pending, 1);
+            qnt_futex_wake(&t->pending, 1);
     }
 }
 
@@ -80,24 +59,17 @@ static void start_round(struct qnt_team *t, qnt_team_fn *fn, void *arg)
     t->arg = arg;
     atomic_store_explicit(&t->pending, t->threads - 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&t->round, 1, memory_order_release); /* pairs with worker_main */
-    wake(&t->round, INT_MAX);
+    qnt_futex_wake(&t->round, INT_MAX);
 }
 
 static qnt_status start_workers(struct qnt_team *t, const uint32_t *cpus, uint32_t n_cpus)
 {
-    /* A worker's own faults: were they blocked, the kernel would end the process past every handler and sanitizer. */
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
-    sigset_t all, old;
     int error = 0;
-    sigfillset(&all);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* workers inherit the mask: signals go to the application's threads */
     for (uint32_t i = 1; i < t->threads && !error; i++) {
         struct worker *w = &t->workers[i];
         w->team = t;
         w->part = i;
-        error = pthread_create(&w->thread, NULL, worker_main, w);
+        error = qnt_thread_start(&w->thread, worker_main, w);
         if (error)
             break;
         t->started = i;
@@ -115,7 +87,6 @@ static qnt_status start_workers(struct qnt_team *t, const uint32_t *cpus, uint32
         if (refused)
             qnt_log(t->ctx, 1, "worker %u cannot be pinned to CPU %u: %s", i, cpus[i], strerror(refused));
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (error)
         return qnt_fail(QNT_ERR_SYSTEM, "starting worker %u of %u: %s", t->started + 1, t->threads, strerror(error));
     return QNT_OK;
@@ -196,7 +167,7 @@ void qnt_team_run(struct qnt_team *t, qnt_team_fn *fn, void *arg)
         if (spins++ < SPINS)
             qnt_pause();
         else
-            sleep_while(&t->pending, left);
+            qnt_futex_wait(&t->pending, left);
     }
 }
 
@@ -209,7 +180,7 @@ void qnt_team_barrier(struct qnt_team *t)
     if (before % PHASE + 1 == t->threads) {
         atomic_store_explicit(&t->gate, (phase + 1) * PHASE, memory_order_seq_cst); /* pairs with the loads below */
         if (atomic_load_explicit(&t->asleep, memory_order_seq_cst) > 0)
-            wake(&t->gate, INT_MAX);
+            qnt_futex_wake(&t->gate, INT_MAX);
         return;
     }
     for (int spins = 0; spins < SPINS; spins++) {
@@ -219,7 +190,7 @@ void qnt_team_barrier(struct qnt_team *t)
     }
     atomic_fetch_add_explicit(&t->asleep, 1, memory_order_seq_cst);
     for (uint32_t now; (now = atomic_load_explicit(&t->gate, memory_order_seq_cst)) / PHASE == phase;)
-        sleep_while(&t->gate, now);
+        qnt_futex_wait(&t->gate, now);
     atomic_fetch_sub_explicit(&t->asleep, 1, memory_order_relaxed);
 }
 

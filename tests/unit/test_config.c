@@ -79,9 +79,18 @@ static qnt_status call_ptq_layer(void *c)
     return call_ptq_config((void *)(uintptr_t)&config);
 }
 
+static qnt_status call_engine_config(void *c)
+{
+    qnt_engine *e = NULL;
+    qnt_status status = qnt_engine_create(&model, 1, c, &e);
+    qnt_engine_destroy(e);
+    return status;
+}
+
 static const qnt_config config = {.size = sizeof config};
 static const qnt_session_config session_config = {.size = sizeof session_config, .max_batch = 2};
 static const qnt_node_attr node_attr = {.size = sizeof node_attr, .kernel = {2, 2}};
+static const qnt_engine_config engine_config = {.size = sizeof engine_config, .cores = ""};
 static const qnt_import_config import_config = {.size = sizeof import_config};
 static const qnt_export_config export_config = {.size = sizeof export_config};
 static const qnt_ptq_config ptq_config = QNT_PTQ_CONFIG_INIT;
@@ -102,6 +111,7 @@ static const struct {
     ROW(qnt_config, "config: ", call_config, config, sizeof(size_t), costs),
     ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
     ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
+    ROW(qnt_engine_config, "engine config: ", call_engine_config, engine_config, sizeof(size_t), priority),
     ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
     ROW(qnt_export_config, "export config: ", call_export_config, export_config, sizeof(size_t), reserved),
     ROW(qnt_ptq_config, "quantization config: ", call_ptq_config, ptq_config, sizeof(size_t), n_layers),
@@ -192,6 +202,7 @@ static qnt_status get_costs(void *out)
 
 static qnt_session *session;
 static qnt_ptq *ptq;
+static qnt_engine *engine;
 
 static qnt_status get_step_work(void *out)
 {
@@ -203,6 +214,22 @@ static qnt_status get_ptq_layer(void *out)
     return qnt_ptq_layer_at(ptq, 0, out);
 }
 
+static qnt_status get_stats(void *out)
+{
+    qnt_status status = qnt_engine_stats_get(engine, out);
+    const size_t end = offsetof(qnt_engine_stats, ns) + sizeof(uint64_t); /* which goes on */
+    size_t size;
+    memcpy(&size, out, sizeof size);
+    if (!status && size >= end)
+        memset((char *)out + offsetof(qnt_engine_stats, ns), 0, sizeof(uint64_t));
+    return status;
+}
+
+static qnt_status get_worker(void *out)
+{
+    return qnt_engine_worker_get(engine, 0, out);
+}
+
 #define RESULT(type, call)                                                                                             \
     {                                                                                                                  \
         sizeof(type), call                                                                                             \
@@ -211,8 +238,9 @@ static const struct {
     size_t known;
     qnt_status (*get)(void *out);
 } results[] = {
-    RESULT(qnt_machine, get_machine),     RESULT(qnt_memory, get_memory),       RESULT(qnt_costs_info, get_costs),
-    RESULT(qnt_step_work, get_step_work), RESULT(qnt_ptq_layer, get_ptq_layer),
+    RESULT(qnt_machine, get_machine),      RESULT(qnt_memory, get_memory),       RESULT(qnt_costs_info, get_costs),
+    RESULT(qnt_step_work, get_step_work),  RESULT(qnt_ptq_layer, get_ptq_layer), RESULT(qnt_engine_stats, get_stats),
+    RESULT(qnt_engine_worker, get_worker),
 };
 
 /* These are filled, not read. */
@@ -225,11 +253,15 @@ START_TEST(results_fill_what_is_there)
         qnt_costs_info costs;
         qnt_step_work work;
         qnt_ptq_layer layer;
+        qnt_engine_stats stats;
+        qnt_engine_worker worker;
     } full = {.size = results[_i].known};
     qnt_status (*get)(void *) = results[_i].get;
     const size_t known = full.size;
+    const qnt_engine_config driven = {.size = sizeof driven, .caller_driven = 1};
     OK(qnt_session_create(model, NULL, &session));
     OK(qnt_ptq_create(model, NULL, &ptq));
+    OK(qnt_engine_create(&model, 1, &driven, &engine));
     OK(get(&full));
     for (size_t size = sizeof size; size <= known + 64; size += sizeof size) {
         unsigned char *m = malloc(size);
@@ -247,6 +279,7 @@ START_TEST(results_fill_what_is_there)
     ck_assert_int_eq(get(&full), QNT_ERR_ARG);
     ck_assert_ptr_nonnull(strstr(qnt_last_error(), "size is 7"));
     qnt_ptq_free(ptq);
+    qnt_engine_destroy(engine);
     qnt_session_free(session);
 }
 END_TEST

@@ -1,0 +1,471 @@
+/* What changes while an engine runs: pause, drain, stop, other models, queue pairs of others, fork, the end. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "engine_util.h"
+
+enum { OPS = 64, DEPTH = 32, SWAPS = 12, ATTACHES = 8 };
+
+static const qnt_engine_config inter = {.size = sizeof inter, .workers = 2, .depth = DEPTH};
+static const qnt_engine_config intra = {.size = sizeof intra, .workers = 2, .depth = DEPTH, .mode = QNT_ENGINE_INTRA};
+static const qnt_engine_config *const modes[] = {&inter, &intra};
+
+static uint32_t submit_some(qnt_engine *e, uint32_t qp, uint32_t n, float (*out)[OUT])
+{
+    qnt_engine_op op[OPS];
+    for (uint32_t i = 0; i < n; i++)
+        op[i] = new_op(i % MODELS, i, out[i]);
+    return qnt_engine_submit_burst(e, qp, op, n);
+}
+
+START_TEST(pauses_and_drains)
+{
+    static float out[OPS][OUT];
+    qnt_engine *e = new_engine(modes[_i]);
+    qnt_engine_op op[OPS];
+    OK(qnt_engine_drain(e, 0));
+    ck_assert_uint_eq(submit_some(e, 0, OPS, out), DEPTH);
+    OK(qnt_engine_drain(e, 60000));
+    ck_assert_uint_eq(qnt_engine_poll_burst(e, 0, op, OPS), DEPTH); /* at once */
+    OK(qnt_engine_pause(e));
+    OK(qnt_engine_pause(e));
+    ck_assert_uint_eq(submit_some(e, 0, OPS, out), DEPTH);
+    REFUSED(qnt_engine_drain(e, 1000), QNT_ERR_STATE, "paused or stopped");
+    ck_assert_uint_eq(qnt_engine_poll_burst(e, 0, op, OPS), 0);
+    OK(qnt_engine_resume(e));
+    OK(qnt_engine_resume(e));
+    OK(qnt_engine_drain(e, 60000));
+    while (submit_some(e, 0, OPS, out)) /* until its results hold the queue up */
+        sched_yield();
+    REFUSED(qnt_engine_drain(e, 1), QNT_ERR_STATE, "operations are left after 1 ms");
+    poll_all(e, 0, op, DEPTH); /* their outputs are being written again */
+    for (uint32_t i = 0; i < DEPTH; i++)
+        ck_assert(op[i].user == i && op[i].status == QNT_OK);
+    OK(qnt_engine_check(e));
+    qnt_engine_destroy(e); /* with results that nobody fetched, and operations that nobody ran */
+}
+END_TEST
+
+/* Each operation comes back once, in order: done before, or with the status of one that is not. */
+START_TEST(stops)
+{
+    static float out[OPS][OUT];
+    qnt_engine *e = new_engine(modes[_i]);
+    qnt_engine_op op[3 * OPS], one = new_op(0, 0, out[0]);
+    qnt_engine_stats stats = {.size = sizeof stats};
+    uint32_t sent = submit_some(e, 0, OPS, out), got = 0, interrupted = 0;
+    if (_i) /* of two queues one is full of results, too */
+        for (int i = 0; i < 1000; i++)
+            sent += submit_some(e, 0, OPS, out);
+    else
+        OK(qnt_engine_pause(e));
+    sent += submit_some(e, 0, OPS, out);
+    OK(qnt_engine_stop(e));
+    OK(qnt_engine_stop(e));
+    ck_assert_uint_eq(qnt_engine_submit_burst(e, 0, &one, 1), 0);
+    REFUSED(qnt_engine_check(e), QNT_ERR_STATE, "stopped");
+    REFUSED(qnt_engine_pause(e), QNT_ERR_STATE, "stopped");
+    REFUSED(qnt_engine_resume(e), QNT_ERR_STATE, "stopped");
+    REFUSED(qnt_engine_drain(e, 1), QNT_ERR_STATE, "stopped");
+    REFUSED(qnt_engine_swap(e, 0, model[0]), QNT_ERR_STATE, "stopped");
+    for (uint32_t more; (more = qnt_engine_poll_burst(e, 0, op + got, 5)) > 0;)
+        got += more;
+    ck_assert_uint_eq(got, sent);
+    for (uint32_t i = 0; i < got; i++)
+        if (op[i].status == QNT_ERR_INTERRUPTED)
+            interrupted++;
+        else
+            ck_assert(!interrupted && is_right(&op[i]));
+    ck_assert_uint_gt(interrupted, 0);
+    OK(qnt_engine_stats_get(e, &stats));
+    ck_assert_uint_eq(stats.polled, sent);
+    ck_assert_uint_eq(qnt_engine_poll_burst(e, 1, op, 1), 0);
+    qnt_engine_destroy(e);
+}
+END_TEST
+
+/* The same borders, but more memory for what is between. */
+static qnt_model *larger_model(void)
+{
+    qnt_model *m;
+    int id, in[2];
+    static float w[64 * 3 * 3 * 3], w2[OUT * 6 * 6 * 64];
+    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
+        w[i] = unit_random_float();
+    for (size_t i = 0; i < sizeof w2 / sizeof *w2; i++)
+        w2[i] = unit_random_float();
+    const qnt_node_attr conv = {.size = sizeof conv, .pad = {1, 1, 1, 1}};
+    OK(qnt_model_new(ctx, &m));
+    OK(qnt_model_add_input(m, "x", 3, (size_t[]){6, 6, 3}, &in[0]));
+    OK(qnt_model_add_const(m, "w", 4, (size_t[]){64, 3, 3, 3}, w, &in[1]));
+    OK(qnt_model_add_node(m, "conv2d", "c", &conv, in, 2, &in[0]));
+    OK(qnt_model_add_node(m, "flatten", "f", NULL, in, 1, &in[0]));
+    OK(qnt_model_add_const(m, "w2", 2, (size_t[]){OUT, 6 * 6 * 64}, w2, &in[1]));
+    OK(qnt_model_add_node(m, "fully_connected", "y", NULL, in, 2, &id));
+    OK(qnt_model_set_output(m, id));
+    return m;
+}
+
+static qnt_engine *loaded;
+static atomic_bool enough;
+static float larger_expected[IMAGES][OUT];
+
+/* Keeps queue pair *arg busy; every result is that of the model before or after a swap. */
+static void *keep_busy(void *arg)
+{
+    static float out[2][DEPTH][OUT];
+    const uint32_t qp = *(const uint32_t *)arg;
+    uintptr_t wrong = 0;
+    uint64_t sent = 0, got = 0;
+    while (!atomic_load(&enough) || got < sent) {
+        qnt_engine_op op = new_op(sent % MODELS, sent, out[qp][sent % DEPTH]);
+        if (!atomic_load(&enough) && sent - got < DEPTH)
+            sent += qnt_engine_submit_burst(loaded, qp, &op, 1);
+        if (!qnt_engine_poll_burst(loaded, qp, &op, 1)) {
+            sched_yield();
+            continue;
+        }
+        const bool swapped =
+            op.model == 2 && !memcmp(op.out, larger_expected[op.user % IMAGES], sizeof *larger_expected);
+        const bool other = op.model == 0 && !memcmp(op.out, expected[1][op.user % IMAGES], sizeof **expected);
+        wrong += op.user != got++ || !(is_right(&op) || swapped || other);
+    }
+    return (void *)wrong;
+}
+
+START_TEST(swaps_models_under_load)
+{
+    const uint32_t qps[] = {0, 1};
+    pthread_t thread[2];
+    void *wrong;
+    float out[OUT];
+    qnt_engine_op op;
+    unit_seed();
+    qnt_model *large = larger_model(), *pools;
+    run_session(large, larger_expected);
+    qnt_engine_config c = *modes[_i];
+    c.queue_pairs = 2;
+    loaded = new_engine(&c);
+    atomic_store(&enough, false);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, keep_busy, (void *)&qps[i]), 0);
+    for (int i = 0; i < SWAPS; i++) {
+        OK(qnt_engine_swap(loaded, 2, i % 2 ? model[2] : large));
+        OK(qnt_engine_swap(loaded, 0, model[i % 2]));
+    }
+    OK(qnt_engine_swap(loaded, 2, large));
+    atomic_store(&enough, true);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(thread[i], &wrong);
+        ck_assert_msg(!wrong, "%zu results of queue pair %d are no model's", (size_t)(uintptr_t)wrong, i);
+    }
+    op = new_op(2, 3, out);
+    ck_assert_uint_eq(qnt_engine_submit_burst(loaded, 0, &op, 1), 1);
+    poll_all(loaded, 0, &op, 1);
+    ck_assert_mem_eq(out, larger_expected[3], sizeof out);
+    OK(test_model_pools(ctx, false, &pools));
+    REFUSED(qnt_engine_swap(loaded, 0, pools), QNT_ERR_SHAPE, "output 0 is 1 x 1 x 3, expected 4");
+    REFUSED(qnt_engine_swap(loaded, 3, large), QNT_ERR_ARG, "model 3, the engine has 3");
+    REFUSED(qnt_engine_swap(loaded, 0, NULL), QNT_ERR_ARG, "NULL");
+    qnt_model_free(pools);
+    qnt_model_free(large);
+    qnt_engine_destroy(loaded);
+}
+END_TEST
+
+/* A worker that goes to sleep all the time, and a program that submits one operation at any moment: it is woken for
+ * every one. Without the system's barrier, too. */
+START_TEST(wakes_for_every_operation)
+{
+    const qnt_engine_config c = {.size = sizeof c, .workers = 1, .spin_us = 1};
+    qnt_engine *e = new_engine(&c);
+    qnt_engine_worker w = {.size = sizeof w};
+    float out[OUT];
+    OK(qnt_engine_pause(e));
+    e->worker[0]->bare = 0;
+    if (_i)
+        e->user[0].barrier = false; /* the worker may go on with it */
+    OK(qnt_engine_resume(e));
+    unit_seed();
+    const int rounds = test_emulated() ? 200 : 1500;
+    for (int i = 0; i < rounds; i++) {
+        qnt_engine_op op = new_op(0, (uint64_t)i, out);
+        for (uint32_t k = unit_random() % 4000; k; k--)
+            __asm__ volatile("");
+        ck_assert_uint_eq(qnt_engine_submit_burst(e, 0, &op, 1), 1);
+        poll_all(e, 0, &op, 1);
+        EACH_MUST(is_right(&op), "operation %d", i);
+    }
+    OK(qnt_engine_worker_get(e, 0, &w));
+    printf("%s the system's barrier: %llu sleeps in %d operations\n",
+           _i           ? "without"
+           : e->barrier ? "with"
+                        : "no",
+           (unsigned long long)w.sleeps, rounds);
+    qnt_engine_destroy(e);
+}
+END_TEST
+
+/* What a program in another process does: operations by offsets. And what it should not. */
+static struct qnt_queue_memory new_memory(uint32_t depth, size_t length)
+{
+    struct qnt_queue_memory m = {.depth = depth, .bytes = (qnt_queue_bytes(depth) + 127) / 128 * 128, .length = length};
+    m.memory = aligned_alloc(128, m.bytes);
+    m.data = malloc(length); /* exactly: beyond is a sanitizer's */
+    qnt_queue_format(m.memory, depth);
+    memset(m.data, 0, length);
+    return m;
+}
+
+static void user_of(qnt_engine *e, const struct qnt_queue_memory *m, struct qnt_queue_user *u)
+{
+    qnt_queue_user_init(u, m->memory, m->depth, e->ticks_per_ns);
+    u->base = m->data;
+    u->sleeps = true;
+}
+
+static void submit_one(qnt_engine *e, struct qnt_queue *q, struct qnt_queue_user *u, qnt_engine_op *op)
+{
+    bool wake;
+    uint32_t got = 0;
+    const double begin = now_s();
+    ck_assert_uint_eq(qnt_queue_submit(u, op, 1, &wake), 1);
+    do {
+        if (wake)
+            qnt_queue_wake(e, q);
+        got = qnt_queue_poll(u, op, 1, &wake);
+        EACH_MUST(got || now_s() - begin < PATIENCE_S, "no result");
+        if (!got)
+            sched_yield();
+    } while (!got);
+    if (wake)
+        qnt_queue_wake(e, q);
+}
+
+START_TEST(adopts_queue_pairs)
+{
+    enum { ROOM = sizeof image[0] + sizeof expected[0][0] };
+    qnt_engine *e = new_engine(modes[_i]);
+    struct qnt_queue_memory m[ATTACHES];
+    struct qnt_queue *q[ATTACHES];
+    _Alignas(128) struct qnt_queue_user u[ATTACHES];
+    for (int i = 0; i < ATTACHES; i++) {
+        m[i] = new_memory(4, ROOM);
+        user_of(e, &m[i], &u[i]);
+        OK(qnt_queue_attach(e, &m[i], &q[i]));
+        memcpy(m[i].data, image[i], sizeof image[i]);
+    }
+    for (int i = 0; i < ATTACHES; i++) {
+        float *out = (float *)(void *)(m[i].data + sizeof image[0]);
+        qnt_engine_op op = new_op((uint32_t)i % MODELS, (uint64_t)i, out), bad = op;
+        op.in = m[i].data;
+        submit_one(e, q[i], &u[i], &op);
+        ck_assert(is_right(&op) && op.in == m[i].data);
+        bad.in = m[i].data + 4;
+        bad.out = m[i].data;
+        submit_one(e, q[i], &u[i], &bad); /* inside */
+        ck_assert_int_eq(bad.status, QNT_OK);
+        const size_t outside[] = {1, sizeof image[0], ROOM, SIZE_MAX - ROOM, SIZE_MAX / 2}; /* of the last place */
+        for (size_t k = 0; k < sizeof outside / sizeof *outside; k++) {
+            bad.in = (const void *)((uintptr_t)m[i].data + sizeof expected[0][0] + outside[k]);
+            submit_one(e, q[i], &u[i], &bad);
+            ck_assert_int_eq(bad.status, QNT_ERR_ARG);
+            bad.in = m[i].data;
+            bad.out = (void *)((uintptr_t)m[i].data + sizeof image[0] + outside[k]);
+            submit_one(e, q[i], &u[i], &bad);
+            ck_assert_int_eq(bad.status, QNT_ERR_ARG);
+            bad.out = m[i].data;
+        }
+        bad.flags = QNT_OP_ARRAYS; /* addresses of another process */
+        submit_one(e, q[i], &u[i], &bad);
+        ck_assert_int_eq(bad.status, QNT_ERR_ARG);
+        ck_assert_uint_eq(qnt_queue_done(q[i]), 13);
+    }
+    for (int i = 0; i < ATTACHES; i++) {
+        OK(qnt_queue_detach(e, q[i]));
+        free(m[i].memory);
+        free(m[i].data);
+    }
+    REFUSED(qnt_queue_detach(e, q[0]), QNT_ERR_ARG, "not attached");
+    qnt_engine_destroy(e);
+}
+END_TEST
+
+START_TEST(refuses_queue_memory)
+{
+    qnt_engine *e = new_engine(&inter);
+    struct qnt_queue *q;
+    struct qnt_queue_memory m = new_memory(4, 64), bad = m;
+    bad.memory = (uint8_t *)m.memory + 64;
+    REFUSED(qnt_queue_attach(e, &bad, &q), QNT_ERR_ARG, "multiple of 128");
+    bad = m;
+    bad.depth = 3;
+    REFUSED(qnt_queue_attach(e, &bad, &q), QNT_ERR_ARG, "depth 3");
+    bad.depth = 1 << 17;
+    REFUSED(qnt_queue_attach(e, &bad, &q), QNT_ERR_ARG, "depth 131072");
+    bad = m;
+    bad.bytes = qnt_queue_bytes(4) - 1;
+    REFUSED(qnt_queue_attach(e, &bad, &q), QNT_ERR_ARG, "bytes of memory, expected");
+    bad = m;
+    bad.data = NULL;
+    REFUSED(qnt_queue_attach(e, &bad, &q), QNT_ERR_ARG, "data is NULL");
+    REFUSED(qnt_queue_attach(e, NULL, &q), QNT_ERR_ARG, "NULL");
+    OK(qnt_engine_stop(e));
+    REFUSED(qnt_queue_attach(e, &m, &q), QNT_ERR_STATE, "stopped");
+    free(m.memory);
+    free(m.data);
+    qnt_engine_destroy(e);
+}
+END_TEST
+
+/* Another side that fills its whole memory with whatever comes, all the time: nothing outside its data is touched, and
+ * a queue pair beside it gives what it must. */
+static struct qnt_queue_memory hostile;
+static struct qnt_queue *_Atomic hostile_queue;
+
+static void *scribble(void *arg)
+{
+    uint64_t x = 88172645463325252u;
+    (void)arg;
+    while (!atomic_load(&enough)) {
+        const uint64_t near = qnt_queue_done(atomic_load(&hostile_queue));
+        for (size_t i = 0; i < hostile.bytes / 8; i++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            /* Numbers near where the rings are; fields that are good, or nearly; anything. */
+            const uint64_t value[] = {near + x / 8 % 8, x / 8 % MODELS, x / 8 % 2 * sizeof image[0], 0, 0, x,
+                                      x >> 50,          near + 1};
+            atomic_store_explicit((_Atomic uint64_t *)hostile.memory + i, value[x % 8], memory_order_relaxed);
+        }
+        for (size_t i = 0; i < hostile.length; i += 64)
+            ((volatile uint8_t *)hostile.data)[i] = (uint8_t)x;
+    }
+    return NULL;
+}
+
+START_TEST(survives_a_hostile_side)
+{
+#if UNIT_TSAN
+    printf("skipped: a hostile side: it is a data race\n");
+    return;
+#endif
+    static float out[DEPTH][OUT];
+    qnt_engine_config c = inter;
+    c.idle = QNT_IDLE_POLL; /* nobody wakes them for the hostile one */
+    qnt_engine *e = new_engine(&c);
+    qnt_engine_op op[DEPTH];
+    struct qnt_queue *q;
+    pthread_t thread;
+    hostile = new_memory(8, 1024);
+    atomic_store(&enough, false);
+    OK(qnt_queue_attach(e, &hostile, &q));
+    atomic_store(&hostile_queue, q);
+    ck_assert_int_eq(pthread_create(&thread, NULL, scribble, NULL), 0);
+    const double begin = now_s();
+    const uint64_t wanted = test_quick() ? 50 : 1000;
+    for (uint32_t i = 0; qnt_queue_done(q) < wanted && now_s() - begin < PATIENCE_S; i++) {
+        ck_assert_uint_eq(submit_some(e, i % 2, DEPTH, out), DEPTH);
+        poll_all(e, i % 2, op, DEPTH);
+        for (uint32_t k = 0; k < DEPTH; k++)
+            ck_assert(op[k].user == k && is_right(&op[k]));
+    }
+    ck_assert_uint_ge(qnt_queue_done(q), wanted);
+    struct qnt_queue *second;
+    for (int i = 0; i < 3; i++) { /* taken twice, and given up, while it scribbles */
+        OK(qnt_queue_attach(e, &hostile, &second));
+        OK(qnt_queue_detach(e, second));
+    }
+    atomic_store(&enough, true);
+    pthread_join(thread, NULL);
+    OK(qnt_queue_detach(e, q));
+    qnt_engine_destroy(e);
+    free(hostile.memory);
+    free(hostile.data);
+}
+END_TEST
+
+/* A child has no workers: it is told so, and may free its copy; the parent's goes on. */
+START_TEST(knows_a_child_of_fork)
+{
+    static float out[OPS][OUT];
+    qnt_engine *e = new_engine(modes[_i]);
+    qnt_engine_op op = new_op(0, 1, out[0]), got[OPS];
+    int status = 0;
+    if (!e->mark) {
+        printf("skipped: children of fork: the system has no MADV_WIPEONFORK\n");
+        qnt_engine_destroy(e);
+        return;
+    }
+    ck_assert_uint_eq(submit_some(e, 0, DEPTH, out), DEPTH);
+    pid_t child = fork();
+    if (child == 0) {
+        qnt_engine_stats s = {.size = sizeof s};
+        int bad = qnt_engine_submit_burst(e, 0, &op, 1) != 0 || !strstr(qnt_last_error(), "child of fork");
+        bad |= (qnt_engine_poll_burst(e, 0, &op, 1) != 0 || !strstr(qnt_last_error(), "child of fork")) << 1;
+        bad |= (qnt_engine_check(e) != QNT_ERR_STATE || qnt_engine_pause(e) != QNT_ERR_STATE ||
+                qnt_engine_stop(e) != QNT_ERR_STATE || qnt_engine_drain(e, 1) != QNT_ERR_STATE)
+               << 2;
+        bad |= (qnt_engine_stats_get(e, &s) != QNT_ERR_STATE) << 3;
+        qnt_engine_destroy(e);
+        _exit(bad);
+    }
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    if (test_emulated() && WIFEXITED(status) && WEXITSTATUS(status))
+        printf("skipped: children of fork: the emulator ignores MADV_WIPEONFORK\n");
+    else
+        ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "the child ended with %x", (unsigned)status);
+    poll_all(e, 0, got, DEPTH);
+    for (uint32_t i = 0; i < DEPTH; i++)
+        ck_assert(is_right(&got[i]));
+    qnt_engine_destroy(e);
+}
+END_TEST
+
+/* Between two operations its thread does what it is asked to. */
+
+static void note_thread(void *arg)
+{
+    *(uint32_t *)arg = (uint32_t)gettid();
+}
+
+START_TEST(calls_on_a_worker)
+{
+    qnt_engine *e = new_engine(&inter);
+    qnt_engine_worker w = {.size = sizeof w};
+    uint32_t id = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        OK(qnt_engine_call(e, i, note_thread, &id));
+        OK(qnt_engine_worker_get(e, i, &w));
+        ck_assert_uint_eq(id, w.thread);
+    }
+    REFUSED(qnt_engine_call(e, 2, note_thread, &id), QNT_ERR_STATE, "worker 2");
+    REFUSED(qnt_engine_worker_get(e, 2, &w), QNT_ERR_ARG, "worker 2, the engine has 2");
+    qnt_engine_destroy(e);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("engine_control");
+    TCase *tc = tcase_create("control");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, pauses_and_drains, 0, 2);
+    tcase_add_loop_test(tc, stops, 0, 2);
+    tcase_add_loop_test(tc, swaps_models_under_load, 0, 2);
+    tcase_add_loop_test(tc, wakes_for_every_operation, 0, 2);
+    tcase_add_loop_test(tc, knows_a_child_of_fork, 0, 2);
+    tcase_add_test(tc, calls_on_a_worker);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("others");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, adopts_queue_pairs, 0, 2);
+    tcase_add_test(tc, refuses_queue_memory);
+    tcase_add_test(tc, survives_a_hostile_side);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}
