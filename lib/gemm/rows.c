@@ -1,6 +1,7 @@
 /* Panels of W outside, rows inside: a panel comes from a far cache once and is then in a near one for all rows of the
  * block, which the second-level cache holds. Sums of 32 bits are taken in stretches of k whose panels fit the first
- * level beside the rows of a tile. */
+ * level beside the rows of a tile. Rows that tiles cannot read as they are, and that meet weights which stay near, go
+ * tile by tile instead: the next ones are copied beside the products. */
 #include "rows.h"
 
 enum {
@@ -11,22 +12,35 @@ enum {
     POINTERS = 256,            /* rows addressed at a time, or as many as a tile has */
     SHORT_ROW = 256,
     LINE_BYTES = 64,
-    STEP_BYTES = 8,      /* of k, for each of which a tile asks for a line */
-    ASKING = 2,          /* panels whose tiles ask for as many lines as a block has */
-    FAR_BYTES = 1 << 20, /* of rows and sums of 32 bits: with more they are asked for */
+    STEP_BYTES = 8,         /* of k, for each of which a tile asks for a line */
+    ASKING = 2,             /* panels whose tiles ask for as many lines as a block has */
+    FAR_BYTES = 1 << 20,    /* of rows and sums of 32 bits: with more they are asked for */
+    BESIDE_BYTES = 1 << 20, /* of weights, which are read again for each tile of rows: part of the second level */
+    BESIDE_LEAST = 64,      /* of k: shorter ones are copied in less time than two loops in a tile take */
+    BESIDE_K = 4096         /* from which on the rows of a tile would share the sets of the cache */
 };
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static size_t ceil_div(size_t n, size_t by)
 {
     return (n + by - 1) / by;
 }
 
-/* Even, so that no tile is left with a row or two. */
+/* Even shares of n rows, so that no tile is left with a row or two. */
+static size_t rows_of_tile(const struct qnt_gemm *g, size_t n)
+{
+    return n <= g->mr ? n : ceil_div(n, ceil_div(n, g->mr));
+}
+
 void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,
                    size_t n)
 {
     const struct qnt_gemm *g = call->g;
-    const size_t per = n <= g->mr ? n : ceil_div(n, ceil_div(n, g->mr));
+    const size_t per = rows_of_tile(g, n);
     const size_t head = o->head, tail = o->tail;
     for (size_t i = 0; i < n; i += per, o->a += (ptrdiff_t)per * o->a_row) {
         o->head = i ? 0 : head;
@@ -83,11 +97,22 @@ size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
     return pointer_bytes(g, taps) + (a > b ? a : b);
 }
 
-/* Short plain rows without gaps and padding are copied as one, and lie without gaps again; longer ones at a pitch that
- * spares the cache. */
+/* Plain rows without gaps and padding can be copied as one, and lie without gaps again. */
+static bool is_dense(const struct qnt_gemm_call *call)
+{
+    return call->a.stride == call->k && call->k % call->g->kr == 0;
+}
+
+static void copy_as_one(const struct qnt_gemm_call *call, const uint8_t *from, size_t bytes, uint8_t *to)
+{
+    const void *row = from;
+    call->g->pack_a(&row, bytes, 0, bytes, 1, call->a.in_xor, to);
+}
+
+/* Short ones are; longer ones get a pitch that spares the cache. */
 static bool as_one(const struct qnt_gemm_call *call)
 {
-    return call->a.stride == call->k && call->k % call->g->kr == 0 && call->k <= SHORT_ROW;
+    return is_dense(call) && call->k <= SHORT_ROW;
 }
 
 static size_t pitch_of(const struct qnt_gemm_call *call, size_t k)
@@ -102,8 +127,7 @@ static void copy(const struct qnt_gemm_call *call, size_t row, size_t rows, size
     const struct qnt_operand *o = &call->a;
     const size_t most = pointer_bytes(call->g, o->taps) / sizeof *ptr / o->taps, pitch = qnt_rows_pitch(k);
     if (as_one(call)) {
-        *ptr = (const uint8_t *)o->base + row * k;
-        call->g->pack_a(ptr, rows * k, 0, rows * k, 1, o->in_xor, to);
+        copy_as_one(call, (const uint8_t *)o->base + row * k, rows * k, to);
         return;
     }
     for (size_t i = 0, n; i < rows; i += n, to += n * pitch) {
@@ -148,12 +172,65 @@ static void block(const struct qnt_gemm_call *call, struct qnt_s8_operands o, st
     }
 }
 
+/* Whether `rows` rows are copied beside products. */
+static bool copies_beside(const struct qnt_gemm_call *call, size_t rows, size_t kc)
+{
+    const struct qnt_gemm *g = call->g;
+    return g->beside && !g->unpack && is_dense(call) && rows > g->mr && call->n > g->nr && call->k >= BESIDE_LEAST &&
+           call->k < BESIDE_K && call->k <= kc && call->n * call->k <= BESIDE_BYTES;
+}
+
+/* One tile of rows after the other; the first is copied before. Tiles that copy ask for the lines of their sums, too:
+ * with sums of 32 bits all of them should copy some. */
+static void run_beside(const struct qnt_gemm_call *call, size_t m0, size_t m1, uint8_t *copied)
+{
+    const struct qnt_gemm *g = call->g;
+    const bool s32 = call->e->kind == QNT_EPI_S32;
+    const size_t k = call->k, per = rows_of_tile(g, m1 - m0), panel = qnt_panel_w_bytes(g, k), most = k / STEP_BYTES;
+    const uint8_t *from = (const uint8_t *)call->a.base + m0 * k, *const end = from + (m1 - m0) * k;
+    uint8_t *other = copied + qnt_round_up(per * k, LINE_BYTES);
+    struct qnt_tile t = {.ldc = call->ldc, .first = 1, .last = 1, .e = call->e};
+    struct qnt_s8_operands o = {.a_row = (ptrdiff_t)k, .run = k, .runs = 1, .copy_flip = call->a.in_xor ^ g->w_bias};
+    copy_as_one(call, from, per * k, copied);
+    from += per * k;
+    for (size_t row = m0; row < m1; row += per) {
+        size_t left = least((size_t)(end - from), per * k);
+        const size_t each = s32 ? ceil_div(left / LINE_BYTES, ceil_div(call->n, g->nr)) : most;
+        o.a = copied;
+        o.w = call->packed_w;
+        o.copy_to = other;
+        t.m = (uint32_t)least(m1 - row, per);
+        t.row = (uint32_t)row;
+        for (size_t col = 0; col < call->n; col += g->nr, o.w = (const char *)o.w + panel) {
+            o.copy_lines = least(left / LINE_BYTES, least(each, most));
+            o.copy_from = from;
+            t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
+            t.col = (uint32_t)col;
+            t.c = qnt_gemm_place(call, row, col);
+            g->run_rows(&o, &t);
+            from += o.copy_lines * LINE_BYTES;
+            o.copy_to += o.copy_lines * LINE_BYTES;
+            left -= o.copy_lines * LINE_BYTES;
+        }
+        if (left)
+            copy_as_one(call, from, left, o.copy_to);
+        from += left;
+        uint8_t *const done = copied;
+        copied = other;
+        other = done;
+    }
+}
+
 void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
 {
     const struct qnt_gemm *g = call->g;
     const bool bare = in_place(call);
     struct blocks size = choose_blocks(g, call->k, call->e->kind != QNT_EPI_S32);
     uint8_t *room = (uint8_t *)scratch + pointer_bytes(g, call->a.taps), *copied = room + qnt_rows_room(g, size.kc);
+    if (!bare && copies_beside(call, m1 - m0, size.kc)) {
+        run_beside(call, m0, m1, copied);
+        return;
+    }
     struct qnt_s8_operands o = {.runs = 1};
     struct qnt_tile t = {.ldc = call->ldc, .e = call->e};
     /* All panels are near: what they meet should be nearer. Not when each block unpacks them again. */

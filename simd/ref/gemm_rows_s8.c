@@ -16,6 +16,8 @@ static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
                         o->a[(ptrdiff_t)(i / KR / NR) * o->a_row + (ptrdiff_t)r * o->a_jump + (ptrdiff_t)(p + i % KR)] *
                     w[i % (NR * KR)];
     qnt_tile_store_ref(t, acc, NR);
+    for (size_t i = 0; i < 64 * o->copy_lines; i++)
+        o->copy_to[i] = o->copy_from[i] ^ o->copy_flip;
 }
 
 static void copy_rows(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
@@ -70,6 +72,7 @@ static void unpack_s2(const void *panel, size_t k, int8_t *out)
         .kr = KR,                                                                                                      \
         .a_size = 1,                                                                                                   \
         .w_bits = bits,                                                                                                \
+        .beside = 1,                                                                                                   \
         .cost_step = 10000,                                                                                            \
         .cost_tile = 5000,                                                                                             \
         .m_least = 1,                                                                                                  \

@@ -53,22 +53,32 @@ QNT_INLINE void step(const int FROM, const int TO, const int V, const struct pla
 enum mode {
     PLAIN,
     EDGES, /* leaves out head and tail */
-    FAR    /* asks for lines; sums of 32 bits only */
+    FAR,   /* asks for lines; sums of 32 bits only */
+    COPY   /* asks for the results' lines, copies others */
 };
 
 /* Lines that will be wanted, asked for beside the products, which leave the load units time for it: the results'
- * (stores that wait for their lines hold up loads), two for a row, and those at o->ahead. */
+ * (stores that wait for their lines hold up loads), two for a row, and those at o->ahead. Or lines to copy: by eight
+ * bytes in general registers, because the units of vectors are what the products wait for. */
 struct wanted {
     const char *c, *c_last;
     const uint8_t *a;
     ptrdiff_t c_row;
+    uint8_t *to;
+    uint64_t flip;
 };
 
-QNT_INLINE struct wanted wanted(const int M, const struct qnt_s8_operands *o, const struct qnt_tile *t)
+QNT_INLINE struct wanted wanted(const int M, const enum mode MODE, const struct qnt_s8_operands *o,
+                                const struct qnt_tile *t)
 {
-    const ptrdiff_t row = (ptrdiff_t)t->ldc * 4;
+    const ptrdiff_t row = (ptrdiff_t)t->ldc * (t->e->kind == QNT_EPI_S8 ? 1 : 4);
     const char *c = t->c;
-    return (struct wanted){.c = c, .c_last = c + (M - 1) * row, .a = o->ahead, .c_row = row};
+    return (struct wanted){.c = c,
+                           .c_last = c + (M - 1) * row,
+                           .a = MODE == COPY ? o->copy_from : o->ahead,
+                           .c_row = row,
+                           .to = o->copy_to,
+                           .flip = o->copy_flip * UINT64_C(0x0101010101010101)};
 }
 
 QNT_INLINE void ask_c(struct wanted *next)
@@ -84,17 +94,38 @@ QNT_INLINE void ask_a(struct wanted *next)
     next->a += 64;
 }
 
+/* Half a line. */
+QNT_INLINE void copy_half(const struct wanted *next, const int from)
+{
+    QNT_UNROLL
+    for (int i = from; i < from + 32; i += 8) {
+        uint64_t x;
+        memcpy(&x, next->a + i, sizeof x);
+        x ^= next->flip;
+        __asm__("" : "+r"(x)); /* or compilers would make vectors of it */
+        memcpy(next->to + i, &x, sizeof x);
+    }
+}
+
 /* `bytes` of rows [FROM, TO), a multiple of 8. x2 and y2: the sums of every other step, or the same as x and y. */
-QNT_INLINE void steps(const int M, const int FROM, const int TO, const int V, size_t bytes, ptrdiff_t ws,
-                      struct place *at, struct wanted *next, __m512i *x, __m512i *y, __m512i *x2, __m512i *y2)
+QNT_INLINE void steps(const enum mode MODE, const int M, const int FROM, const int TO, const int V, size_t bytes,
+                      ptrdiff_t ws, struct place *at, struct wanted *next, __m512i *x, __m512i *y, __m512i *x2,
+                      __m512i *y2)
 {
     for (size_t pairs = bytes / 8; pairs > 0; pairs--) {
-        if (next)
+        if (MODE == FAR || MODE == COPY)
             ask_c(next);
+        if (MODE == COPY)
+            copy_half(next, 0);
         step(FROM, TO, V, at, 0, 0, x, y);
-        if (next) {
+        if (MODE == FAR || MODE == COPY)
             ask_c(next);
+        if (MODE == FAR)
             ask_a(next);
+        if (MODE == COPY) {
+            copy_half(next, 32);
+            next->a += 64;
+            next->to += 64;
         }
         step(FROM, TO, V, at, 4, ws, x2, y2);
         at->w += 2 * ws;
@@ -129,21 +160,26 @@ QNT_INLINE void sums(const int M, const int V, const enum mode MODE, const struc
             __asm__ volatile("" : "+v"(y2[i]));
     }
     struct place at = {.w = o->w, .r1 = o->a_row, .r3 = 3 * o->a_row};
-    struct wanted far = wanted(M, o, t), *const next = MODE == FAR ? &far : NULL;
+    struct wanted next = wanted(M, MODE, o, t);
+    const size_t copied = MODE == COPY ? 8 * o->copy_lines : 0;
     const uint8_t *a = o->a;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump) {
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             at.q[g] = a + g * GROUP * at.r1;
         if (MODE == EDGES && o->head) {
-            steps(M, 1, M, V, o->head, ws, &at, next, x, y, x, y);
+            steps(MODE, M, 1, M, V, o->head, ws, &at, &next, x, y, x, y);
             settle(M, V, x, y);
         }
-        steps(M, 0, M, V, MODE == EDGES ? o->run - o->head - o->tail : o->run, ws, &at, next, x, y, few ? x2 : x,
-              few ? y2 : y);
+        if (MODE == COPY) {
+            steps(MODE, M, 0, M, V, copied, ws, &at, &next, x, y, x, y);
+            settle(M, V, x, y);
+        }
+        steps(MODE == COPY ? PLAIN : MODE, M, 0, M, V, MODE == EDGES ? o->run - o->head - o->tail : o->run - copied, ws,
+              &at, &next, x, y, few ? x2 : x, few ? y2 : y);
         if (MODE == EDGES && o->tail) {
             settle(M, V, x, y);
-            steps(M, 0, M - 1, V, o->tail, ws, &at, next, x, y, x, y);
+            steps(MODE, M, 0, M - 1, V, o->tail, ws, &at, &next, x, y, x, y);
         }
         if (o->run % 8) {
             step(0, M, V, &at, 0, 0, x, y);
@@ -187,6 +223,10 @@ typedef void rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t, 
     static void far_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                 \
     {                                                                                                                  \
         tile(m, v, FAR, o, t, ws);                                                                                     \
+    }                                                                                                                  \
+    static void copy_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                \
+    {                                                                                                                  \
+        tile(m, v, COPY, o, t, ws);                                                                                    \
     }
 QNT_ROWS_28(TILE, 1)
 QNT_ROWS_14(TILE, 2)
@@ -194,28 +234,13 @@ QNT_ROWS_7_14(TILE_MODES, 2)
 #define NAME(m, v) tile_##m##x##v,
 #define NAME_EDGES(m, v) edges_##m##x##v,
 #define NAME_FAR(m, v) far_##m##x##v,
+#define NAME_COPY(m, v) copy_##m##x##v,
 enum { MANY = 7 }; /* rows from which the modes have functions */
 static rows_fn *const wide[] = {QNT_ROWS_14(NAME, 2)};
 static rows_fn *const wide_edges[] = {QNT_ROWS_7_14(NAME_EDGES, 2)};
 static rows_fn *const wide_far[] = {QNT_ROWS_7_14(NAME_FAR, 2)};
+static rows_fn *const wide_copy[] = {QNT_ROWS_7_14(NAME_COPY, 2)};
 static rows_fn *const narrow[] = {QNT_ROWS_28(NAME, 1)};
-
-static void run_14x32(const struct qnt_s8_operands *o, const struct qnt_tile *t)
-{
-    rows_fn *const *fn = t->n > 16 ? wide : narrow;
-    size_t i = t->m - 1;
-    if (t->n > 16 && t->m >= MANY) {
-        const bool edges = o->head || o->tail, far = !edges && o->ahead && t->e->kind == QNT_EPI_S32;
-        fn = edges ? wide_edges : far ? wide_far : wide;
-        i -= edges || far ? MANY - 1 : 0;
-    }
-    fn[i](o, t, 128);
-}
-
-static void run_28x16(const struct qnt_s8_operands *o, const struct qnt_tile *t)
-{
-    narrow[t->m - 1](o, t, 64);
-}
 
 QNT_INLINE int8_t *copy_run(const int8_t *from, size_t n, __m512i flip, int8_t *to)
 {
@@ -227,6 +252,33 @@ QNT_INLINE int8_t *copy_run(const int8_t *from, size_t n, __m512i flip, int8_t *
         _mm512_mask_storeu_epi8(to + j, m, _mm512_xor_si512(_mm512_maskz_loadu_epi8(m, from + j), flip));
     }
     return to + n;
+}
+
+static void copy_lines(const struct qnt_s8_operands *o)
+{
+    if (o->copy_lines)
+        copy_run((const int8_t *)o->copy_from, 64 * o->copy_lines, _mm512_set1_epi8((char)o->copy_flip),
+                 (int8_t *)o->copy_to);
+}
+
+static void run_14x32(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    rows_fn *const *fn = t->n > 16 ? wide : narrow;
+    size_t i = t->m - 1;
+    if (t->n > 16 && t->m >= MANY) {
+        const bool edges = o->head || o->tail, far = !edges && o->ahead && t->e->kind == QNT_EPI_S32;
+        fn = o->copy_lines ? wide_copy : edges ? wide_edges : far ? wide_far : wide;
+        i -= fn != wide ? MANY - 1 : 0;
+    } else {
+        copy_lines(o);
+    }
+    fn[i](o, t, 128);
+}
+
+static void run_28x16(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    copy_lines(o);
+    narrow[t->m - 1](o, t, 64);
 }
 
 /* Rows of taps side by side, each padded with zeros to whole steps. */
@@ -278,6 +330,7 @@ QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
         .a_size = 1,                                                                                                   \
         .w_bits = BITS,                                                                                                \
         .w_bias = 128,                                                                                                 \
+        .beside = NR == 32,                                                                                            \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
         .cost_unpack = costunpack,                                                                                     \

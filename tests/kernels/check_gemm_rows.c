@@ -2,7 +2,7 @@
 #include <string.h>
 #include "check_gemm.h"
 
-enum { A, W, C, BIAS, MOST = 256 };
+enum { A, W, C, BIAS, FROM, TO, MOST = 256, LINE = 64 };
 
 /* What a tile that reads rows must leave in row i, from bytes of its own representation. */
 static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struct qnt_tile *t, size_t i,
@@ -31,13 +31,36 @@ static void zero_edges(const struct qnt_s8_operands *o, size_t m, uint8_t *a)
     }
 }
 
+/* Lines to copy, for tiles that do: as many as k allows, fewer or none. */
+static void lines_to_copy(struct ck *c, struct qnt_s8_operands *o, enum ck_place place)
+{
+    if (!c->gemm->beside || o->runs > 1 || o->head || o->tail)
+        return;
+    o->copy_lines = ck_below(c, 2) ? o->run / 8 : ck_below(c, o->run / 8 + 1);
+    o->copy_flip = ck_below(c, 2) ? 0x80 : 0;
+    o->copy_from = ck_in(c, FROM, CK_U8, o->copy_lines * LINE, CK_NOISE, place);
+    o->copy_to = ck_out(c, TO, CK_U8, o->copy_lines * LINE, place);
+}
+
+static bool lines_are_copied(struct ck *c, const struct qnt_s8_operands *o)
+{
+    uint8_t want[LINE];
+    for (size_t l = 0; l < o->copy_lines; l++) {
+        for (size_t i = 0; i < LINE; i++)
+            want[i] = o->copy_from[l * LINE + i] ^ o->copy_flip;
+        if (!ck_same(c, CK_U8, "copied line", want, o->copy_to + l * LINE, LINE))
+            return false;
+    }
+    return true;
+}
+
 /* Runs and strides: rows that lie apart, side by side, in one another or all in one place; sums, whole or continued. */
 static void rows(struct ck *c)
 {
     const struct qnt_gemm *d = c->gemm;
     const size_t m = 1 + ck_below(c, d->mr), n = 1 + ck_below(c, d->nr), run = d->kr * ck_below(c, 12), ldc = n + 3;
     const size_t strides[] = {run, run + 5, run / 2 + 3, 1, 0, 2 * run + 64}, jumps[] = {run, 3 * run + 7, 5, 0};
-    struct qnt_s8_operands o = {.run = run, .runs = 1 + ck_below(c, 5)};
+    struct qnt_s8_operands o = {.run = run, .runs = ck_below(c, 2) ? 1 : 1 + ck_below(c, 5)};
     const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
     o.a_row = (ptrdiff_t)strides[ck_below(c, 6)];
     o.a_jump = (ptrdiff_t)jumps[ck_below(c, 4)];
@@ -51,6 +74,7 @@ static void rows(struct ck *c)
     o.a = a;
     o.ahead = ck_below(c, 2) ? a : NULL;
     o.w = ck_in(c, W, CK_S8, o.runs * run * d->nr, CK_NOISE, place);
+    lines_to_copy(c, &o, place);
     const int32_t *bias = ck_in(c, BIAS, CK_S32, n, CK_NOISE, place);
     const struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = bias};
     int32_t *out = ck_out_2d(c, C, CK_S32, m, n, ldc, place), old[MOST * MOST / 8], want[MOST];
@@ -66,6 +90,7 @@ static void rows(struct ck *c)
         if (!ck_same(c, CK_S32, "row of the tile", want, out + i * ldc, n))
             return;
     }
+    lines_are_copied(c, &o);
 }
 
 void ck_gemm_rows(struct ck *c)

@@ -120,6 +120,8 @@ enum ignored {
     BIAS_F32,
     RUNS,
     JUMP,
+    COPY_FLIP,
+    COPY_LINE,
     COLUMNS_OF_A,
     FUSION,
     IGNORED
@@ -140,6 +142,8 @@ static const char *const ignored_names[IGNORED] = {
     [BIAS_F32] = "no float bias",
     [RUNS] = "one run of k",
     [JUMP] = "runs side by side",
+    [COPY_FLIP] = "copies bytes as they are",
+    [COPY_LINE] = "copies a line less",
     [COLUMNS_OF_A] = "A by rows only",
     [FUSION] = "multiplies, then adds",
 };
@@ -215,6 +219,10 @@ static void forgetful_rows(const struct qnt_s8_operands *o, const struct qnt_til
         operands.runs = 1;
     if (ignored == JUMP)
         operands.a_jump = (ptrdiff_t)o->run;
+    if (ignored == COPY_FLIP)
+        operands.copy_flip = 0;
+    if (ignored == COPY_LINE)
+        operands.copy_lines -= o->copy_lines > 0;
     real->run_rows(&operands, &tile);
 }
 
@@ -339,7 +347,8 @@ static void check_op(const char *op, ck_checker *check, bool upper)
     g.run = real->run ? forgetful_s8 : NULL;
     g.run_rows = real->run_rows ? forgetful_rows : NULL;
     for (int i = 0; i < IGNORED; i++) {
-        bool f32 = i <= LAST || i == CLAMP || i >= RUNS, s8 = i <= ZERO || (real->run_rows && i <= JUMP && i >= RUNS);
+        bool f32 = i <= LAST || i == CLAMP || i == RUNS || i == JUMP || i >= COLUMNS_OF_A;
+        bool s8 = i <= ZERO || (real->run_rows && i >= RUNS && i <= COPY_LINE);
         if (real->binary)
             s8 = i < RUNS && i != ROW_TERM && i != ROW_TERM_ROW && i != W_ZERO_COLUMN;
         ignored = (enum ignored)i;
