@@ -72,18 +72,19 @@ typedef void qnt_avgpool_f32_fn(const float *src, float *dst, size_t ldd, const 
 /* max: NaN operands follow (a > b ? a : b) from the first tap on, b being the running maximum. */
 
 /* ---- depthwise convolution, NHWC --------------------------------------------------------------------------------
- * A run of `pixels` outputs: tap t of output p and channel c is tap[t][p * step + c] (step in elements, taps >= 1). */
+ * `lines` runs of `pixels` outputs: tap t of output p of run l and channel c is tap[t][l * line + p * step + c] (line and
+ * step in elements, taps >= 1). */
 struct qnt_depthwise {
     const int8_t *const *tap;
     const int8_t *w; /* [ceil(taps / 4)][channels][4]: four taps of a channel lie together; past the last tap 0 */
     const int32_t *bias; /* [channels] zero points included */
-    size_t taps, step, pixels, channels;
+    size_t taps, step, pixels, channels, lines, line;
 };
-/* sum = bias[c] + sum of tap * w, which must fit 32 bits; acc[p * ldd + c] = sum (acc NULL: not wanted), dst[p * ldd + c]
- * = the sum requantized by r. */
+/* sum = bias[c] + sum of tap * w, which must fit 32 bits; with i = l * pixels + p, acc[i * ldd + c] = sum (acc NULL: not
+ * wanted), dst[i * ldd + c] = the sum requantized by r. */
 typedef void qnt_depthwise_s8_fn(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
                                  const struct qnt_requant *r);
-/* The same run of floats. */
+/* One run of floats. */
 struct qnt_depthwise_f32 {
     const float *const *tap;
     const float *w;    /* [taps][channels] */

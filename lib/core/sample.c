@@ -40,7 +40,7 @@ BODY(avgpool_s8, 0, 2 * N - 5 * C, struct qnt_requant r = x->rq; r.per_channel =
      fn(x->s, x->out[k].s, C, &x->win, 3, &r))
 BODY(avgpool_f32, 0, 8 * N - 20 * C, fn(x->f, x->out[k].f, C, &x->win))
 BODY(depthwise_s8, 8 * (ROWS - 2) * (C - 4), N + (ROWS - 2) * (C - 4), const int8_t *tap[8];
-     struct qnt_depthwise d = {tap, x->s, x->acc, 8, C - 3, ROWS - 2, C - 4};
+     struct qnt_depthwise d = {tap, x->s, x->acc, 8, C - 3, ROWS - 2, C - 4, 1, 0};
      for (int t = 0; t < 8; t++) tap[t] = x->s + t; fn(&d, x->out[k].s, NULL, C, &x->rq))
 BODY(depthwise_f32, 5 * (ROWS - 2) * (C - 4), 4 * (N + (ROWS - 2) * (C - 4)), const float *tap[5];
      struct qnt_depthwise_f32 d = {tap, x->f, x->f + 9, 5, C - 3, ROWS - 2, C - 4};

@@ -21,82 +21,122 @@ void qnt_depthwise_pack(const struct qnt_conv_geom *g, const int8_t *w, int32_t 
     }
 }
 
-/* Narrow images: a call of the kernel for each line would cost more than its few outputs. */
-enum { NARROW_LINE = 512, NARROW_IMAGE = 1 << 15 }; /* bytes of an output line, of a padded image */
+enum {
+    WHOLE_BYTES = 128 << 10, /* padded images that are staged at once */
+    PART_BYTES = 64 << 10,   /* parts of larger ones, */
+    FEW_LINES = 8            /* unless they have so few lines of output that most are copied twice */
+};
 
-static size_t padded_height(const struct qnt_conv_geom *g)
+static size_t least(size_t a, size_t b)
 {
-    return g->oh - 1 + (g->kh - 1) * g->dil_h + 1;
+    return a < b ? a : b;
 }
 
-/* Whether an image is computed by one run over its padded lines, whose outputs at the seams are left out. */
-static bool is_narrow(const struct qnt_conv_geom *g)
+/* Lines of the padded image that `lines` of output see. */
+static size_t lines_seen(const struct qnt_conv_geom *g, const struct qnt_depthwise_lines *r, size_t lines)
 {
-    const struct qnt_depthwise_lines r = qnt_depthwise_lines_of(g, 1, 0, NULL, NULL);
-    return g->stride_h == 1 && g->stride_w == 1 && g->c == g->oc && g->oh > 1 && g->ow * g->oc <= NARROW_LINE &&
-           padded_height(g) <= NARROW_IMAGE / r.line;
+    return (lines - 1) * g->stride_h + r->lines;
 }
 
-/* Of the padded image and the run's outputs. */
-static size_t narrow_bytes(const struct qnt_conv_geom *g, const struct qnt_depthwise_lines *r)
+/* Output lines that one call of the kernel computes, for which it prepares its weights once: as many as are staged
+ * together, or all of an image that needs no padding. 0: lines go one by one, through a ring. */
+static size_t lines_at_once(const struct qnt_conv_geom *g, const struct qnt_depthwise_lines *r)
 {
-    return qnt_round_up(padded_height(g) * r->line, 64) + g->oh * r->line;
+    if (r->in_place)
+        return g->oh;
+    if (g->c != g->oc)
+        return 0;
+    if (lines_seen(g, r, g->oh) <= WHOLE_BYTES / r->line)
+        return g->oh;
+    const size_t held = PART_BYTES / r->line;
+    const size_t lines = held < r->lines ? 0 : (held - r->lines) / g->stride_h + 1;
+    return lines < FEW_LINES ? 0 : lines;
 }
 
 size_t qnt_depthwise_scratch_bytes(const struct qnt_conv_geom *g)
 {
     const struct qnt_depthwise_lines r = qnt_depthwise_lines_of(g, 1, 0, NULL, NULL);
-    const size_t lines = qnt_depthwise_lines_bytes(g, 1), ring = r.in_place ? 0 : r.lines * r.line;
-    return is_narrow(g) ? lines - ring + narrow_bytes(g, &r) : lines;
+    const size_t all = qnt_depthwise_lines_bytes(g, 1), lines = lines_at_once(g, &r);
+    return r.in_place || !lines ? all : all + (lines_seen(g, &r, lines) - r.lines) * r.line;
 }
 
-/* Output lines [line0, line1) of one image. */
-static void run_narrow(const struct qnt_depthwise_call *c, const struct qnt_depthwise_lines *lines, size_t image,
-                       size_t line0, size_t line1, int8_t *y)
+/* Lines [y, y + n) of a padded image into the ring's room, one after the other. */
+static void stage(const struct qnt_depthwise_call *c, const struct qnt_depthwise_lines *r, const int8_t *image,
+                  size_t y, size_t n)
 {
     const struct qnt_conv_geom *g = c->geom;
-    struct qnt_depthwise run = {.w = c->packed,
-                                .bias = c->folded,
-                                .tap = (const int8_t *const *)lines->tap,
-                                .taps = g->kh * g->kw,
-                                .step = g->oc,
-                                .pixels = (line1 - line0 - 1) * lines->pw + g->ow,
-                                .channels = g->oc};
-    int8_t *out = (int8_t *)lines->ring + qnt_round_up(lines->lines * lines->line, 64);
-    for (size_t l = line0; l < line1 + (g->kh - 1) * g->dil_h; l++)
-        qnt_depthwise_lines_fill(lines, image, l);
+    const size_t left = least(g->pad_left, r->pw) * g->c, bytes = least(g->w * g->c, r->line - left);
+    const size_t above = y < g->pad_top ? least(g->pad_top - y, n) : 0, first = y + above - g->pad_top;
+    const size_t count = first < g->h ? least(g->h - first, n - above) : 0; /* lines of the image */
+    const size_t head = above * r->line + left, tail = (above + count - 1) * r->line + left + bytes;
+    uint8_t *to = r->ring;
+    if (!count) {
+        memset(to, c->zero, n * r->line);
+        return;
+    }
+    memset(to, c->zero, head);
+    c->copy_rows(image + first * g->w * g->c, (ptrdiff_t)(g->w * g->c), to + head, (ptrdiff_t)r->line, count, bytes);
+    c->fill_rows(to + head + bytes, r->line, count - 1, r->line - bytes, (uint8_t)c->zero * 0x01010101u);
+    memset(to + tail, c->zero, n * r->line - tail);
+}
+
+static struct qnt_depthwise run_of(const struct qnt_depthwise_call *c)
+{
+    const struct qnt_conv_geom *g = c->geom;
+    return (struct qnt_depthwise){.w = c->packed,
+                                  .bias = c->folded,
+                                  .taps = g->kh * g->kw,
+                                  .step = g->stride_w * g->oc,
+                                  .pixels = g->ow,
+                                  .channels = g->oc,
+                                  .lines = 1};
+}
+
+/* Output lines [line0, line0 + count) of an image, at most lines_at_once, to y and acc. */
+static void run_together(const struct qnt_depthwise_call *c, const struct qnt_depthwise_lines *r, const int8_t *image,
+                         size_t line0, size_t count, int8_t *y, int32_t *acc)
+{
+    const struct qnt_conv_geom *g = c->geom;
+    const size_t top = line0 * g->stride_h, line = r->in_place ? g->w * g->c : r->line;
+    const uint8_t *from = r->in_place ? (const uint8_t *)image + top * line : r->ring;
+    struct qnt_depthwise run = run_of(c);
+    if (!r->in_place)
+        stage(c, r, image, top, lines_seen(g, r, count));
     for (size_t ky = 0; ky < g->kh; ky++)
         for (size_t kx = 0; kx < g->kw; kx++)
-            lines->tap[ky * g->kw + kx] = lines->ring + (line0 + ky * g->dil_h) * lines->line + kx * g->dil_w * g->oc;
-    c->run(&run, out, NULL, g->oc, c->rq);
-    for (size_t l = line0; l < line1; l++, out += lines->line)
-        memcpy(y + (image * g->oh + l) * g->ow * g->oc, out, g->ow * g->oc);
+            r->tap[ky * g->kw + kx] = from + ky * g->dil_h * line + kx * g->dil_w * g->oc;
+    run.tap = (const int8_t *const *)r->tap;
+    run.lines = count;
+    run.line = g->stride_h * line;
+    c->run(&run, y, acc, g->oc, c->rq);
+}
+
+static void run_one_by_one(const struct qnt_depthwise_call *c, struct qnt_depthwise_lines *r, int8_t *y, int32_t *acc,
+                           size_t line0, size_t line1)
+{
+    const struct qnt_conv_geom *g = c->geom;
+    struct qnt_depthwise run = run_of(c);
+    for (size_t line = line0; line < line1; line++) {
+        const size_t at = line * g->ow * g->oc;
+        run.tap = (const int8_t *const *)qnt_depthwise_lines_taps(r, line);
+        c->run(&run, y + at, acc ? acc + at : NULL, g->oc, c->rq);
+    }
 }
 
 void qnt_depthwise_run(const struct qnt_depthwise_call *c, const int8_t *images, int8_t *y, int32_t *acc, size_t line0,
                        size_t line1, void *scratch)
 {
     const struct qnt_conv_geom *g = c->geom;
-    if (!acc && is_narrow(g)) {
-        struct qnt_depthwise_lines whole = qnt_depthwise_lines_of(g, 1, c->zero, images, scratch);
-        whole.lines = padded_height(g);
-        while (line0 < line1) {
-            const size_t image = line0 / g->oh, end = (image + 1) * g->oh < line1 ? (image + 1) * g->oh : line1;
-            run_narrow(c, &whole, image, line0 - image * g->oh, end - image * g->oh, y);
-            line0 = end;
-        }
+    struct qnt_depthwise_lines r = qnt_depthwise_lines_of(g, 1, c->zero, images, scratch);
+    const size_t most = lines_at_once(g, &r);
+    if (!most) {
+        run_one_by_one(c, &r, y, acc, line0, line1);
         return;
     }
-    struct qnt_depthwise_lines lines = qnt_depthwise_lines_of(g, 1, c->zero, images, scratch);
-    struct qnt_depthwise run = {.w = c->packed,
-                                .bias = c->folded,
-                                .taps = g->kh * g->kw,
-                                .step = g->stride_w * g->oc,
-                                .pixels = g->ow,
-                                .channels = g->oc};
-    for (size_t line = line0; line < line1; line++) {
-        const size_t at = line * g->ow * g->oc;
-        run.tap = (const int8_t *const *)qnt_depthwise_lines_taps(&lines, line);
-        c->run(&run, y + at, acc ? acc + at : NULL, g->oc, c->rq);
+    for (size_t line = line0, count; line < line1; line += count) {
+        const size_t in_image = line % g->oh, at = line * g->ow * g->oc;
+        const size_t left = least(line1 - line, g->oh - in_image), parts = (left + most - 1) / most;
+        count = (left + parts - 1) / parts; /* even ones */
+        run_together(c, &r, images + line / g->oh * g->h * g->w * g->c, in_image, count, y + at, acc ? acc + at : NULL);
     }
 }

@@ -13,6 +13,8 @@ size_t qnt_depthwise_scratch_bytes(const struct qnt_conv_geom *g);
 struct qnt_depthwise_call {
     const struct qnt_conv_geom *geom;
     qnt_depthwise_s8_fn *run;
+    qnt_copy_rows_fn *copy_rows;
+    qnt_fill_rows_fn *fill_rows;
     const int8_t *packed;
     const int32_t *folded;
     int8_t zero; /* the input's: what padding holds */

@@ -51,7 +51,8 @@ static void repeat(uint8_t *to, const uint8_t *from, size_t n, size_t times, siz
             memcpy(to, from, sizeof(float));
 }
 
-void qnt_depthwise_lines_fill(const struct qnt_depthwise_lines *r, size_t index, size_t y)
+/* One padded line of an image into its place of the ring. */
+static void fill_line(const struct qnt_depthwise_lines *r, size_t index, size_t y)
 {
     const struct qnt_conv_geom *g = r->g;
     const uint8_t *image = (const uint8_t *)r->images + index * g->h * g->w * g->c * r->elem;
@@ -82,7 +83,7 @@ const void *const *qnt_depthwise_lines_taps(struct qnt_depthwise_lines *r, size_
             r->next = top;
         r->image = image;
         for (; r->next < top + r->lines; r->next++)
-            qnt_depthwise_lines_fill(r, image, r->next);
+            fill_line(r, image, r->next);
     }
     for (size_t ky = 0; ky < g->kh; ky++) {
         const size_t y = top + ky * g->dil_h;

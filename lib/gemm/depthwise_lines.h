@@ -23,9 +23,6 @@ bool qnt_depthwise_serves(const struct qnt_conv_geom *g, size_t elem);
 size_t qnt_depthwise_lines_bytes(const struct qnt_conv_geom *g, size_t elem);
 struct qnt_depthwise_lines qnt_depthwise_lines_of(const struct qnt_conv_geom *g, size_t elem, int8_t pad,
                                                   const void *images, void *scratch);
-/* One padded line of an image into its place of the ring: where r->lines is the padded image's height, the ring holds
- * all of it, line after line. */
-void qnt_depthwise_lines_fill(const struct qnt_depthwise_lines *r, size_t image, size_t y);
 /* The taps [kh * kw] of output line `line` = image * oh + y: pixels are stride_w * oc elements apart. Lines go up. */
 const void *const *qnt_depthwise_lines_taps(struct qnt_depthwise_lines *r, size_t line);
 #endif

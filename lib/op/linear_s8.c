@@ -17,7 +17,9 @@ enum { MAX_SUM = 1 << 16 /* longest sum the kernels promise to be exact for */, 
 
 struct state {
     struct qnt_conv_geom geom;
-    qnt_depthwise_s8_fn *depthwise; /* or NULL and: */
+    qnt_depthwise_s8_fn *depthwise; /* with what stages its lines, or NULL and: */
+    qnt_copy_rows_fn *copy_rows;
+    qnt_fill_rows_fn *fill_rows;
     const struct qnt_gemm *g;
     qnt_requantize_s32_s8_fn *requantize;
     size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
@@ -98,6 +100,8 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     st->bias_sets = 1;
     if (!st->sums && !st->corrected && qnt_depthwise_serves(g, 1)) {
         st->depthwise = ctx->dsp.depthwise_s8;
+        st->copy_rows = ctx->dsp.copy_rows;
+        st->fill_rows = ctx->dsp.fill_rows;
         s->scratch_bytes = qnt_depthwise_scratch_bytes(g);
         s->variant = QNT_VARIANT_OF(st->depthwise);
         return qnt_depthwise_packed_bytes(g);
@@ -273,6 +277,8 @@ static void depthwise(const struct qnt_step *s, const struct qnt_exec *x, int32_
     const struct state *st = s->state;
     const struct qnt_depthwise_call call = {.geom = &st->geom,
                                             .run = st->depthwise,
+                                            .copy_rows = st->copy_rows,
+                                            .fill_rows = st->fill_rows,
                                             .packed = (const int8_t *)st->packed,
                                             .folded = st->bias,
                                             .zero = st->zero_row[0],

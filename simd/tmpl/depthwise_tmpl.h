@@ -15,6 +15,7 @@ struct dw_run {
     int8_t *dst;
     int32_t *acc;
     size_t ldd, step, c;
+    size_t from, row; /* of the run: where its taps start, with c, and its first output */
     vi start[DW_V];
     vf scale[4];
     struct requant rq;
@@ -29,7 +30,7 @@ QNT_INLINE void dw_taps(vi *acc, const struct dw_run *g, const int8_t *const *ta
         const int8_t *x[4];
         QNT_UNROLL
         for (size_t i = 0; i < 4; i++)
-            x[i] = tap[i < count ? t + i : t] + (p + (size_t)k) * g->step + g->c;
+            x[i] = tap[i < count ? t + i : t] + (p + (size_t)k) * g->step + g->from;
         dw_quad(acc + k * DW_V, x, n, w, count);
     }
 }
@@ -63,16 +64,31 @@ QNT_INLINE void dw_group(const struct dw_run *g, const int8_t *const *tap, const
         QNT_UNROLL
         for (int k = 0; k < P * DW_V; k++) {
             const size_t at = (size_t)(k % DW_V) * VL;
-            vf_store((float *)g->acc + (p + (size_t)(k / DW_V)) * g->ldd + g->c + at, (vf)acc[k], v_left(n, at));
+            vf_store((float *)g->acc + (g->row + p + (size_t)(k / DW_V)) * g->ldd + g->c + at, (vf)acc[k],
+                     v_left(n, at));
         }
     }
-    dw_store(g->dst + p * g->ldd + g->c, g->ldd, requant_step(acc, g->scale, &g->rq), P, n);
+    dw_store(g->dst + (g->row + p) * g->ldd + g->c, g->ldd, requant_step(acc, g->scale, &g->rq), P, n);
+}
+
+QNT_INLINE void dw_line(const struct dw_run *g, const int8_t *const *tap, const dw_w *held, size_t n)
+{
+    const size_t pixels = g->d->pixels;
+    size_t p = 0;
+    if (pixels < DW_P) {
+        for (; p < pixels; p++)
+            dw_group(g, tap, held, p, n, 1);
+        return;
+    }
+    for (; pixels - p >= DW_P; p += DW_P)
+        dw_group(g, tap, held, p, n, DW_P);
+    if (p < pixels)
+        dw_group(g, tap, held, pixels - DW_P, n, DW_P);
 }
 
 QNT_INLINE void dw_block(struct dw_run *g, const struct qnt_requant *r, size_t n, const bool nine)
 {
     const struct qnt_depthwise *d = g->d;
-    const size_t pixels = d->pixels;
     const int8_t *near[9];
     const int8_t *const *tap = nine ? near : d->tap; /* stores of bytes cannot change a copy */
     dw_w own[3], *held = nine ? own : NULL;
@@ -90,16 +106,9 @@ QNT_INLINE void dw_block(struct dw_run *g, const struct qnt_requant *r, size_t n
     QNT_UNROLL
     for (size_t t = 0; nine && t < 9; t++)
         near[t] = d->tap[t];
-    if (pixels < DW_P) {
-        for (size_t p = 0; p < pixels; p++)
-            dw_group(g, tap, held, p, n, 1);
-        return;
-    }
-    size_t p = 0;
-    for (; pixels - p >= DW_P; p += DW_P)
-        dw_group(g, tap, held, p, n, DW_P);
-    if (p < pixels)
-        dw_group(g, tap, held, pixels - DW_P, n, DW_P);
+    g->from = g->c;
+    for (g->row = 0; g->row < d->lines * d->pixels; g->row += d->pixels, g->from += d->line)
+        dw_line(g, tap, held, n);
 }
 
 QNT_INLINE void dw_all(struct dw_run *g, const struct qnt_requant *r, const bool nine)

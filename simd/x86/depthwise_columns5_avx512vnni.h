@@ -143,12 +143,15 @@ QNT_INLINE void col5_block(struct col5_run *g, const struct qnt_depthwise *d, in
 {
     col5_weights(g, d, c, apart);
     col_scales(&g->out, r, c, COL_C);
-    for (size_t k = 0; k < 5; k++)
-        g->line[k] = d->tap[5 * k] + c;
-    if (apart == 1)
-        col5_outputs_1(g, dst + c, d->pixels);
-    else
-        col5_outputs_2(g, dst + c, d->pixels);
+    dst += c;
+    for (size_t l = 0; l < d->lines; l++, dst += d->pixels * g->ldd) {
+        for (size_t k = 0; k < 5; k++)
+            g->line[k] = d->tap[5 * k] + c + l * d->line;
+        if (apart == 1)
+            col5_outputs_1(g, dst, d->pixels);
+        else
+            col5_outputs_2(g, dst, d->pixels);
+    }
 }
 
 QNT_INLINE void col5_all(struct col5_run *g, const struct qnt_depthwise *d, int8_t *dst, const struct qnt_requant *r,

@@ -175,31 +175,40 @@ QNT_INLINE void col_side_by_side(const struct col_run *g, int8_t *dst, size_t n,
     }
 }
 
-/* 64 channels from c on, or `channels` of them (8, 16, 32) of 64 / channels pixels at once. */
-QNT_INLINE void col_block(struct col_run *g, const struct qnt_depthwise *d, int8_t *dst, const struct qnt_requant *r,
-                          size_t c, size_t channels)
+/* One run of col_block. */
+QNT_INLINE void col_line(struct col_run *g, const struct qnt_depthwise *d, int8_t *dst, size_t channels)
 {
     const size_t at_once = COL_C / channels, n = d->pixels / at_once;
-    col_weights(g, d, c, channels);
-    col_scales(&g->out, r, c, channels);
-    for (size_t k = 0; k < 3; k++)
-        g->line[k] = d->tap[3 * k] + c;
     if (channels == 32 && g->col == 32)
         col_side_by_side(g, dst, n, 32);
     else if (channels == 16 && g->col == 16) {
         col_side_by_side(g, dst, n - 1, 16);
         col_outputs(g, dst, n - 1, 1, 0);
     } else if (g->step == g->col)
-        col_outputs(g, dst + c, 0, n, 1);
+        col_outputs(g, dst, 0, n, 1);
     else if (g->step == 2 * g->col)
-        col_outputs(g, dst + c, 0, n, 2);
+        col_outputs(g, dst, 0, n, 2);
     else
-        col_outputs(g, dst + c, 0, n, 0);
+        col_outputs(g, dst, 0, n, 0);
     if (n * at_once < d->pixels) { /* the last ones, with some of those before */
         g->line[0] += (d->pixels - at_once) * channels;
         g->line[1] += (d->pixels - at_once) * channels;
         g->line[2] += (d->pixels - at_once) * channels;
         col_outputs(g, dst + (d->pixels - at_once) * channels, 0, 1, 0);
+    }
+}
+
+/* 64 channels from c on, or `channels` of them (8, 16, 32) of 64 / channels pixels at once. */
+QNT_INLINE void col_block(struct col_run *g, const struct qnt_depthwise *d, int8_t *dst, const struct qnt_requant *r,
+                          size_t c, size_t channels)
+{
+    const size_t out = d->pixels * (channels < COL_C ? channels : g->ldd);
+    col_weights(g, d, c, channels);
+    col_scales(&g->out, r, c, channels);
+    for (size_t l = 0; l < d->lines; l++) {
+        for (size_t k = 0; k < 3; k++)
+            g->line[k] = d->tap[3 * k] + c + l * d->line;
+        col_line(g, d, dst + c + l * out, channels);
     }
 }
 

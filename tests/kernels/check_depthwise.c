@@ -14,6 +14,7 @@ static void check_windows(struct ck *c)
     for (size_t i = 0; i < (c->quick ? 300 : 2000); i++) {
         const size_t n = channels_of[ck_below(c, 12)], side = side_of[ck_below(c, 5)], taps = side * side;
         const size_t stride = 1 + ck_below(c, 3), dilation = 1 + ck_below(c, 4) / 3, pixels = ck_below(c, 20);
+        const size_t lines = ck_below(c, 2) ? 1 : ck_below(c, 5), apart = 1 + ck_below(c, 2);
         const enum ck_fill fill = (enum ck_fill)ck_below(c, CK_INT_FILLS);
         const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
         const size_t ldd = n + ck_below(c, 3) / 2 * 5,
@@ -23,9 +24,10 @@ static void check_windows(struct ck *c)
         r.per_channel = (uint8_t)ck_below(c, 2);
         r.out_xor = ck_below(c, 2) ? 0x80 : 0;
         r.lo = ck_below(c, 2) ? r.zero : -128;
-        ck_case(c, "channels=%zu side=%zu stride=%zu dilation=%zu pixels=%zu ldd=%zu fill=%s place=%s", n, side, stride,
-                dilation, pixels, ldd, ck_fill_name(fill), ck_place_name(place));
-        const int8_t *src = ck_in(c, 0, CK_S8, side * width * n, fill, place);
+        ck_case(c, "channels=%zu side=%zu stride=%zu dilation=%zu pixels=%zu x %zu apart=%zu ldd=%zu fill=%s place=%s",
+                n, side, stride, dilation, lines, pixels, apart, ldd, ck_fill_name(fill), ck_place_name(place));
+        const size_t below = lines ? (lines - 1) * apart : 0;
+        const int8_t *src = ck_in(c, 0, CK_S8, (side + below) * width * n, fill, place);
         for (size_t t = 0; t < taps; t++)
             tap[t] = src + (t / side * width + t % side * dilation) * n;
         int8_t *w = ck_in(c, 1, CK_S8, (taps + 3) / 4 * n * 4, CK_NOISE, place);
@@ -39,9 +41,16 @@ static void check_windows(struct ck *c)
         for (size_t k = 0; k < (r.per_channel ? n : 1); k++)
             scale[k] = far ? ck_uniform(c, 0.9f, 3.0f) : expf(ck_uniform(c, -9.0f, -4.0f));
         r.scale = scale;
-        const struct qnt_depthwise d = {
-            .tap = tap, .w = w, .bias = bias, .taps = taps, .step = stride * n, .pixels = pixels, .channels = n};
-        int8_t *dst = ck_out_2d(c, 4, CK_S8, pixels, n, ldd, place);
+        const struct qnt_depthwise d = {.tap = tap,
+                                        .w = w,
+                                        .bias = bias,
+                                        .taps = taps,
+                                        .step = stride * n,
+                                        .pixels = pixels,
+                                        .channels = n,
+                                        .lines = lines,
+                                        .line = apart * width * n};
+        int8_t *dst = ck_out_2d(c, 4, CK_S8, lines * pixels, n, ldd, place);
         CK_BOTH(c, depthwise_s8, &d, dst, NULL, ldd, &r);
     }
 }
@@ -54,19 +63,22 @@ void check_depthwise_s8(struct ck *c)
     check_windows(c);
     CK_GRID(c, CK_S8, g)
     {
-        struct qnt_depthwise d = {.tap = tap, .channels = g.n, .taps = taps_of[ck_below(c, g.n < 300 ? 12 : 5)]};
+        struct qnt_depthwise d = {
+            .tap = tap, .channels = g.n, .lines = 1, .taps = taps_of[ck_below(c, g.n < 300 ? 12 : 5)]};
         struct qnt_requant r = {.zero = (int32_t)ck_below(c, 256) - 128, .lo = -128, .hi = 127};
         d.pixels = g.n < 300 ? ck_below(c, 12) : ck_below(c, 3);
         d.step = g.n * (1 + ck_below(c, 2)) + ck_below(c, 2) * ck_below(c, 9);
+        d.lines = 1 + ck_below(c, 4) / 3;
+        d.line = ck_below(c, 100);
         size_t ldd = g.n + ck_below(c, 2) * ck_below(c, 17), quads = (d.taps + 3) / 4;
-        size_t line = d.pixels && g.n ? (d.pixels - 1) * d.step + g.n : 0;
+        size_t line = d.pixels && g.n ? (d.pixels - 1) * d.step + g.n + (d.lines - 1) * d.line : 0;
         bool sums = ck_below(c, 2), wide = ck_below(c, 2);
         r.per_channel = (uint8_t)ck_below(c, 2);
         r.out_xor = ck_below(c, 2) ? 0x80 : 0;
         if (ck_below(c, 2))
             r.lo = r.zero;
-        ck_case(c, "taps=%zu step=%zu pixels=%zu ldd=%zu per_channel=%d zero=%d%s", d.taps, d.step, d.pixels, ldd,
-                r.per_channel, r.zero, sums ? " sums" : "");
+        ck_case(c, "taps=%zu step=%zu pixels=%zu x %zu ldd=%zu per_channel=%d zero=%d%s", d.taps, d.step, d.lines,
+                d.pixels, ldd, r.per_channel, r.zero, sums ? " sums" : "");
         /* Taps start at every element of the image, so that the last of them ends with it. */
         const int8_t *src = ck_in(c, 0, CK_S8, line ? line + d.taps - 1 : 0, g.fill, g.place);
         for (size_t t = 0; t < d.taps; t++)
@@ -84,8 +96,8 @@ void check_depthwise_s8(struct ck *c)
         d.w = w;
         d.bias = bias;
         r.scale = scale;
-        int8_t *dst = ck_out_2d(c, 4, CK_S8, d.pixels, g.n, ldd, g.place);
-        int32_t *acc = ck_out_2d(c, 5, CK_S32, sums ? d.pixels : 0, g.n, ldd, g.place);
+        int8_t *dst = ck_out_2d(c, 4, CK_S8, d.lines * d.pixels, g.n, ldd, g.place);
+        int32_t *acc = ck_out_2d(c, 5, CK_S32, sums ? d.lines * d.pixels : 0, g.n, ldd, g.place);
         CK_BOTH(c, depthwise_s8, &d, dst, sums ? acc : NULL, ldd, &r);
     }
     enum { C = 64, PIXELS = 32, ROW = (PIXELS + 2) * C };
@@ -102,7 +114,8 @@ void check_depthwise_s8(struct ck *c)
                                     .taps = 9,
                                     .step = C,
                                     .pixels = PIXELS,
-                                    .channels = C};
+                                    .channels = C,
+                                    .lines = 1};
     int8_t *dst = ck_out(c, 3, CK_S8, PIXELS * C, CK_INSIDE);
     CK_BENCH(c, "3x3, 32 pixels, 64 channels", CK_MACS, PIXELS * C * 9,
              ((qnt_depthwise_s8_fn *)c->fn)(&d, dst, NULL, C, &r));

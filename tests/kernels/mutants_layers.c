@@ -16,11 +16,12 @@ static void depthwise_fewer_taps(const struct qnt_depthwise *d, int8_t *dst, int
 static void depthwise_16_bits(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
                               const struct qnt_requant *r)
 {
-    for (size_t p = 0; p < d->pixels; p++)
+    for (size_t p = 0; p < d->lines * d->pixels; p++)
         for (size_t c = 0; c < d->channels; c++) {
+            const size_t at = p / d->pixels * d->line + p % d->pixels * d->step + c;
             int16_t sum = 0;
             for (size_t t = 0; t < d->taps; t++)
-                sum = (int16_t)(sum + d->tap[t][p * d->step + c] * d->w[(t / 4 * d->channels + c) * 4 + t % 4]);
+                sum = (int16_t)(sum + d->tap[t][at] * d->w[(t / 4 * d->channels + c) * 4 + t % 4]);
             int32_t all = d->bias[c] + sum;
             if (acc)
                 acc[p * ldd + c] = all;
@@ -41,6 +42,14 @@ static void depthwise_no_sums(const struct qnt_depthwise *d, int8_t *dst, int32_
 {
     (void)acc;
     qnt_depthwise_s8_ref(d, dst, NULL, ldd, r);
+}
+
+static void depthwise_one_line(const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd,
+                               const struct qnt_requant *r)
+{
+    struct qnt_depthwise same = *d;
+    same.line = 0;
+    qnt_depthwise_s8_ref(&same, dst, acc, ldd, r);
 }
 
 static void depthwise_f32_bias_last(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi)
@@ -260,6 +269,7 @@ const struct mutant layer_mutants[] = {
     M(depthwise_s8, "products summed in 16 bits", depthwise_16_bits),
     M(depthwise_s8, "first scale for all", depthwise_first_scale),
     M(depthwise_s8, "sums not written", depthwise_no_sums),
+    M(depthwise_s8, "all runs from the first line", depthwise_one_line),
     M(add_s8, "product and sum rounded apart", add_unfused),
     M(add_s8, "operands rounded before the sum", add_rounds_each),
     M(mul_s8, "product in 16 bits", mul_16_bits),

@@ -175,7 +175,7 @@ MUTANT(avgpool_f32, (const float *src, float *dst, size_t ldd, const struct qnt_
        reach(w) * 4, dst, 4, w->pixels, w->channels, ldd)
 MUTANT(depthwise_s8,
        (const struct qnt_depthwise *d, int8_t *dst, int32_t *acc, size_t ldd, const struct qnt_requant *r),
-       (d, dst, acc, ldd, r), d->w, (d->taps + 3) / 4 * d->channels * 4, dst, 1, d->pixels, d->channels, ldd)
+       (d, dst, acc, ldd, r), d->w, (d->taps + 3) / 4 * d->channels * 4, dst, 1, d->lines * d->pixels, d->channels, ldd)
 MUTANT(depthwise_f32, (const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi),
        (d, dst, ldd, lo, hi), d->w, d->taps * d->channels * 4, dst, 4, d->pixels, d->channels, ldd)
 MUTANT(depthwise_image_f32,
