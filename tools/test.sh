@@ -99,10 +99,12 @@ if build gcc gcc all -Dwerror=true; then
 fi
 if [ $quick = no ]; then
     if build clang clang all -Dwerror=true --native-file .ci/native/clang.ini; then
-        check clang clang --no-suite emulated --no-suite board
+        # The tools and the harness are checked in gcc's build, the kernels in both.
+        check clang clang --no-suite emulated --no-suite board --no-suite tools --no-suite harness
     fi
     if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref
+        [ "$(uname -m)" != x86_64 ] || check gcc-avx2 gcc --setup avx2
     fi
     # -O1: with more, compilers take five times as long over the widest tiles, for the same checks. gcc leaves vzeroupper out
     # then, which -fexpensive-optimizations brings back. clang has the fuzzer, which takes a minute of one core for each
@@ -124,6 +126,14 @@ if [ $quick = no ]; then
             fuzz=$!
         fi
     fi
+    # One long program, too.
+    qemu=no
+    if ! command -v qemu-x86_64 > /dev/null; then
+        skip qemu-x86_64 "no qemu-x86_64"
+    elif [ $gcc = yes ] && [ "$(uname -m)" = x86_64 ]; then
+        launch qemu-x86_64-max gcc --setup qemu_x86_64_max &
+        qemu=$!
+    fi
     # Threads meet in lib/ and in what kernels store: one level of vectors shows both.
     # shellcheck disable=SC2086 # words
     if build tsan tsan thread-tests $sanitize -Db_sanitize=thread -Dlevels=avx2,neon; then
@@ -144,10 +154,9 @@ if [ $quick = no ]; then
             collect fuzz asan
             ;;
     esac
-    if ! command -v qemu-x86_64 > /dev/null; then
-        skip qemu-x86_64 "no qemu-x86_64"
-    elif [ $gcc = yes ] && [ "$(uname -m)" = x86_64 ]; then
-        check qemu-x86_64-max gcc --setup qemu_x86_64_max
+    if [ $qemu != no ]; then
+        wait "$qemu"
+        collect qemu-x86_64-max gcc
     fi
 fi
 

@@ -129,6 +129,7 @@ def test_selftest():
 
 
 def test_model():
+    natively("qinfo: a trained model")
     run("qtrain", "--images", 64, "--epochs", 1, "--test-images", 40, "--out", "model.qnt")
     text = run("qinfo", "model.qnt").stdout
     has(text, r"^model\.qnt: \d+ steps, [1-9]\d* MACs, [1-9]\d* bytes of weights, arena [1-9]\d* bytes$")

@@ -42,6 +42,7 @@ def test_usage():
 
 
 def test_failures():
+    natively("qquant: mistakes")
     has(run("qquant", "absent.qnt", code=1).stderr, r"^qquant: .*absent\.qnt")
     has(run("qquant", float_model(), *IMAGES, "--keep-float", "fc9", code=1).stderr, "keep_float: no node fits 'fc9'")
     has(run("qquant", float_model(), *IMAGES, "--only", "conv1,fc*x", code=1).stderr, r"only: no node fits 'fc\*x'")

@@ -139,7 +139,8 @@ def interrupt(options, number):
 
 
 def test_interrupted_and_resumed():
-    options = (*FEW, "--images", 8 if SLOW else 24, "--epochs", 4 if SLOW else 100, "--augment", "on", "--momentum", "0.9")
+    natively("qtrain: trainings from the middle")
+    options = (*FEW, "--images", 24, "--epochs", 100, "--augment", "on", "--momentum", "0.9")
     run("qtrain", *options, "--out", "whole.qnt")
     for number in (signal.SIGINT, signal.SIGTERM):
         code, errors = interrupt((*options, "--out", "parts.qnt"), number)

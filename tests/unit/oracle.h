@@ -12,8 +12,8 @@
 
 struct oracle {
     const struct qnt_model *m;
-    size_t batch;
-    void **value; /* by tensor id: [batch][elements] */
+    size_t batch, tensors;
+    void **value; /* by tensor id: [batch][elements]; the first of these do not depend on how many there are */
 };
 
 static inline float oracle_real(const struct qnt_tensor *t, size_t c)
@@ -374,7 +374,7 @@ static inline void oracle_node(const struct oracle *o, const struct qnt_node *n)
 /* in: by input of the model. */
 static inline struct oracle oracle_run_io(const struct qnt_model *m, const void *const *in, size_t batch)
 {
-    struct oracle o = {m, batch, calloc(m->n_tensors, sizeof(void *))};
+    struct oracle o = {m, batch, m->n_tensors, calloc(m->n_tensors, sizeof(void *))};
     for (size_t i = 0; i < m->n_tensors; i++)
         if (!m->tensor[i].constant)
             o.value[i] = calloc(batch, oracle_bytes(&m->tensor[i]));
@@ -392,7 +392,7 @@ static inline struct oracle oracle_run(const struct qnt_model *m, const void *in
 
 static inline void oracle_free(struct oracle *o)
 {
-    for (size_t i = 0; i < o->m->n_tensors; i++)
+    for (size_t i = 0; i < o->tensors; i++)
         free(o->value[i]);
     free(o->value);
 }

@@ -62,42 +62,53 @@ static float reduce_one(const char *op, float a, float v)
     return strstr(op, "max") ? (v > a ? v : a) : strstr(op, "min") ? (v < a ? v : a) : a + v;
 }
 
+/* One result under way. */
+struct part_sum {
+    float sum, lane[16];
+    size_t seen;
+};
+
+/* Lanes are folded at the end of a run of elements that lie side by side. */
+static void take(struct part_sum *r, const char *op, size_t run, float begin, float v)
+{
+    float *lane = r->lane;
+    if (run == 1) {
+        r->sum = reduce_one(op, r->sum, v);
+    } else {
+        for (int l = 0; l < 16 && r->seen % run == 0; l++)
+            lane[l] = begin;
+        lane[r->seen % run % 16] = reduce_one(op, lane[r->seen % run % 16], v);
+        if (r->seen % run == run - 1) {
+            for (int half = 8; half > 0; half /= 2)
+                for (int l = 0; l < half; l++)
+                    lane[l] = reduce_one(op, lane[l], lane[l + half]);
+            r->sum = r->seen == run - 1 ? lane[0] : reduce_one(op, r->sum, lane[0]);
+        }
+    }
+    r->seen++;
+}
+
 static void want_reduce(const struct qnt_node *n, const struct operand *in, const struct qnt_tensor *out, double *y)
 {
     const struct qnt_tensor *x = in->t;
     const char *op = n->op->name;
     const float begin = strstr(op, "max") ? -INFINITY : strstr(op, "min") ? INFINITY : 0.0f;
-    const size_t all = qnt_tensor_count(x), results = qnt_tensor_count(out);
+    const size_t results = qnt_tensor_count(out);
+    struct part_sum *r = calloc(results, sizeof *r);
     size_t run = 1;
     for (uint32_t d = x->rank; d-- > 0 && out->dim[d] == 1;)
         run *= x->dim[d];
-    for (size_t o = 0; o < results; o++) {
-        float sum = begin, lane[16];
-        size_t seen = 0;
-        for (size_t i = 0; i < all; i++) {
-            size_t at = 0, left = i, step = 1; /* of the result that element i belongs to */
-            for (uint32_t d = x->rank; d-- > 0; left /= x->dim[d], step *= out->dim[d])
-                at += left % x->dim[d] % out->dim[d] * step;
-            if (at != o)
-                continue;
-            const float v = ((const float *)in->data)[i];
-            if (run == 1) {
-                sum = reduce_one(op, sum, v);
-            } else {
-                for (int l = 0; l < 16 && seen % run == 0; l++)
-                    lane[l] = begin;
-                lane[seen % run % 16] = reduce_one(op, lane[seen % run % 16], v);
-                if (seen % run == run - 1) {
-                    for (int half = 8; half > 0; half /= 2)
-                        for (int l = 0; l < half; l++)
-                            lane[l] = reduce_one(op, lane[l], lane[l + half]);
-                    sum = seen == run - 1 ? lane[0] : reduce_one(op, sum, lane[0]);
-                }
-            }
-            seen++;
-        }
-        y[o] = (double)(strstr(op, "mean") ? sum / (float)seen : sum);
+    for (size_t o = 0; o < results; o++)
+        r[o].sum = begin;
+    for (size_t i = 0; i < qnt_tensor_count(x); i++) {
+        size_t at = 0, left = i, step = 1; /* of the result that element i belongs to */
+        for (uint32_t d = x->rank; d-- > 0; left /= x->dim[d], step *= out->dim[d])
+            at += left % x->dim[d] % out->dim[d] * step;
+        take(&r[at], op, run, begin, ((const float *)in->data)[i]);
     }
+    for (size_t o = 0; o < results; o++)
+        y[o] = (double)(strstr(op, "mean") ? r[o].sum / (float)r[o].seen : r[o].sum);
+    free(r);
 }
 
 START_TEST(reductions_in_the_documented_order)
