@@ -180,6 +180,43 @@ typedef void qnt_function_f32_fn(const float *src, float *dst, size_t n, const s
  * (8, 4, 2, 1: s[i] += s[i + half]); dst = e / sum. rows x cols, dense. */
 typedef void qnt_softmax_f32_fn(const float *src, float *dst, size_t rows, size_t cols);
 
+/* ---- products with weights in blocks ---------------------------------------------------------------------------
+ * W [n][k], unsigned codes of 4 or 8 bits; each block of a row has a scale and may have a zero point: the value of a
+ * code is (code - half - zero) * scale, half being 8 or 128. A block is a multiple of 16 codes; k = blocks * block.
+ * Outputs lie QNT_BLOCKS_PANEL to a panel, those past the last hold anything:
+ *   codes  [panels][k / 8][PANEL][4] bytes of 4 bits (byte i: codes i, in its low bits, and i + 4),
+ *          [panels][k / 4][PANEL][4] of 8 bits
+ *   scale  [panels][blocks][PANEL];  zero  the same, or NULL: all 0 */
+enum { QNT_BLOCKS_PANEL = 32 };
+struct qnt_blocks {
+    const uint8_t *codes;
+    const float *scale;
+    const int8_t *zero;
+    size_t n, block, blocks;
+};
+/* y[r * ldy + j], r < rows, j < n, begins with bias[j] (NULL: 0) and goes on by each block of x's row in order:
+ * y = fma(s, scale, y); any NaN is 0x7fc00000; then (y < lo ? lo : y > hi ? hi : y). */
+struct qnt_blocks_out {
+    const float *bias;
+    float *y;
+    size_t rows, ldy;
+    float lo, hi;
+};
+/* x [rows][k]. s begins with (float)-zero * sum (without zero points: 0) and is one chain of fma of x and (float)(code
+ * - half) in order of k. sum [rows][blocks]: of x over each block; not read without zero points. */
+typedef void qnt_blocks_u4f32_fn(const struct qnt_blocks *w, const float *x, const float *sum,
+                                 const struct qnt_blocks_out *o);
+typedef qnt_blocks_u4f32_fn qnt_blocks_u8f32_fn;
+/* x [rows][k] codes, x_scale and sum [rows][blocks]: as quantize_blocks gives them. s is the exact sum of x * (code -
+ * half - zero), as a float; the scale is that of W times that of x, rounded. block <= 2^16. */
+typedef void qnt_blocks_u4s8_fn(const struct qnt_blocks *w, const int8_t *x, const float *x_scale, const int32_t *sum,
+                                const struct qnt_blocks_out *o);
+typedef qnt_blocks_u4s8_fn qnt_blocks_u8s8_fn;
+/* Each block of src by a scale of its own: m the greatest |src| (of numbers), scale = m / 127, dst = clamp(rne(src *
+ * (127 / m)), -127, 127), the quotient and the product rounded; NaN gives 0. sum: of dst over the block. */
+typedef void qnt_quantize_blocks_f32_s8_fn(const float *src, int8_t *dst, float *scale, int32_t *sum, size_t block,
+                                           size_t blocks);
+
 /* ---- moving bytes: nothing is computed, any bits of any type pass --------------------------------------------- */
 /* Row r: `bytes` bytes from src + r * lds to dst + r * ldd. Strides in bytes, of either sign; rows of src may overlap
  * (lds 0 repeats one), rows of dst not. */

@@ -32,7 +32,8 @@ QNT_API const char *qnt_dtype_name(qnt_dtype type);
 typedef struct qnt_tensor_info {
     const char *name;
     qnt_dtype type;
-    uint32_t bits;      /**< width of the codes: 1..8 for S8 (1: codes -1 and 1), 2 for TERNARY, else that of the type */
+    uint32_t bits;      /**< width of the codes: 1..8 for S8 (1: codes -1 and 1), 2 for TERNARY, 4 or 8 for constants of
+                             U8, else that of the type */
     uint32_t rank;      /**< activations: without the batch; constants: all */
     size_t dim[QNT_MAX_RANK];
     int constant;
@@ -111,6 +112,9 @@ typedef enum qnt_rnn_mode {
     QNT_RNN_PEEPHOLES = 64,
     QNT_RNN_LENGTHS = 128
 } qnt_rnn_mode;
+/** block_fully_connected; flags. ZEROS, BIAS: zero points [out][blocks] and then a bias [out] follow x, w and the scales
+ *  [out][blocks]; CODES: each block of x becomes codes of 8 bits, with a scale of its own, before it is multiplied. */
+typedef enum qnt_block_mode { QNT_BLOCK_ZEROS = 1, QNT_BLOCK_BIAS = 2, QNT_BLOCK_CODES = 4 } qnt_block_mode;
 /** gelu: x / 2 times 1 + erf(x / sqrt(2)), or 1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)). */
 typedef enum qnt_gelu_mode { QNT_GELU_BY_ERF, QNT_GELU_BY_TANH } qnt_gelu_mode;
 /** resize: where on an axis of `in` pixels output o of `out` lies, with s = out / in or the scale given:
@@ -146,13 +150,15 @@ typedef struct qnt_node_attr {
      *  dimension. pad: elements added before (begin) and after (end). */
     int64_t begin[QNT_MAX_RANK], end[QNT_MAX_RANK], step[QNT_MAX_RANK];
     size_t dim[QNT_MAX_RANK];    /**< reshape: the new shape; resize: new height and width, 0: floor(scale * old);
-                                      quantize_by, dequantize_by: places that share a scale, 0 means 1 */
+                                      quantize_by, dequantize_by: places that share a scale, 0 means 1;
+                                      block_fully_connected: dim[0] codes of a row share one, a multiple of 16 */
     uint32_t axis[QNT_MAX_RANK]; /**< transpose: dimension d of the output is axis[d] of the input; all 0: reversed.
                                       concat: axis[0]. softmax, log_softmax, argmax: axis[0] dimensions lie after the one that is
                                       meant; layer_norm: after the first one that is. gather: axis[0]. reduce_*: axis[d] = 1: over dimension d; all 0: over all */
     float scale[2];              /**< resize: of height and width, 0: new / old */
     float value;                 /**< pad: the constant, in real numbers */
     uint32_t mode;               /**< pad: qnt_pad_mode; resize: qnt_resize_mode; gelu: qnt_gelu_mode;
+                                      block_fully_connected: qnt_block_mode;
                                       maxpool, avgpool: qnt_pool_mode; rnn, gru, lstm: qnt_rnn_mode; argmax: 1: the last of
                                       equal ones; cast: 2 or 4: to so many bits in s8 or u8 */
     uint32_t position, rounding; /**< resize: qnt_resize_position, qnt_resize_rounding (nearest) */
@@ -180,6 +186,7 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  recode (u8 to s8, of the same values, or back).
  *  binary_conv2d and binary_fully_connected (x, w[, b]) take the signs of x and w, sign(0) = +1, times the mean of |w| over
  *  the output channel; training them gives a model that holds the signs, as bits.
+ *  block_fully_connected (x, w, scales[, zero points][, b]): w of u8 in blocks, from ONNX files and quantization.
  *  Training knows no gradient of softmax and log_softmax, nor of what is named from div to dequantize_by, and with quantized
  *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image, unless mode says;
  *  every pool window must hold one. fully_connected works on the last dimension (a flatten, whose order is height, width,

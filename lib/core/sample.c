@@ -78,6 +78,23 @@ BODY(bilinear_s8, 0, 5 * 2 * C, const struct qnt_bilinear at[] = {{0, C, 5000, 0
         &(struct qnt_requant){.hi = 127, .lo = -128, .scale = &(float){0x1p-14f}}))
 BODY(bilinear_f32, 0, 20 * 2 * C, const struct qnt_bilinear at[] = {{0, C, 0, 0.3f}, {C, 2 * C, 0, 1.0f}};
      fn(x->f, x->f + 3 * C, x->out[k].f, 2, C, at, 0.7f))
+/* Two rows of a block of 16 times 29 outputs of a panel. */
+#define BLOCKS                                                                                                         \
+    {                                                                                                                  \
+        .codes = (const uint8_t *)x->f, .scale = x->f + 128, .n = 29, .block = 16, .blocks = 1                         \
+    }
+#define BLOCKS_F32(op, bits)                                                                                           \
+    BODY(op, 2 * 16 * 32, 16 * 32 * bits / 8, const struct qnt_blocks w = BLOCKS;                                      \
+         fn(&w, x->f, NULL, &(struct qnt_blocks_out){x->f, x->out[k].f, 2, 32, -1e6f, 1e6f}))
+#define BLOCKS_S8(op, bits)                                                                                            \
+    BODY(op, 2 * 16 * 32, 16 * 32 * bits / 8, const struct qnt_blocks w = BLOCKS; int32_t sum[2] = {0};                \
+         for (int i = 0; i < 32; i++) sum[i / 16] += x->s[i];                                                          \
+         fn(&w, x->s, x->scale, sum, &(struct qnt_blocks_out){x->f, x->out[k].f, 2, 32, -1e6f, 1e6f}))
+BODY(quantize_blocks_f32_s8, 0, 5 * N, fn(x->f, x->out[k].s, x->out[k].f + N / 4 + 1, x->out[k].i + N / 2, 16, N / 16))
+BLOCKS_F32(blocks_u4f32, 4)
+BLOCKS_F32(blocks_u8f32, 8)
+BLOCKS_S8(blocks_u4s8, 4)
+BLOCKS_S8(blocks_u8s8, 8)
 BODY(exp_f32, 0, 8 * N, fn(x->f, x->out[k].f, N))
 BODY(tanh_f32, 0, 8 * N, fn(x->f, x->out[k].f, N))
 BODY(sigmoid_f32, 0, 8 * N, fn(x->f, x->out[k].f, N))

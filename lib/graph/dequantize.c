@@ -78,29 +78,56 @@ static bool is_plain(const struct qnt_node *n, const struct qnt_tensor *t)
                           t->type == QNT_S64 || t->type == QNT_BOOL);
 }
 
+/* Weights in blocks, whose last one may be longer than the row. */
+static void block_values(const struct qnt_model *m, const struct qnt_node *n, size_t k, float *value)
+{
+    const struct qnt_tensor *w = &m->tensor[n->in[1]];
+    const uint8_t *code = w->data, *zero = n->attr.mode & QNT_BLOCK_ZEROS ? m->tensor[n->in[3]].data : NULL;
+    const size_t block = n->attr.dim[0], row = w->dim[1], blocks = row / block;
+    const float *scale = m->tensor[n->in[2]].data, half = w->bits == 4 ? 8.0f : 128.0f;
+    for (size_t j = 0; j < w->dim[0]; j++)
+        for (size_t i = 0; i < k; i++) {
+            const size_t at = j * row + i, b = j * blocks + i / block;
+            const float c = (float)(w->bits == 4 ? code[at / 2] >> at % 2 * 4 & 15 : code[at]);
+            value[j * k + i] = (c - (zero ? (float)zero[b] : half)) * scale[b];
+        }
+}
+
+static bool has_blocks(const struct qnt_node *n)
+{
+    return n->op == &qnt_op_block_fully_connected;
+}
+
 /* Two layers may share a constant, but what it means must be the same in both. */
 static qnt_status copy_constant(struct copy *c, const struct qnt_node *n, uint32_t input)
 {
     const struct qnt_tensor *t = &c->from->tensor[n->in[input]];
     int *twin = &c->twin[n->in[input]];
-    const size_t count = qnt_tensor_count(t);
     if (is_plain(n, t))
         return *twin < 0 ? qnt_model_copy_tensor(c->to, t, false, twin) : QNT_OK;
     struct qnt_tensor copy = {
         .name = t->name, .type = QNT_F32, .bits = 32, .rank = t->rank, .constant = true, .owns_data = true};
+    const bool blocks = input == 1 && has_blocks(n);
+    memcpy(copy.dim, t->dim, sizeof copy.dim);
+    if (blocks)
+        copy.dim[1] = c->from->tensor[n->in[0]].dim[c->from->tensor[n->in[0]].rank - 1];
+    const size_t count = qnt_tensor_count(&copy);
     if (!t->data)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': constant '%s' has no data", n->name, t->name);
     if (!(copy.data = qnt_alloc_array(c->to->ctx, count, sizeof(float), t->name)))
         return QNT_ERR_NOMEM;
-    memcpy(copy.dim, t->dim, sizeof copy.dim);
-    values(c->from, n, input, copy.data);
+    if (blocks)
+        block_values(c->from, n, copy.dim[1], copy.data);
+    else
+        values(c->from, n, input, copy.data);
     if (*twin < 0) {
         qnt_status status = qnt_model_append_tensor(c->to, &copy, twin);
         if (status)
             qnt_release(c->to->ctx, copy.data);
         return status;
     }
-    const bool same = !memcmp(copy.data, c->to->tensor[*twin].data, count * sizeof(float));
+    const struct qnt_tensor *there = &c->to->tensor[*twin];
+    const bool same = qnt_tensor_count(there) == count && !memcmp(copy.data, there->data, count * sizeof(float));
     qnt_release(c->to->ctx, copy.data);
     return same ? QNT_OK
                 : qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': constant '%s' means something else in another node",
@@ -111,12 +138,14 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
 {
     int in[QNT_MAX_INPUTS];
     const struct qnt_op_def *op = n->op;
-    const uint32_t n_in = has_zeros(n) ? 3 : n->n_in; /* they are in the weights' values */
+    const uint32_t scales = has_blocks(n) ? 1 + (n->attr.mode & QNT_BLOCK_ZEROS ? 1 : 0) : 0; /* behind the weights */
+    const uint32_t n_in = has_zeros(n) ? 3 : n->n_in - scales; /* they are in the weights' values */
     for (uint32_t k = 0; k < n_in; k++) {
-        qnt_status status = c->from->tensor[n->in[k]].constant ? copy_constant(c, n, k) : QNT_OK;
+        const uint32_t from = k < 2 ? k : k + scales;
+        qnt_status status = c->from->tensor[n->in[from]].constant ? copy_constant(c, n, from) : QNT_OK;
         if (status)
             return status;
-        in[k] = c->twin[n->in[k]];
+        in[k] = c->twin[n->in[from]];
     }
     if (op == &qnt_op_quantize || op == &qnt_op_dequantize ||
         (op == &qnt_op_recode && c->from->tensor[n->in[0]].scales)) {
@@ -125,9 +154,15 @@ static qnt_status copy_node(struct copy *c, const struct qnt_node *n)
     }
     if (qnt_is_binary(n))
         op = n->op == &qnt_op_binary_conv2d ? &qnt_op_conv2d : &qnt_op_fully_connected;
+    qnt_node_attr attr = n->attr;
+    if (has_blocks(n)) {
+        op = &qnt_op_fully_connected;
+        attr.mode = 0;
+        attr.dim[0] = 0;
+    }
     const struct qnt_tensor *out = &c->from->tensor[n->out], type = {.type = out->type, .bits = out->bits};
     const bool preset = op == &qnt_op_cast || op == &qnt_op_quantize_by; /* what they make is theirs to say */
-    return qnt_model_append_node(c->to, op, n->name, &n->attr, in, n_in, out->name, preset ? &type : NULL,
+    return qnt_model_append_node(c->to, op, n->name, &attr, in, n_in, out->name, preset ? &type : NULL,
                                  &c->twin[n->out]);
 }
 

@@ -59,7 +59,7 @@ static qnt_status own_data(struct qnt_model *m, struct qnt_tensor *t)
 {
     if (t->owns_data)
         return QNT_OK;
-    size_t bytes = qnt_tensor_count(t) * qnt_dtype_size(t->type);
+    size_t bytes = qnt_tensor_bytes(t);
     void *copy = qnt_alloc(m->ctx, bytes, t->name);
     if (!copy)
         return QNT_ERR_NOMEM;
@@ -139,8 +139,8 @@ static bool has_weights(const struct qnt_node *n)
 
 static bool clamps(const struct qnt_node *n)
 {
-    return has_weights(n) || n->op == &qnt_op_add || n->op == &qnt_op_sub || n->op == &qnt_op_mul ||
-           n->op == &qnt_op_batchnorm;
+    return has_weights(n) || n->op == &qnt_op_block_fully_connected || n->op == &qnt_op_add || n->op == &qnt_op_sub ||
+           n->op == &qnt_op_mul || n->op == &qnt_op_batchnorm;
 }
 
 /* Merges node `next` into m->node[into] if it can. */

@@ -11,7 +11,7 @@ struct qnt_op_def;
 struct qnt_tensor {
     char *name;
     qnt_dtype type;
-    uint32_t bits; /* 1..8 for S8; 1: the codes are -1 and 1; 2 for TERNARY */
+    uint32_t bits; /* 1..8 for S8; 1: the codes are -1 and 1; 2 for TERNARY; 4 or 8 for constants of U8 */
     uint32_t rank;
     size_t dim[QNT_MAX_RANK];
     bool constant;
@@ -19,7 +19,8 @@ struct qnt_tensor {
     uint32_t scales; /* 0, 1, or dim[0] for weights (the output channel is the first dimension) */
     float *scale;    /* owned */
     int32_t zero;    /* activations; 0 for weights */
-    void *data;      /* constants: elements of `type`, k-bit and ternary codes unpacked to s8 */
+    void *data; /* constants: elements of `type`, k-bit and ternary codes unpacked to s8; u8 ones of 4 bits stay packed,
+                   low bits first, in a whole number of bytes */
 };
 enum { QNT_MAX_INPUTS = 16, QNT_MAX_ATTRIBUTE = 1 << 20 /* kernel, stride, dilation, pad, groups */ };
 #define QNT_MAX_ELEMENTS ((size_t)1 << 40)
@@ -58,6 +59,12 @@ qnt_status qnt_tensor_elements(const struct qnt_tensor *t, size_t *out);
 size_t qnt_tensor_strip(struct qnt_tensor *t, uint32_t rank);
 /* In-memory count for a tensor already validated. */
 size_t qnt_tensor_count(const struct qnt_tensor *t);
+/* Whether data holds codes of less than a byte; how many bytes it has. */
+static inline bool qnt_tensor_packed(const struct qnt_tensor *t)
+{
+    return t->type == QNT_U8 && t->bits < 8;
+}
+size_t qnt_tensor_bytes(const struct qnt_tensor *t);
 /* The least and the greatest code of a type of integers; false: f32. TERNARY: of its two bits. */
 bool qnt_dtype_range(qnt_dtype type, int64_t *least, int64_t *most);
 /* "32 x 32 x 3" for error texts, into text[QNT_SHAPE_TEXT]. */

@@ -6,11 +6,11 @@
 uint64_t qnt_node_macs(const struct qnt_model *m, const struct qnt_node *n)
 {
     uint64_t macs;
-    const bool product = n->op == &qnt_op_matmul;
+    const bool product = n->op == &qnt_op_matmul || n->op == &qnt_op_block_fully_connected;
     if (n->op != &qnt_op_conv2d && n->op != &qnt_op_fully_connected && n->op != &qnt_op_binary_conv2d &&
         n->op != &qnt_op_binary_fully_connected && !product)
         return 0;
-    const struct qnt_tensor *a = &m->tensor[n->in[0]], *w = &m->tensor[n->in[1]];
+    const struct qnt_tensor *a = &m->tensor[n->in[0]], *w = &m->tensor[n->in[1]]; /* whose blocks may be longer */
     size_t outputs = qnt_tensor_count(&m->tensor[n->out]);
     size_t depth = product ? a->dim[a->rank - 1] : qnt_tensor_count(w) / w->dim[0];
     return __builtin_mul_overflow(outputs, depth, &macs) ? UINT64_MAX : macs;

@@ -188,6 +188,9 @@ static qnt_status check_node(const struct qnt_model *m, const struct qnt_op_def 
         if (in[i] < 0 || (size_t)in[i] >= m->n_tensors)
             return qnt_fail(QNT_ERR_ARG, "node '%s': input %zu is tensor %d, expected 0 to %zu", name, i, in[i],
                             m->n_tensors - 1);
+        else if (qnt_tensor_packed(&m->tensor[in[i]]) && !(i == 1 && op->packed_weights))
+            return qnt_fail(QNT_ERR_TYPE, "node '%s': %s of '%s', u8 of %u bits, expected 8", name, op->name,
+                            m->tensor[in[i]].name, m->tensor[in[i]].bits);
     return QNT_OK;
 }
 
@@ -261,7 +264,7 @@ qnt_status qnt_model_copy_tensor(struct qnt_model *m, const struct qnt_tensor *f
     struct qnt_tensor t = *from;
     t.owns_data = false;
     if (t.data && !alias) {
-        size_t bytes = qnt_tensor_count(&t) * qnt_dtype_size(t.type);
+        size_t bytes = qnt_tensor_bytes(&t);
         if (!(t.data = qnt_alloc(m->ctx, bytes, t.name)))
             return QNT_ERR_NOMEM;
         memcpy(t.data, from->data, bytes);

@@ -52,7 +52,7 @@ static qnt_status check_type(const struct qnt_file_tensor *t, const char *name)
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': type %u, expected 1 to %d", name, t->type, QNT_BOOL);
     const uint32_t hi = t->type == QNT_TERNARY ? 2 : 8 * (uint32_t)qnt_dtype_size((qnt_dtype)t->type); /* bits */
     const uint32_t lo = t->type == QNT_S8 ? 1 : hi;
-    if (t->bits < lo || t->bits > hi)
+    if ((t->bits < lo || t->bits > hi) && !(t->type == QNT_U8 && t->bits == 4 && t->constant))
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %u bits, expected %u to %u", name, t->bits, lo, hi);
     if (t->constant > 1)
         return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': constant is %u, expected 0 or 1", name, t->constant);
@@ -85,6 +85,9 @@ static qnt_status check_shape(struct qnt_file_tensor *t, const char *name, uint6
         count *= d < t->rank ? dim : 1;
     }
     *elements = count;
+    if (t->type == QNT_U8 && t->bits == 4 && count % 2)
+        return qnt_fail(QNT_ERR_FORMAT, "tensors: '%s': %llu codes of 4 bits, expected whole bytes", name,
+                        (unsigned long long)count);
     return QNT_OK;
 }
 

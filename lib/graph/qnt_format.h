@@ -19,8 +19,8 @@
  * in a field; a reader takes such a file if it uses none of them (fields past the ones it knows are zero), and else
  * names what it does not know. Minor 1 brought ternary constants and the second part of a node's record: a file of
  * minor 0 lacks it, and it counts as zero. Minor 2 brought the borders, of models with more than one input or output: a
- * file of any other model has none; types past ternary; and dimensions 4 and 5, in longer records of tensors and nodes,
- * which are zero where a file lacks them. */
+ * file of any other model has none; types past ternary, and constants of u8 with 4 bits; and dimensions 4 and 5, in
+ * longer records of tensors and nodes, which are zero where a file lacks them. */
 #include <stdint.h>
 
 #define QNT_FILE_MAX_ELEMENTS (UINT64_C(1) << 40) /* of a tensor */
@@ -84,7 +84,7 @@ struct qnt_file_border {
 struct qnt_file_tensor {
     uint32_t name; /* offset in names */
     uint8_t type;  /* enum qnt_dtype */
-    uint8_t bits;  /* s8: 1..8, ternary (constants only): 2, else the type's */
+    uint8_t bits;  /* s8: 1..8, u8: 8, of constants also 4, ternary (constants only): 2, else the type's */
     uint8_t rank;  /* 1..6 */
     uint8_t constant;
     int32_t zero_point;
@@ -93,8 +93,9 @@ struct qnt_file_tensor {
     uint32_t zero;
     uint64_t dim[4]; /* >= 1, product <= 2^40; past the rank 0; more below. Activations: without the batch */
     /* Constants; 0 for activations. Elements of the type in row-major order; codes of k < 8 bits are a little-endian
-     * bit string, code i in the bits k * i .. k * i + k - 1, two's complement, of 1 bit set for -1 and clear for 1;
-     * ternary codes are those of 2 bits without -2; the spare bits of the last byte 0. */
+     * bit string, code i in the bits k * i .. k * i + k - 1, two's complement, of 1 bit set for -1 and clear for 1, of
+     * u8 0 to 15 and an even number of them; ternary codes are those of 2 bits without -2; the spare bits of the last
+     * byte 0. */
     uint64_t offset; /* in data */
     uint64_t bytes;
     uint64_t hash;

@@ -28,7 +28,6 @@ static qnt_status add_constant(struct qnt_model *m, const struct qnt_source *s, 
     const struct qnt_file_tensor *r = &f->tensor[i];
     const uint8_t *data = s->base + s->section[QNT_FILE_DATA - 1].offset + r->offset;
     uint64_t at = (uint64_t)(data - s->base);
-    bool packed = r->bits < 8;
     struct qnt_tensor t;
     qnt_status status;
     int id;
@@ -37,10 +36,11 @@ static qnt_status add_constant(struct qnt_model *m, const struct qnt_source *s, 
         (status = qnt_file_check_padding(s, "the data", t.name, at + r->bytes, qnt_file_align(at + r->bytes))))
         return status;
     size_t count = qnt_tensor_count(&t);
+    const bool packed = t.bits < 8 && !qnt_tensor_packed(&t); /* here, and not in memory */
     if (s->alias && !packed)
         t.data = (void *)(uintptr_t)data; /* read only: constants are never written in place */
     else {
-        if (!(t.data = qnt_alloc_array(m->ctx, count, qnt_dtype_size(t.type), t.name)))
+        if (!(t.data = qnt_alloc(m->ctx, qnt_tensor_bytes(&t), t.name)))
             return QNT_ERR_NOMEM;
         t.owns_data = true;
         if (!packed)

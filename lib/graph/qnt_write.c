@@ -178,7 +178,7 @@ static qnt_status write_constant(int fd, const qnt_ctx *ctx, const struct qnt_te
             return qnt_fail(QNT_ERR_RANGE, "'%s': code %zu is %u, expected 0 or 1", t->name, bad,
                             ((const uint8_t *)t->data)[bad]);
     }
-    if (t->bits >= 8) {
+    if (t->bits >= 8 || qnt_tensor_packed(t)) {
         r->hash = XXH3_64bits(t->data, r->bytes);
         return qnt_write_at(fd, t->data, r->bytes, at);
     }

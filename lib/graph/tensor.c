@@ -55,6 +55,11 @@ size_t qnt_tensor_count(const struct qnt_tensor *t)
     return n;
 }
 
+size_t qnt_tensor_bytes(const struct qnt_tensor *t)
+{
+    return qnt_tensor_packed(t) ? qnt_tensor_count(t) * t->bits / 8 : qnt_tensor_count(t) * qnt_dtype_size(t->type);
+}
+
 const char *qnt_dtype_name(qnt_dtype type)
 {
     switch (type) {

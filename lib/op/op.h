@@ -32,6 +32,7 @@ struct qnt_op_def {
     /* Dimensions of input 0 that it works on; more in front of them are images: infer and prepare see tensors without,
      * and a run has as many images more. 0: it works on all. */
     uint32_t rank;
+    bool packed_weights; /* input 1 may be a constant whose codes are packed */
     /* Before infer: replaces attributes that are 0 for "by default", for a node of which nothing is proved but its inputs.
      * Doing it twice changes nothing. NULL: 0 has no such meaning, or lib/graph/model.c knows it. */
     void (*normalise)(const struct qnt_model *m, struct qnt_node *n);

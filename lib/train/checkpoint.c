@@ -65,8 +65,7 @@ static uint64_t weights_digest(const struct qnt_model *m)
     uint64_t h = model_digest(m);
     for (size_t i = 0; i < m->n_tensors; i++)
         if (m->tensor[i].constant && m->tensor[i].data)
-            h = XXH3_64bits_withSeed(m->tensor[i].data,
-                                     qnt_tensor_count(&m->tensor[i]) * qnt_dtype_size(m->tensor[i].type), h);
+            h = XXH3_64bits_withSeed(m->tensor[i].data, qnt_tensor_bytes(&m->tensor[i]), h);
     return h;
 }
 

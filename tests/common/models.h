@@ -33,6 +33,8 @@ qnt_status test_model_recurrent(qnt_ctx *ctx, bool quantized, qnt_model **out);
  * Output
  * 4. In models_layers.c. */
 qnt_status test_model_integers(qnt_ctx *ctx, bool quantized, qnt_model **out);
+/* Weights in blocks, of 4 bits with zero points, a bias and codes of x, then of 8. Output 4. In models_layers.c. */
+qnt_status test_model_blocks(qnt_ctx *ctx, bool quantized, qnt_model **out);
 /* Signs times signs, enough of them to fill vectors: binary_conv2d twice, with a maxpool between them and a stride, and
  * binary_fully_connected, s8 inside. Input 12 x 12 x 16, output 10 floats. */
 qnt_status test_model_signs(qnt_ctx *ctx, qnt_model **out);

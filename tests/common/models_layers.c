@@ -204,3 +204,46 @@ qnt_status test_model_binary(qnt_ctx *ctx, bool quantized, qnt_model **out)
     in[1] = constant(&d, "w2", 1, 2, full);
     return end(&d, node(&d, "binary_fully_connected", "fc", NULL, in, 2, 0.0f, true), out);
 }
+
+/* Codes of `bits`, any of them, in blocks of 16, with what follows them; x: floats. */
+static int blocks(struct draft *d, const char *const name[5], uint32_t bits, uint32_t mode, int x, size_t k, size_t n)
+{
+    const qnt_node_attr attr = {.size = sizeof attr, .dim = {16}, .mode = mode};
+    const size_t many = (k + 15) / 16, scale[] = {n, many};
+    struct qnt_tensor t[2] = {{.bits = bits, .dim = {n, 16 * many}}, {.bits = 8, .dim = {n, many}}};
+    int in[5] = {x}, count = 1;
+    for (int i = 0; i < (mode & QNT_BLOCK_ZEROS ? 2 : 1) && !d->status; i++) {
+        t[i].name = (char *)(uintptr_t)name[i ? 2 : 0];
+        t[i].type = QNT_U8;
+        t[i].rank = 2;
+        t[i].constant = t[i].owns_data = true;
+        uint8_t *data = t[i].data = qnt_alloc(d->m->ctx, qnt_tensor_bytes(&t[i]), "codes");
+        if (!data) {
+            d->status = QNT_ERR_NOMEM;
+            return 0;
+        }
+        for (size_t b = 0; b < qnt_tensor_bytes(&t[i]); b++)
+            data[b] = (uint8_t)(i ? b % 16 : b * 37 + 11);
+        if ((d->status = qnt_model_append_tensor(d->m, &t[i], &in[count])))
+            qnt_release(d->m->ctx, data);
+        count++;
+        if (!i)
+            in[count++] = constant(d, name[1], 0, 2, scale);
+    }
+    if (mode & QNT_BLOCK_BIAS)
+        in[count++] = constant(d, name[3], 0, 1, &n);
+    return node(d, "block_fully_connected", name[4], &attr, in, (size_t)count, 0.0f, true);
+}
+
+qnt_status test_model_blocks(qnt_ctx *ctx, bool quantized, qnt_model **out)
+{
+    static const char *const first[5] = {"w1", "s1", "z1", "b1", "fc1"}, *const second[5] = {"w2", "s2", "", "", "fc2"};
+    struct draft d;
+    int x = begin(&d, ctx, quantized);
+    x = unary(&d, "flatten", "flat", x, 0.02f);
+    if (quantized)
+        x = node(&d, "dequantize", "flat.f", NULL, &x, 1, 0.0f, true);
+    x = blocks(&d, first, 4, QNT_BLOCK_ZEROS | QNT_BLOCK_BIAS | QNT_BLOCK_CODES, x, SIDE * SIDE * CHANNELS, 7);
+    x = node(&d, "relu", "relu", NULL, &x, 1, 0.0f, true);
+    return end(&d, blocks(&d, second, 8, 0, x, 7, 4), out);
+}

@@ -8,6 +8,7 @@
 #include "lib/op/op.h"
 #include "tests/common/qnt_bytes.h"
 #include "tests/fuzz/edit.h"
+#include "tests/fuzz/element.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { MOST_CONSTANT = 1 << 12, MOST_INPUT = 1 << 11, RANK = QNT_MAX_RANK };
@@ -17,49 +18,6 @@ static void some_name(struct edit *e, char name[16])
     snprintf(name, 16, "~%d", e->made++);
     while (qnt_model_find(e->to, name) >= 0)
         snprintf(name, 16, "~%d", e->made++);
-}
-
-static double value(const struct qnt_tensor *t, size_t i)
-{
-    switch (t->type) {
-    case QNT_F32:
-        return ((const float *)t->data)[i];
-    case QNT_S32:
-        return ((const int32_t *)t->data)[i];
-    case QNT_S64:
-        return (double)((const int64_t *)t->data)[i];
-    case QNT_S16:
-        return ((const int16_t *)t->data)[i];
-    case QNT_U16:
-        return ((const uint16_t *)t->data)[i];
-    case QNT_U8:
-    case QNT_BOOL:
-        return ((const uint8_t *)t->data)[i];
-    default:
-        return ((const int8_t *)t->data)[i];
-    }
-}
-
-/* Into what the type and bits of `t` can hold. */
-static void put(const struct qnt_tensor *t, size_t i, double x)
-{
-    int64_t least = 0, most = 0;
-    if (!qnt_dtype_range(t->type, &least, &most)) {
-        ((float *)t->data)[i] = (float)x;
-        return;
-    }
-    if (t->type == QNT_S8) {
-        least = -(1 << (t->bits - 1));
-        most = -least - 1;
-    } else if (t->type == QNT_TERNARY) {
-        least = -1;
-    } else if (t->type == QNT_S64) { /* all of them are doubles */
-        least = -(INT64_C(1) << 52);
-        most = -least;
-    }
-    x = isnan(x) ? 0 : x < (double)least ? (double)least : x > (double)most ? (double)most : x;
-    const int64_t code = t->type != QNT_S8 || t->bits > 1 ? (int64_t)x : x < 0 ? -1 : 1;
-    memcpy((uint8_t *)t->data + i * qnt_dtype_size(t->type), &code, qnt_dtype_size(t->type)); /* little-endian */
 }
 
 /* Appends a constant described by t, its values and scales those of `from` over and over. -1 when that cannot be. */
@@ -72,6 +30,8 @@ static int append_constant(struct edit *e, struct qnt_tensor t, const struct qnt
     for (uint32_t d = 0; d < t.rank; d++)
         if ((count *= t.dim[d]) > MOST_CONSTANT)
             return -1;
+    if (qnt_tensor_packed(&t) && count % 2)
+        t.bits = 8;
     if (t.scales > sizeof scale / sizeof *scale)
         return -1;
     for (uint32_t i = 0; i < t.scales; i++)
@@ -82,10 +42,14 @@ static int append_constant(struct edit *e, struct qnt_tensor t, const struct qnt
         t.name = name;
     }
     t.owns_data = true;
-    if (!(t.data = qnt_alloc_array(e->to->ctx, count, qnt_dtype_size(t.type), "a constant")))
+    if (!(t.data = qnt_alloc(e->to->ctx, qnt_tensor_bytes(&t), "a constant")))
         return -1;
     for (size_t i = 0; i < count; i++)
-        put(&t, i, odd == 0 ? -0x1p40 : odd == 1 ? 0x1p40 : chosen(e) ? some_float(e) : value(from, i % had));
+        element_put(&t, i,
+                    odd == 0    ? -0x1p40
+                    : odd == 1  ? 0x1p40
+                    : chosen(e) ? some_float(e)
+                                : element_value(from, i % had));
     if (!qnt_model_append_tensor(e->to, &t, &id))
         return id;
     qnt_release(e->to->ctx, t.data);

@@ -12,7 +12,7 @@ static const struct {
     qnt_status (*make)(qnt_ctx *ctx, bool quantized, qnt_model **out);
 } layers[] = {{test_model_pools},    {test_model_depthwise}, {test_model_binary},    {signs},
               {test_model_moves},    {test_model_pairs},     {test_model_functions}, {test_model_borders},
-              {test_model_integers}, {test_model_values},    {test_model_recurrent}};
+              {test_model_integers}, {test_model_values},    {test_model_recurrent}, {test_model_blocks}};
 enum { FIRST_LAYER = 9, SEEDS = FIRST_LAYER + 2 * sizeof layers / sizeof *layers };
 
 size_t fuzz_seed(size_t i, uint8_t **data)

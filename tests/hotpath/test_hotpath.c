@@ -110,7 +110,8 @@ int main(void)
 {
     static const char *const name[] = {
         "float", "8 bits",           "2 bits", "other ops",         "other ops, quantized",
-        "moves", "moves, quantized", "values", "values, quantized", "recurrent"};
+        "moves", "moves, quantized", "values", "values, quantized", "recurrent",
+        "blocks"};
     enum { MODELS = sizeof name / sizeof *name };
     qnt_model *m[MODELS] = {NULL};
     qnt_ctx *ctx;
@@ -118,7 +119,8 @@ int main(void)
         test_model_quantized(ctx, 2, &m[2]) || test_model_pools(ctx, false, &m[3]) ||
         test_model_pools(ctx, true, &m[4]) || test_model_moves(ctx, false, &m[5]) ||
         test_model_moves(ctx, true, &m[6]) || test_model_values(ctx, false, &m[7]) ||
-        test_model_values(ctx, true, &m[8]) || test_model_recurrent(ctx, false, &m[9])) {
+        test_model_values(ctx, true, &m[8]) || test_model_recurrent(ctx, false, &m[9]) ||
+        test_model_blocks(ctx, false, &m[10])) {
         printf("hotpath: %s\n", qnt_last_error());
         return EXIT_FAILURE;
     }

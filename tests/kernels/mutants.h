@@ -7,8 +7,8 @@ struct mutant {
     const char *op, *what;
     qnt_any_fn *fn;
 };
-extern const struct mutant mutants[], binary_mutants[], channel_mutants[], copy_mutants[], layer_mutants[],
-    train_mutants[];
+extern const struct mutant mutants[], binary_mutants[], block_mutants[], channel_mutants[], copy_mutants[],
+    layer_mutants[], train_mutants[];
 
 /* expect.c. True: a kernel that leaves upper vector halves in use can be seen here. */
 bool expect_begin(void);

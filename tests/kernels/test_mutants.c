@@ -258,6 +258,21 @@ MUTANT(bilinear_f32,
        (top, bottom, dst, pixels, channels, x, y), bottom, reach_of_pixels(x, pixels, channels) * 4, dst, 4, 1,
        pixels *channels, pixels *channels)
 
+MUTANT(quantize_blocks_f32_s8, (const float *src, int8_t *dst, float *scale, int32_t *sum, size_t block, size_t blocks),
+       (src, dst, scale, sum, block, blocks), src, block *blocks * 4, dst, 1, 1, block *blocks, block *blocks)
+#define MUTANT_BLOCKS_F32(op)                                                                                          \
+    MUTANT(op, (const struct qnt_blocks *w, const float *x, const float *sum, const struct qnt_blocks_out *o),         \
+           (w, x, sum, o), x, o->rows * w->block * w->blocks * 4, o->y, 4, o->rows, w->n, o->ldy)
+#define MUTANT_BLOCKS_S8(op)                                                                                           \
+    MUTANT(op,                                                                                                         \
+           (const struct qnt_blocks *w, const int8_t *x, const float *x_scale, const int32_t *sum,                     \
+            const struct qnt_blocks_out *o),                                                                           \
+           (w, x, x_scale, sum, o), x, o->rows * w->block * w->blocks, o->y, 4, o->rows, w->n, o->ldy)
+MUTANT_BLOCKS_F32(blocks_u4f32)
+MUTANT_BLOCKS_F32(blocks_u8f32)
+MUTANT_BLOCKS_S8(blocks_u4s8)
+MUTANT_BLOCKS_S8(blocks_u8s8)
+
 MUTANT(maxpool_grad_f32,
        (const float *x, const float *y, const float *dy, const uint8_t *pass, float *dx, size_t ldy,
         const struct qnt_window *w, float lo, float hi),
@@ -317,7 +332,7 @@ static bool applies(const struct op *op, enum kind k)
     bool grad = strstr(op->name, "grad"),
          strided = (strstr(op->name, "pool") || strstr(op->name, "depthwise")) && !grad;
     strided |= strstr(op->name, "requantize") || strstr(op->name, "watch") || strstr(op->name, "copy") ||
-               strstr(op->name, "fill") || strstr(op->name, "transpose");
+               strstr(op->name, "fill") || strstr(op->name, "transpose") || !strncmp(op->name, "blocks", 6);
     if (sum && (k == WRITE_PAST || k == WRITE_BEFORE || k == DROP_LANE || k == FLIP_BIT))
         return false;
     if (strstr(op->name, "sums") && (k == DROP_LANE || k == FLIP_BIT)) /* of two results */
@@ -340,7 +355,7 @@ int main(void)
             else
                 check_op(&ops[i], ops[i].mutant, kinds[k].name, kinds[k].words);
         }
-    const struct mutant *const lists[] = {mutants,      binary_mutants, channel_mutants,
+    const struct mutant *const lists[] = {mutants,      binary_mutants, block_mutants, channel_mutants,
                                           copy_mutants, layer_mutants,  train_mutants};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const struct mutant *m = lists[i]; m->op; m++)

@@ -20,7 +20,7 @@ static const struct {
     {"pools", test_model_pools},         {"depthwise", test_model_depthwise}, {"binary", test_model_binary},
     {"pairs", test_model_pairs},         {"functions", test_model_functions}, {"moves", test_model_moves},
     {"integers", test_model_integers},   {"borders", test_model_borders},     {"values", test_model_values},
-    {"recurrent", test_model_recurrent},
+    {"recurrent", test_model_recurrent}, {"blocks", test_model_blocks},
 };
 static const char *const built_in[] = {"article-cnn",     "resnet-8",         "resnet-8-bn",
                                        "binary-resnet-8", "mobilenetv1-0.25", "mobilenetv1-0.25-cifar",

@@ -88,7 +88,8 @@ static qnt_status quantized(qnt_ctx *ctx, bool q, qnt_model **out)
 static qnt_status (*const models[])(qnt_ctx *ctx, bool quantized,
                                     qnt_model **out) = {quantized,         test_model_pools,  test_model_depthwise,
                                                         test_model_binary, test_model_pairs,  test_model_functions,
-                                                        test_model_moves,  test_model_values, test_model_recurrent};
+                                                        test_model_moves,  test_model_values, test_model_recurrent,
+                                                        test_model_blocks};
 enum { MODELS = 2 * sizeof models / sizeof *models };
 
 static qnt_ctx *ctx;

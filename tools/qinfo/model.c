@@ -37,7 +37,7 @@ static void type_text(const qnt_tensor_info *t, char text[TEXT])
 {
     double lo, hi;
     int at = snprintf(text, TEXT, "%s", qnt_dtype_name(t->type));
-    if (t->type == QNT_S8 && t->bits < 8)
+    if ((t->type == QNT_S8 || t->type == QNT_U8) && t->bits < 8)
         at += snprintf(text + at, TEXT - (size_t)at, " of %" PRIu32 " bits", t->bits);
     if (t->scales)
         range(t, &lo, &hi);
@@ -78,12 +78,12 @@ static void print_text(const struct shown *s)
         print_tensor("input", &t);
     for (size_t i = 0; qnt_model_output_at(s->model, i, &t) == QNT_OK; i++)
         print_tensor("output", &t);
-    printf("\n%-4s %-24s %-16s %-28s %12s  %-18s %s\n", "", "step", "op", "kernel", "MACs", "gives", "of type");
+    printf("\n%-4s %-24s %-22s %-28s %12s  %-18s %s\n", "", "step", "op", "kernel", "MACs", "gives", "of type");
     for (size_t i = 0; qnt_session_step(s->session, i, &step) == QNT_OK; i++) {
         const bool found = find_tensor(s->model, step.output, &t);
         shape_text(&t, shape);
         type_text(&t, type);
-        printf("%-4zu %-24s %-16s %-28s %12" PRIu64 "  %-18s %s\n", i, step.name, step.op,
+        printf("%-4zu %-24s %-22s %-28s %12" PRIu64 "  %-18s %s\n", i, step.name, step.op,
                *step.variant ? step.variant : "-", step.macs, found ? shape : "-", found ? type : "-");
     }
     printf("\n%-30s %-20s %s\n", "constant", "shape", "type");

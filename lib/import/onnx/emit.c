@@ -75,7 +75,7 @@ qnt_status qnt_onnx_emit_const(struct onnx_mapper *mp, const struct qnt_tensor *
 {
     struct qnt_tensor own = *t;
     const char *name = fresh(mp, base, false);
-    const size_t bytes = qnt_tensor_count(t) * qnt_dtype_size(t->type);
+    const size_t bytes = qnt_tensor_bytes(t);
     if (!name || !(own.data = qnt_alloc(mp->ctx, bytes, base)))
         return QNT_ERR_NOMEM;
     memcpy(own.data, t->data, bytes);

@@ -1,5 +1,5 @@
-/* com.microsoft.MatMulNBits: a matrix of 4 or 8 bits with a scale for each block of a row, whose values are taken at
- * import; the sums are floats, which is what accuracy_level asks for at least. QGemm: Gemm of codes. */
+/* com.microsoft.MatMulNBits: a matrix of 4 or 8 bits with a scale for each block of a row. accuracy_level is the least
+ * that is asked for: 4 takes activations as codes, any other floats. QGemm: Gemm of codes. */
 #include <math.h>
 #include <string.h>
 #include "lib/import/onnx/linear.h"
@@ -56,50 +56,124 @@ static unsigned code(const uint8_t *data, size_t bits, size_t i)
     return bits == 8 ? data[i] : data[i / 2] >> i % 2 * 4 & 15u;
 }
 
-/* (code - zero) * scale; zero is half of the codes where it is not given. */
+/* Zero points as codes, a byte each; *whole is false where floats are none. NULL: out of memory. */
+static uint8_t *zero_codes(struct onnx_mapper *mp, const struct nbits *w, bool *whole)
+{
+    const bool floats = qnt_onnx_is_float(w->zero->type);
+    const float *values = floats ? qnt_onnx_floats(mp, w->zero) : NULL;
+    const size_t row = (w->blocks * w->bits + 7) / 8;
+    uint8_t *to = qnt_onnx_alloc(mp, w->n, w->blocks, w->zero->name);
+    *whole = true;
+    if (!to || (floats && !values))
+        return NULL;
+    for (size_t i = 0; i < w->n * w->blocks; i++) {
+        const float x = floats ? values[i] : 0.0f;
+        if (!floats)
+            to[i] = (uint8_t)code((const uint8_t *)w->zero->data + i / w->blocks * row, w->bits, i % w->blocks);
+        else if (x >= 0.0f && x < (float)(1u << w->bits) && x == floorf(x))
+            to[i] = (uint8_t)x;
+        else
+            *whole = false;
+    }
+    return to;
+}
+
+static qnt_status bias_of(struct onnx_mapper *mp, const struct onnx_node *n, const struct nbits *w,
+                          struct onnx_value *bias, int *id)
+{
+    const struct onnx_shape s = {1, {w->n}};
+    const float *data = qnt_onnx_floats(mp, bias);
+    if (!data)
+        return QNT_ERR_NOMEM;
+    if (qnt_onnx_count(&bias->shape) != w->n)
+        return qnt_onnx_fail(QNT_ERR_SHAPE, n, "bias '%s' has %zu elements, expected %zu", bias->name,
+                             qnt_onnx_count(&bias->shape), w->n);
+    return qnt_onnx_emit_floats(mp, &s, data, bias->name, id);
+}
+
+/* The codes stay as they are. zero: by block, or NULL. */
+static qnt_status by_blocks(struct onnx_mapper *mp, const struct onnx_node *n, const struct nbits *w,
+                            const uint8_t *zero, struct onnx_value *bias, int in, int *id)
+{
+    const struct qnt_tensor codes = {.type = QNT_U8,
+                                     .bits = (uint32_t)w->bits,
+                                     .rank = 2,
+                                     .dim = {w->n, w->blocks * w->block},
+                                     .data = (void *)(uintptr_t)w->b->data};
+    const struct qnt_tensor zeros = {
+        .type = QNT_U8, .bits = 8, .rank = 2, .dim = {w->n, w->blocks}, .data = (void *)(uintptr_t)zero};
+    const struct onnx_shape blocks = {2, {w->n, w->blocks}};
+    const float *scale = qnt_onnx_floats(mp, w->scale);
+    qnt_node_attr attr = {.dim = {w->block}};
+    int ins[5] = {in};
+    size_t n_in = 3;
+    if (!scale)
+        return QNT_ERR_NOMEM;
+    if (qnt_onnx_attr_int(n, "accuracy_level", 0) == 4 && w->block <= 1 << 16)
+        attr.mode |= QNT_BLOCK_CODES;
+    qnt_status status = qnt_onnx_emit_const(mp, &codes, w->b->name, &ins[1]);
+    if (status || (status = qnt_onnx_emit_floats(mp, &blocks, scale, w->scale->name, &ins[2])))
+        return status;
+    if (zero) {
+        attr.mode |= QNT_BLOCK_ZEROS;
+        if ((status = qnt_onnx_emit_const(mp, &zeros, w->zero->name, &ins[n_in++])))
+            return status;
+    }
+    if (bias) {
+        attr.mode |= QNT_BLOCK_BIAS;
+        if ((status = bias_of(mp, n, w, bias, &ins[n_in++])))
+            return status;
+    }
+    return qnt_onnx_emit(mp, n, "block_fully_connected", &attr, ins, n_in, n->out[0], NULL, id);
+}
+
+/* (code - zero) * scale in floats: of zero points between the codes. */
 static qnt_status values(struct onnx_mapper *mp, const struct nbits *w, float *to)
 {
-    const uint8_t *b = w->b->data, *packed = w->zero ? w->zero->data : NULL;
-    const bool floats = w->zero && qnt_onnx_is_float(w->zero->type);
-    const float *scale = qnt_onnx_floats(mp, w->scale), *zeros = floats ? qnt_onnx_floats(mp, w->zero) : NULL;
-    const size_t row = w->blocks * (w->block * w->bits / 8), zero_row = (w->blocks * w->bits + 7) / 8;
-    if (!scale || (floats && !zeros))
+    const uint8_t *b = w->b->data;
+    const float *scale = qnt_onnx_floats(mp, w->scale), *zero = qnt_onnx_floats(mp, w->zero);
+    const size_t row = w->blocks * (w->block * w->bits / 8);
+    if (!scale || !zero)
         return QNT_ERR_NOMEM;
     for (size_t i = 0; i < w->n; i++)
         for (size_t k = 0; k < w->k; k++) {
-            const size_t block = k / w->block;
-            const float zero = zeros     ? zeros[i * w->blocks + block]
-                               : w->zero ? (float)code(packed + i * zero_row, w->bits, block)
-                                         : (float)(1u << (w->bits - 1));
-            to[i * w->k + k] = ((float)code(b + i * row, w->bits, k) - zero) * scale[i * w->blocks + block];
+            const size_t block = i * w->blocks + k / w->block;
+            to[i * w->k + k] = ((float)code(b + i * row, w->bits, k) - zero[block]) * scale[block];
         }
     return QNT_OK;
 }
 
+static qnt_status by_values(struct onnx_mapper *mp, const struct onnx_node *n, const struct nbits *w,
+                            struct onnx_value *bias, int in, int *id)
+{
+    struct onnx_value own = {.name = w->b->name, .kind = ONNX_CONSTANT, .type = ONNX_FLOAT, .shape = {2, {w->n, w->k}}};
+    struct onnx_linear l = {.n = n, .base = n->out[0], .alpha = 1.0f, .beta = 1.0f, .w = &own, .bias = bias};
+    const struct onnx_right r = {.k = w->k, .n = w->n, .transposed = true};
+    float *data = qnt_onnx_alloc(mp, w->n * w->k, sizeof *data, w->b->name);
+    if (!data || values(mp, w, data))
+        return QNT_ERR_NOMEM;
+    own.data = data;
+    return qnt_onnx_full(mp, &l, &r, 1, in, id);
+}
+
 qnt_status qnt_onnx_map_matmulnbits(struct onnx_mapper *mp, const struct onnx_node *n)
 {
-    struct onnx_linear l = {.n = n, .base = n->out[0], .alpha = 1.0f, .beta = 1.0f};
-    struct onnx_value *x, own = {.kind = ONNX_CONSTANT, .type = ONNX_FLOAT};
+    struct onnx_value *x, *bias = NULL;
     struct nbits w;
-    size_t places;
+    uint8_t *zero = NULL;
+    bool whole = true;
     int id;
     qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
     if (status || (status = sizes(mp, n, &w)) || (status = check(n, &w)) ||
-        (qnt_onnx_in(mp, n, 5) && (status = qnt_onnx_constant(mp, n, 5, "bias", &l.bias))))
+        (qnt_onnx_in(mp, n, 5) && (status = qnt_onnx_constant(mp, n, 5, "bias", &bias))))
         return status;
-    float *data = qnt_onnx_alloc(mp, w.n * w.k, sizeof *data, w.b->name);
-    if (!data || (status = values(mp, &w, data)))
-        return QNT_ERR_NOMEM;
-    own.name = w.b->name;
-    own.shape = (struct onnx_shape){2, {w.n, w.k}};
-    own.data = data;
-    l.w = &own;
-    const struct onnx_right r = {.k = w.k, .n = w.n, .transposed = true};
     struct onnx_shape s = x->shape;
     if (!mp->whole && s.rank < 2)
         return qnt_onnx_touches(n);
-    if ((status = qnt_onnx_check_inner(n, x, &own, w.k)) || (status = qnt_onnx_rows_in(mp, n, x, &places, &id)) ||
-        (status = qnt_onnx_full(mp, &l, &r, places, id, &id)))
+    if (w.zero && !(zero = zero_codes(mp, &w, &whole)))
+        return QNT_ERR_NOMEM;
+    if ((status = qnt_onnx_check_inner(n, x, w.b, w.k)) || (status = qnt_onnx_as_tensor(mp, n, x, false, &id)) ||
+        (status = whole ? by_blocks(mp, n, &w, zero, bias, id, &id) : by_values(mp, n, &w, bias, id, &id)))
         return status;
     s.dim[s.rank - 1] = w.n;
     return qnt_onnx_result(mp, n, 0, ONNX_FLOAT, &s, false, id);

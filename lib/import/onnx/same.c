@@ -10,7 +10,7 @@ static bool same_tensor(const struct qnt_tensor *a, const struct qnt_tensor *b)
         memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) ||
         (a->scales && memcmp(a->scale, b->scale, a->scales * sizeof *a->scale)))
         return false;
-    return !a->constant || !memcmp(a->data, b->data, qnt_tensor_count(a) * qnt_dtype_size(a->type));
+    return !a->constant || !memcmp(a->data, b->data, qnt_tensor_bytes(a));
 }
 
 /* Attributes were cleared before they were filled, padding included. */
