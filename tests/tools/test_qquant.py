@@ -198,6 +198,8 @@ def test_search_that_fails():
     assert {row["weights"] for row in found["plan"] if row["weights"] != "-"} == {"2"}, found["plan"]
     _, told = search("--max-drop", 100, "--target-latency", 0.001, "--out", "none.qnt", code=1)
     has(told, r"^qquant: --target-latency: [\d.]+ us are the least found")
+    found, _ = search("--max-drop", 100, "--target-latency", 1e8, "--target-size", "1M")
+    assert found["met"] and len(found["steps"]) == 1 and found["steps"][0]["us"] > 0, found
 
 
 def test_search_within_a_drop():

@@ -106,7 +106,7 @@ static int not_met(const struct search *s)
 {
     const struct settings *set = s->r->s;
     const double most = search_most_drop(s);
-    if (s->now.drop > most)
+    if (!search_within(s, &s->now))
         return opt_error(s->r->tool, EXIT_FAILED,
                          "--auto: %.2f %s are lost with all layers that may in float, expected at most %g", s->now.drop,
                          unit_of(s), most);
@@ -122,8 +122,8 @@ static int not_met(const struct search *s)
 static int finish(struct search *s)
 {
     const struct settings *set = s->r->s;
-    const int met = s->now.drop <= search_most_drop(s) &&
-                    (search_met(s, &s->now) || (!set->target_size && !(set->target_latency > 0)));
+    const int met =
+        search_within(s, &s->now) && (search_met(s, &s->now) || (!set->target_size && !(set->target_latency > 0)));
     qnt_model *model[MODELS] = {[FLOAT] = s->r->start};
     struct cost cost[MODELS] = {{.run = 0}};
     uint32_t *bits = malloc(s->layers * sizeof *bits);

@@ -25,9 +25,23 @@ static int add_layers(struct search *s)
     return EXIT_OK;
 }
 
+/* As many inputs as a bounded number of products allows, and no less than 16: each layer is judged in several widths.
+ */
+static size_t some_of(const struct run *r)
+{
+    const uint64_t most = UINT64_C(1) << 36;
+    uint64_t macs = 1;
+    qnt_node_info node;
+    for (size_t i = 0; i < qnt_model_node_count(r->start); i++)
+        if (!qnt_model_node(r->start, i, &node) && node.macs < most)
+            macs += node.macs;
+    const uint64_t some = most / macs > 16 ? most / macs : 16;
+    return some < r->n ? (size_t)some : r->n;
+}
+
 int search_create(struct search *s, struct run *r)
 {
-    *s = (struct search){.r = r, .nodes = qnt_ptq_layer_count(r->ptq)};
+    *s = (struct search){.r = r, .nodes = qnt_ptq_layer_count(r->ptq), .some = some_of(r)};
     s->line = calloc(s->nodes + 1, sizeof *s->line);
     s->layer = calloc(s->nodes + 1, sizeof *s->layer);
     if (!s->line || !s->layer)
@@ -63,12 +77,13 @@ int search_model(struct search *s, qnt_model **out)
     return make(s, out);
 }
 
-static int like_float(struct search *s, qnt_model *model, struct likeness *l)
+static int like_float(struct search *s, qnt_model *model, size_t images, struct likeness *l)
 {
-    struct outputs got = {.value = NULL};
-    int code = outputs_of(s->r, model, s->r->n, &got);
+    struct outputs got = {.value = NULL}, plain = s->plain;
+    int code = outputs_of(s->r, model, images, &got);
+    plain.images = images;
     if (code == EXIT_OK)
-        code = likeness_of(s->r, &s->plain, &got, l);
+        code = likeness_of(s->r, &plain, &got, l);
     free(got.value);
     return code;
 }
@@ -80,7 +95,7 @@ int search_verify(struct search *s, struct verdict *v)
     *v = (struct verdict){.us = NAN};
     int code = search_model(s, &model);
     if (code == EXIT_OK)
-        code = like_float(s, model, &v->like);
+        code = like_float(s, model, s->r->n, &v->like);
     if (code == EXIT_OK && s->r->test)
         code = accuracy_of(s->r, model, &v->like.accuracy);
     if (code == EXIT_OK && s->r->s->target_latency > 0)
@@ -121,7 +136,7 @@ int search_option(struct search *s, size_t layer, uint32_t bits)
     if (code == EXIT_OK)
         code = opt_fail(s->r->tool, qnt_ptq_model(s->r->ptq, &model));
     if (code == EXIT_OK)
-        code = like_float(s, model, &like);
+        code = like_float(s, model, s->some, &like);
     if (code == EXIT_OK) {
         o->noise = like.noise;
         o->bytes = bytes_of(model, l->name);
@@ -172,6 +187,11 @@ int search_met(const struct search *s, const struct verdict *v)
         return 0;
     return (!set->target_size || v->bytes <= set->target_size) &&
            (!(set->target_latency > 0) || v->us <= (double)set->target_latency);
+}
+
+int search_within(const struct search *s, const struct verdict *v)
+{
+    return v->drop <= search_most_drop(s) + 1e-9; /* 0.5 points of the difference of two shares */
 }
 
 double search_most_drop(const struct search *s)

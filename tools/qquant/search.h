@@ -47,6 +47,7 @@ struct step {
 struct search {
     struct run *r;
     struct outputs plain; /* of the float model */
+    size_t some;          /* of the inputs: layers alone are judged on these */
     double accuracy;
     qnt_ptq_layer *line; /* [nodes]: as the options say, but for the widths of layers */
     size_t nodes;
@@ -69,6 +70,8 @@ int search_option(struct search *s, size_t layer, uint32_t bits);
 int search_times(struct search *s);
 /* Whether all targets are met; without one: never. */
 int search_met(const struct search *s, const struct verdict *v);
+/* Whether no more is lost than may be, and how much that is. */
+int search_within(const struct search *s, const struct verdict *v);
 double search_most_drop(const struct search *s);
 /* From the widths of the options to those that are left: every step is in s->step. */
 int search_run(struct search *s);

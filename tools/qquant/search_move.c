@@ -149,7 +149,7 @@ static int try_moves(struct search *s, const struct move *move, size_t n, int ra
         s->base = t->got.like.sqnr;
     if (s->steps == 1 && !s->r->test)
         t->got.drop = 0;
-    t->kept = raise || t->got.drop <= search_most_drop(s);
+    t->kept = raise || search_within(s, &t->got);
     if (t->kept)
         s->now = t->got;
     else
@@ -202,7 +202,7 @@ int search_run(struct search *s)
     struct move *move = calloc(8 * s->layers + 1, sizeof *move);
     int code = move ? try_moves(s, move, 0, 1) : opt_error(s->r->tool, EXIT_RESOURCE, "out of memory: moves"),
         found = 1;
-    while (code == EXIT_OK && found && s->now.drop > search_most_drop(s))
+    while (code == EXIT_OK && found && !search_within(s, &s->now))
         code = raise_one(s, &found);
     if (code == EXIT_OK && s->r->s->target_latency > 0)
         code = search_times(s);
