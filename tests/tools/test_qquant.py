@@ -5,6 +5,7 @@ import struct
 import subprocess
 import xml.etree.ElementTree as xml
 import zipfile
+import zlib
 import cases
 from cases import SLOW, has, natively, run
 
@@ -88,6 +89,14 @@ def test_accuracy_is_told():
 
 
 def test_inputs_from_files():
+    pixels = bytes((i * 37) % 256 for i in range(3072))
+    rows = b"".join(b"\0" + pixels[96 * y:][:96] for y in range(32))
+    chunks = [(b"IHDR", struct.pack(">2I5B", 32, 32, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    cases.write("in.png", b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c)) + t + c + struct.pack(">I", zlib.crc32(t + c)) for t, c in chunks))
+    cases.write("same.raw", struct.pack("<3072f", *[p / 255 for p in pixels]))
+    for name in "in.png", "same.raw":
+        run("qquant", float_model(), "--calib", name, "--mean", 0, "--deviation", 1, "--out", f"{name}.qnt")
+    assert read("in.png.qnt") == read("same.raw.qnt")
     data = struct.pack("<6144f", *[((i * 37) % 101 - 50) / 50 for i in range(6144)])
     cases.write("in.npy", cases.npy("<f4", (2, 32, 32, 3), data))
     cases.write("in.raw", data)
@@ -179,7 +188,7 @@ def test_search_by_size():
     natively("qquant: many models")
     found, _ = search("--max-drop", 100, "--target-size", "150K", "--plan-out", "found.plan", "--out", "found.qnt")
     assert found["met"] and found["weight_bytes"] <= 150 * 1024 < found["steps"][0]["weight_bytes"] < found["float_weight_bytes"], found
-    assert found["steps"][-1]["kept"] and found["weight_bytes"] > 100 * 1024, found
+    assert found["steps"][-1]["kept"] and found["weight_bytes"] > 150 * 1024 - 32768, found # fc1 has 8 times so many weights
     bits = {row["node"]: row["weights"] for row in found["plan"]}
     for step in found["steps"]:
         for move in step["moves"]:

@@ -89,10 +89,9 @@ int search_moves(struct search *s, size_t most, struct move *move, size_t *n)
 {
     double bytes = (double)s->now.bytes, us = s->now.us;
     struct gap g = gap_of(s, bytes, us);
-    const int targets = s->r->s->target_size || s->r->s->target_latency > 0;
-    int code = EXIT_OK, found = 1;
+    int code = EXIT_OK, found;
     *n = 0;
-    while (*n < most && code == EXIT_OK && (!targets || g.of[0] > 0 || g.of[1] > 0)) {
+    while (*n < most && code == EXIT_OK) { /* nothing is gained past the targets */
         if ((code = best_move(s, g, &move[*n], &found)) != EXIT_OK || !found)
             break;
         const struct move *m = &move[(*n)++];
