@@ -237,14 +237,14 @@ static void edges(const struct qnt_conv_geom *g, size_t run, size_t *head, size_
         *head = *tail = 0;
 }
 
-/* Rows [r0, r1) and the columns of one panel from the plane. */
+/* Rows [r0, r1) and the columns of one panel from the plane. next: the panel to ask for, or NULL. */
 static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t, const char *panel,
-                 size_t r0, size_t r1, bool skip)
+                 const uint8_t *next, size_t r0, size_t r1, bool skip)
 {
     const struct qnt_conv_geom *g = p->g;
     const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = run * call->g->nr;
     struct qnt_s8_operands o = {
-        .a_row = (ptrdiff_t)(g->stride_w * g->c), .a_jump = (ptrdiff_t)(g->dil_h * p->line), .run = run};
+        .a_row = (ptrdiff_t)(g->stride_w * g->c), .a_jump = (ptrdiff_t)(g->dil_h * p->line), .run = run, .ahead = next};
     size_t head = 0, tail = 0;
     if (skip)
         edges(g, run, &head, &tail);
@@ -259,7 +259,7 @@ static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct
         o.runs = ky1 - ky0;
         o.head = x ? 0 : head;
         o.tail = x + n < g->ow ? 0 : tail;
-        qnt_rows_line(call, &o, t, r, n);
+        qnt_rows_line(call, &o, t, r, n, next ? next + qnt_panel_w_bytes(call->g, g->kh * run) : NULL);
         if (++y == g->oh) {
             y = 0;
             image++;
@@ -286,7 +286,8 @@ static void rows_run(struct plane *p, const struct qnt_gemm_call *call, const in
             t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
             t.col = (uint32_t)col;
             const char *w = (const char *)call->packed_w + col / g->nr * panel;
-            walk(p, call, &t, qnt_rows_panel(g, w, k, space + plane_bytes(p)), r, end, stored == 0);
+            walk(p, call, &t, qnt_rows_panel(g, w, k, space + plane_bytes(p)), qnt_rows_next_panel(call, col, w, panel),
+                 r, end, stored == 0);
         }
     }
 }

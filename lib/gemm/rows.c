@@ -14,8 +14,10 @@ enum {
     LINE_BYTES = 64,
     STEP_BYTES = 8,         /* of k, for each of which a tile asks for a line */
     ASKING = 2,             /* panels whose tiles ask for as many lines as a block has */
+    FEW_BYTES = 64 << 10,   /* of weights */
     FAR_BYTES = 1 << 20,    /* of rows and sums of 32 bits: with more they are asked for */
     BESIDE_BYTES = 1 << 20, /* of weights, which are read again for each tile of rows: part of the second level */
+    MANY = 4,               /* times as many rows as columns */
     BESIDE_LEAST = 64,      /* of k: shorter ones are copied in less time than two loops in a tile take */
     BESIDE_K = 4096         /* from which on the rows of a tile would share the sets of the cache */
 };
@@ -37,7 +39,7 @@ static size_t rows_of_tile(const struct qnt_gemm *g, size_t n)
 }
 
 void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,
-                   size_t n)
+                   size_t n, const uint8_t *past)
 {
     const struct qnt_gemm *g = call->g;
     const size_t per = rows_of_tile(g, n);
@@ -49,8 +51,11 @@ void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, 
         t->row = (uint32_t)(row + i);
         t->c = qnt_gemm_place(call, row + i, t->col);
         g->run_rows(o, t);
-        if (o->ahead)
+        if (o->ahead) {
             o->ahead += o->runs * o->run / STEP_BYTES * LINE_BYTES;
+            if (past && o->ahead >= past)
+                o->ahead = NULL;
+        }
     }
 }
 
@@ -152,6 +157,13 @@ static const uint8_t *ahead_of(const struct qnt_gemm_call *call, size_t rows, si
     return row < end && call->a.stride == call->k ? (const uint8_t *)call->a.base + row * call->k : call->packed_w;
 }
 
+const uint8_t *qnt_rows_next_panel(const struct qnt_gemm_call *call, size_t col, const void *panel, size_t bytes)
+{
+    if (call->n * call->k <= FEW_BYTES || col + call->g->nr >= call->n)
+        return NULL;
+    return (const uint8_t *)panel + bytes;
+}
+
 /* Rows [row, row + rows) of a block at o.a, for the stretch of k that begins in the first panel at o.w. The last panels
  * ask for what lies at o.ahead. */
 static void block(const struct qnt_gemm_call *call, struct qnt_s8_operands o, struct qnt_tile t, size_t row,
@@ -162,22 +174,28 @@ static void block(const struct qnt_gemm_call *call, struct qnt_s8_operands o, st
     const uint8_t *a = o.a, *ahead = o.ahead;
     const char *w = o.w;
     for (size_t col = 0; col < call->n; col += nr, w += panel) {
-        if (ahead && col <= asking)
-            o.ahead = col < asking ? (const uint8_t *)w : ahead;
+        const uint8_t *const next = ahead ? NULL : qnt_rows_next_panel(call, col, w, panel);
+        if (!ahead)
+            o.ahead = next;
+        else if (col <= asking)
+            o.ahead = col < asking ? (const uint8_t *)w + panel : ahead;
         t.n = (uint32_t)(call->n - col < nr ? call->n - col : nr);
         t.col = (uint32_t)col;
         o.a = a;
         o.w = qnt_rows_panel(call->g, w, o.run, room);
-        qnt_rows_line(call, &o, &t, row, rows);
+        qnt_rows_line(call, &o, &t, row, rows, next ? next + qnt_panel_w_bytes(call->g, o.run) : NULL);
     }
 }
 
-/* Whether `rows` rows are copied beside products. */
+/* Whether `rows` rows are copied beside products. Weights of a layer (8-bit results) come from afar, which the first
+ * tile of rows would wait for: they should be few, or the rows many. */
 static bool copies_beside(const struct qnt_gemm_call *call, size_t rows, size_t kc)
 {
     const struct qnt_gemm *g = call->g;
+    const size_t w = call->n * call->k;
     return g->beside && !g->unpack && is_dense(call) && rows > g->mr && call->n > g->nr && call->k >= BESIDE_LEAST &&
-           call->k < BESIDE_K && call->k <= kc && call->n * call->k <= BESIDE_BYTES;
+           call->k < BESIDE_K && call->k <= kc &&
+           (call->e->kind == QNT_EPI_S32 || rows >= MANY * call->n ? w <= BESIDE_BYTES : w <= 2 * FEW_BYTES);
 }
 
 /* One tile of rows after the other; the first is copied before. Tiles that copy ask for the lines of their sums, too:

@@ -5,9 +5,15 @@
 
 /* The tiles of rows [row, row + n) that lie at o->a, o->a + o->a_row ..., in even shares, and of the columns from
  * t->col on. t's other fields and o's are set, head and tail for the first and the last of these rows; o->a
- * comes back past the rows. */
+ * comes back past the rows. o->ahead moves on by what was asked for, and becomes NULL when it reaches `past` (NULL: no
+ * bound). */
 void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,
-                   size_t n);
+                   size_t n, const uint8_t *past);
+
+/* What the tiles of a panel ask for beside their products: the next one (NULL: it is the last), unless all of them are
+ * so few bytes that it does not matter whether they are near. In a network they are not: other layers' have come since.
+ */
+const uint8_t *qnt_rows_next_panel(const struct qnt_gemm_call *call, size_t col, const void *panel, size_t bytes);
 
 /* The panel of k (a multiple of kr) that the tiles read: the packed one, or where they have unpack the s8 panel that is
  * made of it in `room`, which is that many bytes. */

@@ -133,7 +133,8 @@ static size_t packed_a_bytes(const struct ck *c, size_t k, size_t rows)
 static void multiply(const struct qnt_gemm *d, size_t k, size_t kp, const void *a, const void *w,
                      const struct qnt_tile *t)
 {
-    const struct qnt_s8_operands o = {.a = a, .w = w, .a_row = (ptrdiff_t)qnt_rows_pitch(k), .run = kp, .runs = 1};
+    struct qnt_s8_operands o = {.a = a, .w = w, .a_row = (ptrdiff_t)qnt_rows_pitch(k), .run = kp, .runs = 1};
+    o.ahead = k % 2 ? w : NULL;
     if (d->run_rows)
         d->run_rows(&o, t);
     else
