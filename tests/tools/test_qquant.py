@@ -193,6 +193,9 @@ def test_search_by_size():
     for step in found["steps"]:
         for move in step["moves"]:
             assert move["to"] < move["from"] and (not step["kept"] or bits[move["layer"]] <= str(move["to"]))
+    for layer in found["layers"]:
+        known = [width for width in layer["widths"] if width.get("noise", 0) > 0]
+        assert len(known) >= 2 and known[0]["bytes"] < known[-1]["bytes"], layer
     run("qquant", float_model(), "--images", 8, "--plan", "found.plan", "--out", "again.qnt")
     assert read("found.qnt") == read("again.qnt")
     again, _ = search("--max-drop", 100, "--target-size", 150 * 1024, "--out", "again.qnt")
@@ -205,7 +208,9 @@ def test_search_that_fails():
     has(told, r"^qquant: --target-size: \d+ bytes are the least found that lose at most 100 points, expected 1000$")
     assert not found["met"] and found["model"] is None and not os.path.exists("none.qnt")
     assert {row["weights"] for row in found["plan"] if row["weights"] != "-"} == {"2"}, found["plan"]
-    _, told = search("--max-drop", 100, "--target-latency", 0.001, "--out", "none.qnt", code=1)
+    found, told = search("--max-drop", 100, "--target-latency", 0.001, "--out", "none.qnt", code=1)
+    for layer in found["layers"]:
+        assert [width["weights"] for width in layer["widths"] if width["us"] > 0] == ["float", *"2345678"], layer
     has(told, r"^qquant: --target-latency: [\d.]+ us are the least found")
     found, _ = search("--max-drop", 100, "--target-latency", 1e8, "--target-size", "1M")
     assert found["met"] and len(found["steps"]) == 1 and found["steps"][0]["us"] > 0, found

@@ -11,14 +11,6 @@ static const char *unit_of(const struct search *s)
     return s->r->test ? "points" : "dB";
 }
 
-static const char *bits_text(uint32_t bits, char text[16])
-{
-    if (bits == QNT_BITS_FLOAT)
-        return "float";
-    snprintf(text, 16, "%u", bits);
-    return text;
-}
-
 static void print_steps(const struct search *s)
 {
     printf("%-5s %10s %9s%s %9s  %s\n", "step", "bytes", "SQNR dB", s->r->test ? "  accuracy" : "", "lost",
@@ -30,9 +22,8 @@ static void print_steps(const struct search *s)
             printf("  %6.2f %%", t->got.like.accuracy * 100);
         printf(" %9.2f %s", t->got.drop, t->kept ? "" : " taken back:");
         for (size_t k = 0; k < t->n; k++) {
-            char from[16], to[16];
-            printf(" %s %s>%s", s->layer[t->move[k].layer].name, bits_text(t->move[k].from, from),
-                   bits_text(t->move[k].to, to));
+            printf(" %s %s>%s", s->layer[t->move[k].layer].name, width_word(t->move[k].from),
+                   width_word(t->move[k].to));
         }
         printf("%s\n", t->n ? "" : " none: as the options say");
     }
@@ -79,6 +70,31 @@ static json_t *step_json(const struct search *s, const struct step *t)
     return row;
 }
 
+/* What was found for each layer alone. */
+static json_t *layers_json(const struct search *s)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < s->layers; i++) {
+        const struct layer *l = &s->layer[i];
+        json_t *widths = json_array();
+        for (int b = 0; b < WIDTHS; b++) {
+            const struct option *o = &l->option[b];
+            json_t *row = json_pack("{ss}", "weights", b ? width_word((uint32_t)b) : width_word(QNT_BITS_FLOAT));
+            if (o->noise >= 0)
+                json_object_set_new(row, "noise", json_real(o->noise));
+            if (o->noise >= 0)
+                json_object_set_new(row, "bytes", json_integer((json_int_t)o->bytes));
+            if (o->us > 0 && isfinite(o->us))
+                json_object_set_new(row, "us", json_real(o->us));
+            if (json_object_size(row) > 1)
+                json_array_append(widths, row);
+            json_decref(row);
+        }
+        json_array_append_new(all, json_pack("{ss,so}", "layer", l->name, "widths", widths));
+    }
+    return all;
+}
+
 static int print_json(const struct search *s, const struct cost *cost, int met)
 {
     json_t *steps = json_array(), *all = verdict_json(s, &s->now);
@@ -96,6 +112,7 @@ static int print_json(const struct search *s, const struct cost *cost, int met)
         json_object_set_new(all, "float_accuracy", json_real(s->accuracy));
     json_object_set_new(all, "plan", plan_json(s->r));
     json_object_set_new(all, "steps", steps);
+    json_object_set_new(all, "layers", layers_json(s));
     const int bad = json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
     json_decref(all);
     return bad ? EXIT_FAILED : EXIT_OK;

@@ -1,6 +1,6 @@
 /* What runs of models take on this machine: of rounds of profiled runs of one image on one pinned thread the least of
- * the medians, since what else the machine does lasts for some of them; of all models in turn, so that it meets them
- * alike. */
+ * the medians, since what else the machine does lasts for some of them; the models' rounds in turn, so that it meets
+ * them alike. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,11 +111,14 @@ static int measure(const struct run *r, struct clocked *c, size_t n, struct cost
             cost[k].node[i] = INFINITY;
     }
     for (int round = 0; round < ROUNDS && !status; round++) {
-        for (size_t i = 0; i < runs && !status; i++)
-            for (size_t k = 0; k < n && !status; k++)
+        for (size_t k = 0; k < n && !status; k++) {
+            for (size_t i = 0; i < WARM && !status; i++) /* the caches are its own again */
+                status = run_once(&c[k], 0);
+            for (size_t i = 0; i < runs && !status; i++)
                 status = run_once(&c[k], i);
-        for (size_t k = 0; k < n && !status; k++)
-            take(r, &c[k], runs, rate, &cost[k]);
+            if (!status)
+                take(r, &c[k], runs, rate, &cost[k]);
+        }
     }
     return opt_fail(r->tool, status);
 }

@@ -208,7 +208,7 @@ static int put_name(FILE *f, const char *name)
     return n + fprintf(f, "\"");
 }
 
-static const char *width_word(uint32_t bits)
+const char *width_word(uint32_t bits)
 {
     return width[bits == QNT_BITS_TERNARY ? 9 : bits == QNT_BITS_FLOAT ? 10 : bits];
 }

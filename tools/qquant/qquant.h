@@ -55,6 +55,8 @@ int plan_write(const struct run *r, const char *path);
 /* Its lines, and the same as JSON. */
 qnt_status plan_print(const struct run *r, FILE *f);
 json_t *plan_json(const struct run *r);
+/* As in a plan: "8", "ternary", "float". */
+const char *width_word(uint32_t bits);
 
 /* What a model gives for images of calibration: [images][n], all outputs one after the other as real numbers; the first
  * has `first` of the n. */
