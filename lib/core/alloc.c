@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include "lib/core/core.h"
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE = 8 << 20 };
 
 /* *size: what was asked for, rounded up to the alignment. */
 static void *take(const qnt_ctx *ctx, size_t bytes, size_t alignment, const char *what, size_t *size)
@@ -20,16 +20,27 @@ static void *take(const qnt_ctx *ctx, size_t bytes, size_t alignment, const char
     return ptr;
 }
 
+size_t qnt_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Weights of this size are streamed: on small pages that waits for page tables, and prefetching ends with each page.
+ * The kernel takes whole huge pages within the range, where it has some. */
+static void want_huge_pages(void *ptr, size_t size)
+{
+    const size_t page = qnt_page_size();
+    const uintptr_t begin = qnt_round_up((uintptr_t)ptr, page), end = ((uintptr_t)ptr + size) / page * page;
+    madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* refused where there are none */
+}
+
 void *qnt_alloc(const qnt_ctx *ctx, size_t bytes, const char *what)
 {
     size_t size;
     void *ptr = take(ctx, bytes, ALIGNMENT, what, &size);
+    if (ptr && ctx->own_memory && size >= LARGE)
+        want_huge_pages(ptr, size);
     return ptr ? memset(ptr, 0, size) : NULL;
-}
-
-size_t qnt_page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 void *qnt_alloc_untouched(const qnt_ctx *ctx, size_t bytes, const char *what)

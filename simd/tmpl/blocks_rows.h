@@ -2,7 +2,11 @@
 #define TMPL_BLOCKS_ROWS_H
 /* What products with weights in blocks share, after a v_<isa>.h. A tile is R rows by V vectors of outputs of a panel;
  * its sums over a block stay in registers, y in memory, where it is met once a block. */
-enum { BLOCKS_GROUP = 4, BLOCKS_GROUPS = 3 /* rows are reached from one pointer for each four of them */ };
+enum {
+    BLOCKS_GROUP = 4, /* rows are reached from one pointer for each four of them */
+    BLOCKS_GROUPS = 3,
+    BLOCKS_AHEAD = 4096 /* bytes from the codes at hand to those asked for meanwhile */
+};
 
 /* Vectors of a tile of R rows: machines of narrow vectors have no registers for a whole panel of several rows. */
 QNT_INLINE int blocks_vectors(const int R)
@@ -53,6 +57,17 @@ QNT_INLINE void blocks_finish(const int R, const int V, const struct qnt_blocks_
                 vf_store(to + v * VL, vf_max(lo, vf_min(hi, vf_or_nan(x, x))), left); /* NaN passes */
         }
     }
+}
+
+/* One row reads its weights faster than machines fetch them by themselves. What lies behind the last panel is asked for
+ * in vain, which is allowed. */
+QNT_INLINE void blocks_ahead(const int R, const int V, const uint8_t *codes)
+{
+    if (R > 1)
+        return;
+    QNT_UNROLL
+    for (int i = 0; i < V * VL * 4; i += 64)
+        v_prefetch((const void *)((uintptr_t)codes + BLOCKS_AHEAD + (uintptr_t)i));
 }
 
 /* All rows of a panel by the tallest tiles that fit: ROWS(r) does r rows from `row` on. */

@@ -74,6 +74,7 @@ QNT_INLINE void blocks_s8_tile(const int BITS, const int R, const int V, const s
         vi s[24];
         blocks_s8_start(BITS, R, V, zero, sum + b, w->blocks, s);
         for (size_t k = w->block; k > 0; k -= 32 / BITS, codes += QNT_BLOCKS_PANEL * 4) {
+            blocks_ahead(R, V, codes);
             blocks_s8_step(BITS, R, V, codes, q, r1, r3, s);
             QNT_UNROLL
             for (int g = 0; g < (R + BLOCKS_GROUP - 1) / BLOCKS_GROUP; g++)
