@@ -17,7 +17,7 @@ enum {
     FEW_BYTES = 64 << 10,   /* of weights */
     FAR_BYTES = 1 << 20,    /* of rows and sums of 32 bits: with more they are asked for */
     BESIDE_BYTES = 1 << 20, /* of weights, which are read again for each tile of rows: part of the second level */
-    MANY = 4,               /* times as many rows as columns */
+    FIRST_TILES = 4,        /* of a panel ask for all of the next one */
     BESIDE_LEAST = 64,      /* of k: shorter ones are copied in less time than two loops in a tile take */
     BESIDE_K = 4096         /* from which on the rows of a tile would share the sets of the cache */
 };
@@ -187,15 +187,16 @@ static void block(const struct qnt_gemm_call *call, struct qnt_s8_operands o, st
     }
 }
 
-/* Whether `rows` rows are copied beside products. Weights of a layer (8-bit results) come from afar, which the first
- * tile of rows would wait for: they should be few, or the rows many. */
-static bool copies_beside(const struct qnt_gemm_call *call, size_t rows, size_t kc)
+/* How many of `rows` rows go before those that are copied beside products, which read all weights for each tile: none,
+ * as many as bring weights from afar with all their tiles, or all. */
+static size_t rows_before(const struct qnt_gemm_call *call, size_t rows, size_t kc)
 {
     const struct qnt_gemm *g = call->g;
-    const size_t w = call->n * call->k;
-    return g->beside && !g->unpack && is_dense(call) && rows > g->mr && call->n > g->nr && call->k >= BESIDE_LEAST &&
-           call->k < BESIDE_K && call->k <= kc &&
-           (call->e->kind == QNT_EPI_S32 || rows >= MANY * call->n ? w <= BESIDE_BYTES : w <= 2 * FEW_BYTES);
+    const size_t w = call->n * call->k, first = w <= FEW_BYTES ? 0 : (size_t)FIRST_TILES * g->mr;
+    if (!g->beside || g->unpack || !is_dense(call) || in_place(call) || call->n <= g->nr || call->k < BESIDE_LEAST ||
+        call->k >= BESIDE_K || call->k > kc || w > BESIDE_BYTES || rows <= first + g->mr)
+        return rows;
+    return first;
 }
 
 /* One tile of rows after the other; the first is copied before. Tiles that copy ask for the lines of their sums, too:
@@ -239,16 +240,11 @@ static void run_beside(const struct qnt_gemm_call *call, size_t m0, size_t m1, u
     }
 }
 
-void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
+static void run_blocks(const struct qnt_gemm_call *call, struct blocks size, size_t m0, size_t m1, void *scratch)
 {
     const struct qnt_gemm *g = call->g;
     const bool bare = in_place(call);
-    struct blocks size = choose_blocks(g, call->k, call->e->kind != QNT_EPI_S32);
     uint8_t *room = (uint8_t *)scratch + pointer_bytes(g, call->a.taps), *copied = room + qnt_rows_room(g, size.kc);
-    if (!bare && copies_beside(call, m1 - m0, size.kc)) {
-        run_beside(call, m0, m1, copied);
-        return;
-    }
     struct qnt_s8_operands o = {.runs = 1};
     struct qnt_tile t = {.ldc = call->ldc, .e = call->e};
     /* All panels are near: what they meet should be nearer. Not when each block unpacks them again. */
@@ -279,4 +275,14 @@ void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *
             k0 += k;
         } while (k0 < call->k);
     }
+}
+
+void qnt_rows_run(const struct qnt_gemm_call *call, size_t m0, size_t m1, void *scratch)
+{
+    const struct blocks size = choose_blocks(call->g, call->k, call->e->kind != QNT_EPI_S32);
+    const size_t mid = m0 + rows_before(call, m1 - m0, size.kc);
+    if (m0 < mid)
+        run_blocks(call, size, m0, mid, scratch);
+    if (mid < m1)
+        run_beside(call, mid, m1, (uint8_t *)scratch + pointer_bytes(call->g, call->a.taps));
 }

@@ -235,6 +235,20 @@ START_TEST(s8_long_sums)
 }
 END_TEST
 
+/* More weights than stay near: of many dense rows the first go another way than the rest. */
+START_TEST(s8_many_rows_and_weights)
+{
+    struct shape s = {75, 33, 2000};
+    struct s8_case c;
+    s8_make(&c, &s, 0, 8, 0);
+    struct qnt_epilogue e = {.bias = c.folded};
+    e.rq = (struct qnt_requant){.zero = 9, .lo = -128, .hi = 127, .per_channel = 1, .scale = c.scale};
+    s8_want(&c, &s, false, &e.rq);
+    s8_compare(&c, &s, &e, 8);
+    s8_free(&c);
+}
+END_TEST
+
 START_TEST(choose_takes_the_cheapest)
 {
     static const struct qnt_gemm wide = {.name = "wide", .mr = 8, .nr = 32, .kr = 1, .cost_step = 20, .cost_tile = 10};
@@ -256,6 +270,7 @@ int main(void)
     tcase_add_loop_test(tc, f32_equals_the_chain_of_fma, 0, 2 * SHAPES);
     tcase_add_loop_test(tc, s8_equals_the_exact_sum, 0, 8 * SHAPES * WIDTHS);
     tcase_add_loop_test(tc, s8_long_sums, 0, WIDTHS);
+    tcase_add_test(tc, s8_many_rows_and_weights);
     tcase_add_test(tc, choose_takes_the_cheapest);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
