@@ -7,6 +7,7 @@
 #include "lib/engine/engine.h"
 #include "lib/run/thread.h"
 #include "simd/fpenv.h"
+#include "simd/pause.h"
 
 enum { BURST = 16, ALIGN = 64, LINE = 64, FETCHED = 16 * LINE };
 
@@ -197,7 +198,10 @@ static bool obey(struct qnt_worker *w)
         atomic_store_explicit(&w->obeyed, order, memory_order_release);
         if (order == QNT_ORDER_RUN || order == QNT_ORDER_STOP)
             return order == QNT_ORDER_RUN;
-        qnt_futex_wait(&w->wake, wake);
+        if (order == QNT_ORDER_CALL)
+            qnt_pause(); /* what comes next is on its way, and a call that counts system calls counts none here */
+        else
+            qnt_futex_wait(&w->wake, wake);
     }
 }
 

@@ -7,10 +7,11 @@
 
 struct detected {
     long syscalls, first_syscall; /* number of the first, -1 for none */
+    long sleeping;                /* of these: futex and membarrier */
     long allocations;             /* malloc, calloc, realloc, free, aligned_alloc, posix_memalign */
     long faults, waits;           /* page faults, voluntary context switches */
 };
-/* NULL when system calls can be counted, else why not. Call once, before the others. */
+/* NULL when system calls can be counted, else why not. Call once on each thread, before the others. */
 const char *detect_open(void);
 void detect_close(void);
 void detect_arm(void);

@@ -17,11 +17,12 @@
 enum { ALLOW = 0, BLOCK = 1, DISPATCH_OFF = 0, DISPATCH_ON = 1, RETURN_BYTES = 16 };
 
 extern _Thread_local long detect_allocations; /* detect_malloc.c */
-static volatile char selector = ALLOW;
-static volatile long count, first;
+/* By thread. */
+static _Thread_local volatile char selector = ALLOW;
+static _Thread_local volatile long count, first, sleeping;
+static _Thread_local struct rusage before;
+static _Thread_local bool opened;
 static char *volatile return_address;
-static struct rusage before;
-static bool opened;
 
 #ifdef __x86_64__
 static long carry_out(const greg_t *r)
@@ -45,8 +46,10 @@ static void on_sigsys(int signal, siginfo_t *info, void *context)
     if (info->si_code <= 0) /* the trial by detect_open */
         return;
     selector = ALLOW;
+    const long number = (long)u->uc_mcontext.gregs[REG_RAX];
     if (count++ == 0)
-        first = (long)u->uc_mcontext.gregs[REG_RAX];
+        first = number;
+    sleeping += number == SYS_futex || number == SYS_membarrier;
     u->uc_mcontext.gregs[REG_RAX] = carry_out(u->uc_mcontext.gregs);
     selector = BLOCK;
 }
@@ -80,7 +83,7 @@ void detect_close(void)
 
 void detect_arm(void)
 {
-    count = 0;
+    count = sleeping = 0;
     first = -1;
     getrusage(RUSAGE_THREAD, &before);
     detect_allocations = 0;
@@ -95,6 +98,7 @@ struct detected detect_disarm(void)
     getrusage(RUSAGE_THREAD, &after);
     return (struct detected){.syscalls = count,
                              .first_syscall = first,
+                             .sleeping = sleeping,
                              .allocations = allocations,
                              .faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt,
                              .waits = after.ru_nvcsw - before.ru_nvcsw};
