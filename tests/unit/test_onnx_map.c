@@ -171,7 +171,7 @@ START_TEST(what_moves_dimension_0_is_imported_as_a_whole)
     struct graph b;
     float y[6];
     transposed(&b, open);
-    refused(&b, QNT_ERR_UNSUPPORTED, "node 'Transpose' (Transpose): needs the size of dimension 0");
+    refused(&b, QNT_ERR_UNSUPPORTED, "output 'y' has no batch in dimension 0");
     transposed(&b, one);
     qnt_model *m = mapped(&b);
     qnt_tensor_info t;

@@ -240,6 +240,105 @@ START_TEST(allocations_that_fail)
 }
 END_TEST
 
+/* x [N][6] quantized as it comes, times w, back to floats. rows: N, or -1: open. */
+static void dynamic_graph(struct graph *b, int64_t rows, const int8_t *w, const float *scale)
+{
+    static const int8_t zw = 3;
+    begin(b, 13);
+    input(b, "x", ONNX_FLOAT, 2, (const int64_t[]){rows, 6});
+    constant(b, "w", ONNX_INT8, 2, (size_t[]){6, 2}, w);
+    constant(b, "zw", ONNX_INT8, 0, NULL, &zw);
+    constant(b, "sw", ONNX_FLOAT, 0, NULL, scale);
+    node(b, "DynamicQuantizeLinear", "x", "q s z");
+    node(b, "MatMulInteger", "q w z zw", "sums");
+    node(b, "Cast", "sums", "f");
+    attr_int(b, "to", ONNX_FLOAT);
+    node(b, "Mul", "s sw", "scale");
+    node(b, "Mul", "f scale", "y");
+    output(b, "y");
+}
+
+/* One row by the steps that ONNX lists. */
+static void dynamic_row(const float *row, const int8_t *w, float scale_w, float *to)
+{
+    float lo = 0.0f, hi = 0.0f;
+    for (int k = 0; k < 6; k++) {
+        lo = row[k] < lo ? row[k] : lo;
+        hi = row[k] > hi ? row[k] : hi;
+    }
+    const float scale = (hi - lo) / 255.0f, zero = nearbyintf(-lo / scale);
+    for (int c = 0; c < 2; c++) {
+        int32_t sum = 0;
+        for (int k = 0; k < 6; k++) {
+            const float q = nearbyintf(row[k] / scale) + zero;
+            sum += ((int32_t)(q < 0.0f ? 0.0f : q > 255.0f ? 255.0f : q) - (int32_t)zero) * (w[k * 2 + c] - 3);
+        }
+        to[c] = (float)sum * (scale * scale_w);
+    }
+}
+
+/* With an open batch each image has a range of its own, as a batch of one has: any batch gives the same bytes. */
+START_TEST(dynamic_ranges_are_those_of_an_image)
+{
+    const float scale = 0.02f;
+    float rows[3 * 6], y[3 * 2], one[2], want[2];
+    struct graph b;
+    fill();
+    for (int i = 0; i < 3 * 6; i++)
+        rows[i] = unit_random_float() * (i < 6 ? 0.5f : i < 12 ? 8.0f : 100.0f);
+    dynamic_graph(&b, -1, weights, &scale);
+    qnt_model *m = mapped(&b);
+    ck_assert_uint_eq(count_op(m, "fully_connected"), 1);
+    run(m, rows, y, 3);
+    for (int i = 0; i < 3; i++) {
+        run(m, rows + 6 * i, one, 1);
+        ck_assert_mem_eq(one, y + 2 * i, sizeof one);
+        dynamic_row(rows + 6 * i, weights, scale, want);
+        ck_assert_mem_eq(one, want, sizeof one);
+    }
+    qnt_model_free(m);
+}
+END_TEST
+
+/* A fixed batch has one range, as ONNX says. */
+START_TEST(dynamic_range_of_a_fixed_batch)
+{
+    const float scale = 0.02f;
+    float rows[2 * 6], y[2 * 2], want[2];
+    struct graph b;
+    fill();
+    for (int i = 0; i < 6; i++) {
+        rows[i] = unit_random_float();
+        rows[6 + i] = rows[i];
+    }
+    dynamic_graph(&b, 2, weights, &scale);
+    qnt_model *m = mapped(&b);
+    run(m, rows, y, 1);
+    dynamic_row(rows, weights, scale, want);
+    ck_assert_mem_eq(y, want, sizeof want);
+    rows[6] = 40.0f; /* the second row widens the range of the first */
+    run(m, rows, y, 1);
+    ck_assert(memcmp(y, want, sizeof want) != 0);
+    qnt_model_free(m);
+}
+END_TEST
+
+/* A scale for each column: a number for each image and column has no place for the batch. */
+START_TEST(dynamic_scales_by_column_want_a_fixed_batch)
+{
+    static const float by_column[] = {0.02f, 0.03f};
+    const float scale = 0.02f;
+    struct graph b;
+    fill();
+    dynamic_graph(&b, -1, weights, &scale);
+    b.init[2].rank = 1;
+    b.init[2].dim[0] = b.init[2].count = 2;
+    b.init[2].bytes = sizeof by_column;
+    b.init[2].data = by_column;
+    refused(&b, QNT_ERR_UNSUPPORTED, "node 'Mul' (Mul): needs the size of dimension 0");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("onnx_meaning");
@@ -254,6 +353,9 @@ int main(void)
     tcase_add_test(tc, unsigned_codes_at_the_border);
     tcase_add_test(tc, scales_must_be_numbers_above_0);
     tcase_add_test(tc, allocations_that_fail);
+    tcase_add_test(tc, dynamic_ranges_are_those_of_an_image);
+    tcase_add_test(tc, dynamic_range_of_a_fixed_batch);
+    tcase_add_test(tc, dynamic_scales_by_column_want_a_fixed_batch);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

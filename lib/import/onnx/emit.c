@@ -181,6 +181,8 @@ qnt_status qnt_onnx_as_tensor(struct onnx_mapper *mp, const struct onnx_node *n,
         return qnt_onnx_fail(QNT_ERR_FORMAT, n, "input '%s' is computed by a later node", v->name);
     if (v->kind == ONNX_CONSTANT)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "input '%s' is a constant, expected an activation", v->name);
+    if (v->batch)
+        return qnt_onnx_touches(n);
     if (v->id[0] < 0 && v->id[1] < 0 && v->source)
         return flattened(mp, n, v, id);
     if (v->id[0] < 0 && v->id[1] < 0 && !v->codes)

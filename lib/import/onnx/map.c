@@ -123,8 +123,11 @@ static qnt_status add_output(struct onnx_mapper *mp, const struct onnx_value_inf
     int id;
     if (v->kind == ONNX_CONSTANT)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "output '%s' is a constant, expected what depends on an input", v->name);
-    if (!mp->whole && (!v->shape.rank || v->shape.dim[0] != mp->batch))
-        return qnt_fail(QNT_ERR_UNSUPPORTED, "output '%s' has no batch in dimension 0", v->name);
+    if (!mp->whole && (v->batch || !v->shape.rank || v->shape.dim[0] != mp->batch))
+        return qnt_fail(QNT_ERR_UNSUPPORTED,
+                        "output '%s' has no batch in dimension 0, expected the one that the file leaves open there "
+                        "(config.batch fixes it)",
+                        v->name);
     qnt_status status = qnt_onnx_as_tensor(mp, NULL, v, last, &id);
     return status ? status : qnt_onnx_append_output(mp, v, id);
 }

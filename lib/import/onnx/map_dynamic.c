@@ -1,6 +1,7 @@
 /* DynamicQuantizeLinear, step by step as ONNX says: lo = min(0, min x), hi = max(0, max x), scale = (hi - lo) / 255,
  * zero = clamp(rne(-lo / scale)), y = clamp(rne(x / scale) + zero). Where all of x is 0 the scale is 1, as ONNX Runtime
- * has it. */
+ * has it. Where dimension 0 is the session's batch, each image is an x of its own: scale and zero point are then a
+ * number for each image, and the result is that of a batch of one. */
 #include "lib/import/onnx/maps.h"
 
 /* A float constant of one element. */
@@ -60,8 +61,6 @@ qnt_status qnt_onnx_map_dynamicquantize(struct onnx_mapper *mp, const struct onn
     qnt_status status = qnt_onnx_float_in(mp, n, 0, &x);
     if (status)
         return status;
-    if (!mp->whole)
-        return qnt_onnx_touches(n);
     const bool last = qnt_onnx_is_last(x);
     if ((status = qnt_onnx_as_tensor(mp, n, x, last, &in)) || (status = extreme(mp, n, "reduce_min", "min", in, &lo)) ||
         (status = extreme(mp, n, "reduce_max", "max", in, &hi)) || (status = scale_of(mp, n, lo, hi, &scale)) ||

@@ -114,7 +114,7 @@ static qnt_status computed_zero(struct onnx_mapper *mp, const struct onnx_node *
 {
     static const float any = 0.0f;
     static const int64_t none = 0;
-    const struct onnx_value *b = qnt_onnx_in(mp, n, 1);
+    struct onnx_value *b = qnt_onnx_in(mp, n, 1);
     const struct onnx_quant a_quant = {.type = ONNX_UINT8, .n = 1, .scale = &any, .zero = &none};
     const struct onnx_shape one = {1, {1}};
     struct onnx_value *a, *zero = qnt_onnx_in(mp, n, 2), *y = qnt_onnx_out(mp, n, 0);
@@ -122,12 +122,10 @@ static qnt_status computed_zero(struct onnx_mapper *mp, const struct onnx_node *
     qnt_status status = qnt_onnx_same_quant_in(mp, n, 0, &a_quant, &a);
     if (status || !y)
         return status;
-    if (!mp->whole || b->kind != ONNX_CONSTANT || b->shape.rank != 2 || a->type != ONNX_UINT8)
-        return b->kind == ONNX_CONSTANT && mp->whole
-                   ? qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "zero point '%s' is computed, expected uint8 by a matrix",
-                                   zero->name)
-                   : qnt_onnx_touches(n);
-    const int64_t *code = qnt_onnx_ints(mp, (struct onnx_value *)(uintptr_t)b);
+    if (b->kind != ONNX_CONSTANT || b->shape.rank != 2 || a->type != ONNX_UINT8)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "zero point '%s' is computed, expected uint8 by a matrix",
+                             zero->name);
+    const int64_t *code = qnt_onnx_ints(mp, b);
     const size_t k = b->shape.dim[0], columns = b->shape.dim[1];
     int32_t *sum = qnt_onnx_alloc(mp, columns, sizeof *sum, "sums of columns");
     if (!code || !sum)
@@ -135,16 +133,16 @@ static qnt_status computed_zero(struct onnx_mapper *mp, const struct onnx_node *
     for (size_t i = 0; i < k * columns; i++)
         sum[i % columns] += (int32_t)(code[i] - b_quant->zero[b_quant->n == 1 ? 0 : i % columns]);
     const struct qnt_tensor sums = {.type = QNT_S32, .bits = 32, .rank = 1, .dim = {columns}, .data = sum};
-    if ((status = qnt_onnx_matmul_codes(mp, n, a, (struct onnx_value *)(uintptr_t)b, b_quant, NULL)) ||
-        (status = qnt_onnx_integers(mp, n, zero, false, &product[0])) ||
+    struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true, .w = b, .x_quant = a_quant, .w_quant = *b_quant};
+    struct onnx_shape s;
+    if ((status = multiply(mp, &l, a, &s, &in[0])) || (status = qnt_onnx_integers(mp, n, zero, false, &product[0])) ||
         (status = qnt_onnx_emit_reshape(mp, n, product[0], &one, zero->name, &product[0])) ||
         (status = qnt_onnx_cast(mp, n, product[0], ONNX_INT32, &product[0])) ||
         (status = qnt_onnx_emit_const(mp, &sums, n->out[0], &product[1])) ||
         (status = qnt_onnx_emit(mp, n, "mul", NULL, product, 2, n->out[0], NULL, &in[1])))
         return status;
-    in[0] = y->id[0];
     status = qnt_onnx_emit(mp, n, "sub", NULL, in, 2, n->out[0], NULL, &id);
-    return status ? status : qnt_onnx_result(mp, n, 0, ONNX_INT32, &y->shape, false, id);
+    return status ? status : qnt_onnx_result(mp, n, 0, ONNX_INT32, &s, false, id);
 }
 
 /* a, b[, a_zero, b_zero]: the sums themselves. */

@@ -121,7 +121,7 @@ static qnt_status operand(struct onnx_mapper *mp, const struct onnx_node *n, str
         return codes                        ? spread_codes(mp, n, v, rank, last, id)
                : qnt_onnx_is_float(v->type) ? qnt_onnx_spread_const(mp, n, v, rank, last, id)
                                             : qnt_onnx_spread_ints(mp, n, v, rank, last, id);
-    if (!mp->whole && v->shape.rank != rank)
+    if (!mp->whole && v->shape.rank != rank && qnt_onnx_count(&v->shape) != 1) /* a number goes with any shape */
         return qnt_onnx_touches(n);
     if (codes)
         return qnt_onnx_as_tensor(mp, n, v->codes, last, id);

@@ -110,6 +110,8 @@ qnt_status qnt_onnx_map_reshape(struct onnx_mapper *mp, const struct onnx_node *
     const struct onnx_value *x = qnt_onnx_in(mp, n, 0);
     struct onnx_shape s;
     qnt_status status = qnt_onnx_new_shape(mp, n, &x->shape, &s);
+    if (!status && x->batch)
+        return qnt_onnx_batch_reshape(mp, n, &s);
     return status ? status : qnt_onnx_reshaped(mp, n, &s);
 }
 
@@ -153,8 +155,10 @@ qnt_status qnt_onnx_map_transpose(struct onnx_mapper *mp, const struct onnx_node
     qnt_status status = qnt_onnx_moved_in(mp, n, 0, &x);
     if (status || (status = qnt_onnx_perm(n, x->shape.rank, perm)))
         return status;
-    if (!mp->whole && (!x->shape.rank || perm[0]))
+    if (!mp->whole && !x->shape.rank)
         return qnt_onnx_touches(n);
+    if (!mp->whole && (x->batch || perm[0]))
+        return qnt_onnx_batch_transpose(mp, n, perm);
     s = x->shape;
     for (uint32_t d = 0; d < s.rank; d++)
         s.dim[d] = x->shape.dim[perm[d]];

@@ -86,6 +86,14 @@ qnt_status qnt_onnx_moved(struct onnx_mapper *mp, const struct onnx_node *n, siz
 /* Output 0 is x under shape s. */
 qnt_status qnt_onnx_reshaped(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_shape *s);
 
+/* batch.c: the tensor of a value wherever its batch is; an output whose batch is dimension `batch`, of which id holds
+ * the rest. Transpose and the operations that reshape, of input 0 whose batch is another dimension or becomes one. */
+qnt_status qnt_onnx_batch_tensor(struct onnx_mapper *mp, const struct onnx_node *n, struct onnx_value *v, int *id);
+qnt_status qnt_onnx_batch_result(struct onnx_mapper *mp, const struct onnx_node *n, size_t k,
+                                 const struct onnx_shape *s, uint32_t batch, int id);
+qnt_status qnt_onnx_batch_transpose(struct onnx_mapper *mp, const struct onnx_node *n, const uint32_t *perm);
+qnt_status qnt_onnx_batch_reshape(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_shape *s);
+
 /* map_shape.c: the new shape of x by Reshape, Flatten, Squeeze, Unsqueeze, and the axes of Transpose. */
 qnt_status qnt_onnx_new_shape(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_shape *x,
                               struct onnx_shape *s);

@@ -34,7 +34,8 @@ struct onnx_value {
     const void *data; /* constants: elements in their type's size; those of 4 and 2 bits, a byte each */
     float *floats;    /* the same, converted when first asked for */
     int64_t *ints;
-    int id[2]; /* activations: the tensors that hold it in ONNX's order and channels last, -1: none yet */
+    int id[2];      /* activations: the tensors that hold it in ONNX's order and channels last, -1: none yet */
+    uint32_t batch; /* the dimension that the tensors leave out, where it is the session's; not 0: see batch.c */
     /* A reshape of this activation to [N][all else], done only where somebody asks for it: what multiplies it with
      * weights takes `source` channels last. NULL: the tensors in id[] are all there is. */
     struct onnx_value *source;
