@@ -159,6 +159,7 @@ def test_plans():
 
 
 def test_wrong_plans():
+    natively("qquant: many plans")
     name = layers()[0]
     for line, told in [
             ("nobody 8", "line 2: found 'nobody', expected the name of a node of the model"),
@@ -231,6 +232,7 @@ def test_search_within_a_drop():
 
 def test_several_inputs():
     """Arrays by the inputs' names, files in turn, archives in a folder: the same inputs, the same model."""
+    natively("qquant: many files")
     def constant(name, values):
         tensor = cases.field(1, 3) + cases.field(1, 3) + cases.field(2, 1) + cases.field(9, struct.pack("<9f", *values))
         return ("Constant", [], [name], cases.field(1, "value") + cases.field(20, 4) + cases.field(5, tensor))
