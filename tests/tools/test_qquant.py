@@ -301,7 +301,7 @@ def test_sensitivity():
         assert len(all_of("polyline")) == panels and len(all_of("rect")) == 2 + panels * len(rows), name
         shown = {"".join(t.itertext()) for t in all_of("text")}
         assert all(any(row["layer"] in t for t in shown) for row in rows), shown
-        assert ("top-1 accuracy lost, points" in shown) == (panels == 2)
+        assert ("top-1 accuracy lost, points" in shown) == (panels == 2) and "nan" not in read(name).decode()
     has(run("qquant", float_model(), *IMAGES, "--sensitivity", "--plot", "/dev/full", code=1).stderr, "^qquant: /dev/full: cannot be written")
 
 

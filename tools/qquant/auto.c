@@ -49,9 +49,8 @@ static int print_text(const struct search *s, const struct cost *cost)
 
 static json_t *verdict_json(const struct search *s, const struct verdict *v)
 {
-    json_t *row =
-        json_pack("{sI,sf,sf}", "weight_bytes", (json_int_t)v->bytes, "lost", v->drop, "cosine", v->like.cosine);
-    json_object_set_new(row, "sqnr_db", isfinite(v->like.sqnr) ? json_real(v->like.sqnr) : json_null());
+    json_t *row = json_pack("{sI,so,so,so}", "weight_bytes", (json_int_t)v->bytes, "lost", real_json(v->drop), "cosine",
+                            real_json(v->like.cosine), "sqnr_db", real_json(v->like.sqnr));
     if (v->us > 0)
         json_object_set_new(row, "us", json_real(v->us));
     if (s->r->test)
@@ -81,7 +80,7 @@ static json_t *layers_json(const struct search *s)
             const struct option *o = &l->option[b];
             json_t *row = json_pack("{ss}", "weights", b ? width_word((uint32_t)b) : width_word(QNT_BITS_FLOAT));
             if (o->noise >= 0)
-                json_object_set_new(row, "noise", json_real(o->noise));
+                json_object_set_new(row, "noise", real_json(o->noise));
             if (o->noise >= 0)
                 json_object_set_new(row, "bytes", json_integer((json_int_t)o->bytes));
             if (o->us > 0 && isfinite(o->us))

@@ -88,7 +88,17 @@ int likeness_of(const struct run *r, const struct outputs *a, const struct outpu
     l->noise = error > 0.0 ? error / aa : 0.0;
     l->cosine = aa > 0.0 && bb > 0.0 ? ab / sqrt(aa * bb) : 1.0;
     l->kl = kl / (double)a->images;
+    if (!isfinite(error)) { /* some are no numbers */
+        l->sqnr = -INFINITY;
+        l->noise = INFINITY;
+        l->cosine = 0.0;
+    }
     return EXIT_OK;
+}
+
+json_t *real_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 int accuracy_of(const struct run *r, qnt_model *model, double *value)

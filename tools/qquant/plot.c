@@ -15,7 +15,7 @@ enum {
     FOOT = 40,
     COLUMN = 56,
     GAP = 24,
-    LONGEST = 34 /* of a name */
+    LONGEST = 32 /* of a name */
 };
 
 /* One figure of the layers. */
@@ -50,7 +50,8 @@ static void scale(struct panel *p, const struct layer_row *row, size_t n)
             lo = isfinite(v) ? fmin(lo, v) : lo;
             hi = isfinite(v) ? fmax(hi, v) : hi;
         }
-    const double rough = fmax(hi - lo, 1e-6) / 4, ten = pow(10, floor(log10(rough)));
+    hi = hi > lo ? hi : lo + 1;
+    const double rough = (hi - lo) / 4, ten = pow(10, floor(log10(rough)));
     p->step = rough <= ten ? ten : rough <= 2 * ten ? 2 * ten : rough <= 5 * ten ? 5 * ten : 10 * ten;
     p->lo = p->step * floor(lo / p->step);
     p->hi = p->step * ceil(hi / p->step);
@@ -85,7 +86,7 @@ static void put_value(FILE *f, const struct panel *p, double v, int column, int 
     if (isfinite(v))
         fprintf(f, "%.*f", p->digits, v);
     else
-        fprintf(f, "exact");
+        fprintf(f, v > 0 ? "exact" : "none");
     fprintf(f, "</text>\n");
 }
 

@@ -71,6 +71,8 @@ struct likeness {
     double noise;                      /* power of the difference, as a share of a's */
 };
 int likeness_of(const struct run *r, const struct outputs *a, const struct outputs *b, struct likeness *l);
+/* null for what is no finite number. */
+json_t *real_json(double value);
 /* The share of test images that a model gets right. */
 int accuracy_of(const struct run *r, qnt_model *model, double *value);
 

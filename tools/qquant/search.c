@@ -88,6 +88,12 @@ static int like_float(struct search *s, qnt_model *model, size_t images, struct 
     return code;
 }
 
+/* SQNRs that differences can be taken of, where outputs are exact or no numbers, too. */
+static double level(double sqnr)
+{
+    return fmin(fmax(sqnr, -120.0), 120.0);
+}
+
 int search_verify(struct search *s, struct verdict *v)
 {
     qnt_model *model = NULL;
@@ -102,7 +108,7 @@ int search_verify(struct search *s, struct verdict *v)
         code = cost_measure(s->r, &model, 1, &cost);
     v->us = cost.run;
     v->bytes = qnt_model_weight_bytes(model);
-    v->drop = s->r->test ? 100 * (s->accuracy - v->like.accuracy) : s->base - v->like.sqnr;
+    v->drop = s->r->test ? 100 * (s->accuracy - v->like.accuracy) : s->base - level(v->like.sqnr);
     qnt_model_free(model);
     return code;
 }

@@ -144,10 +144,10 @@ static int try_moves(struct search *s, const struct move *move, size_t n, int ra
     const int code = search_verify(s, &t->got);
     if (code != EXIT_OK)
         return code;
-    if (s->steps == 1)
-        s->base = t->got.like.sqnr;
-    if (s->steps == 1 && !s->r->test)
+    if (s->steps == 1 && !s->r->test) { /* what a drop is from */
+        s->base = -t->got.drop;
         t->got.drop = 0;
+    }
     t->kept = raise || search_within(s, &t->got);
     if (t->kept)
         s->now = t->got;

@@ -67,8 +67,8 @@ static void print_row(const struct run *r, const struct layer_row *row)
 
 static json_t *to_json(const struct run *r, const struct likeness *l)
 {
-    json_t *row = json_pack("{sf,sf}", "cosine", l->cosine, "kl", l->kl);
-    json_object_set_new(row, "sqnr_db", isfinite(l->sqnr) ? json_real(l->sqnr) : json_null());
+    json_t *row =
+        json_pack("{so,so,so}", "cosine", real_json(l->cosine), "kl", real_json(l->kl), "sqnr_db", real_json(l->sqnr));
     if (r->test)
         json_object_set_new(row, "accuracy", json_real(l->accuracy));
     return row;
