@@ -155,6 +155,59 @@ def test_tune():
     has(run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "new/costs/x", code=1).stderr, "^qbench: new/costs/x: ")
 
 
+def engine(*args):
+    """The report of qbench engine; skips the case where there is one CPU."""
+    natively("qbench engine: threads that spin")
+    if len(json.loads(run("qinfo", "--json").stdout)["usable_cpus"]) < 2:
+        has(run("qbench", "engine", code=3).stderr, "take two CPUs, and there is one")
+        raise cases.Skip("qbench engine: one CPU")
+    return run("qbench", "engine", "--rounds", 1, "--seconds", 0.001, *args)
+
+
+def test_engine():
+    """Each row has a figure, unless the machine was never calm around it; what is asked for is there."""
+    report = json.loads(engine("--json").stdout)
+    assert report["program_cpu"] != report["worker_cpu"] and report["model"] == "784-128-10, 8-bit", report
+    rows = {row["row"]: row for row in report["rows"]}
+    assert {"engine depth 1", "engine depth 32", "process depth 8", "futex", "TCP loopback", "ring 64 at a time",
+            "lines of the other core", "idle worker"} < set(rows) and len(rows) == 21, rows
+    assert rows["ONNX Runtime"]["skipped"] == "--ort names no library", rows["ONNX Runtime"]
+    for row in rows.values():
+        assert ("figure" in row) == (row["kept"] > 0) and row["kept"] <= 1 and row["dropped"] <= 4, row
+        if row["kept"]:
+            assert row["figure"]["median"] >= 0 and ("round_trips" in row) == (row["unit"] == "us"), row
+        if "goal" in row:
+            least = row["goal"]["is"] == "least"
+            assert row["goal"]["met"] == ((row["goal"]["measured"] >= row["goal"]["value"]) == least), row
+
+
+def test_engine_forms():
+    few = ("--sizes", "engine depth 1,futex,ring 64,ONNX", "--plot", "chart.svg", "--ort", "no/library.so")
+    text = engine(*few).stdout
+    has(text, r"^784-128-10, 8-bit; program on CPU \d+, worker on CPU \d+$")
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 7 and {len(line) for line in lines} == {len(lines[0])}, text
+    has(text, "^skipped: ONNX Runtime: .*no/library.so")
+    chart = xml.parse("chart.svg").getroot()
+    assert chart.find("{http://www.w3.org/2000/svg}rect") is not None
+    names = [text.text for text in chart.findall("{http://www.w3.org/2000/svg}text")]
+    assert any(name.startswith("Requests one at a time") for name in names), names
+    text = engine(*few, "--format", "csv").stdout.splitlines()
+    assert text[0].startswith("# qbench engine: libqnt"), text[0]
+    assert [row["row"] for row in csv.DictReader(text[1:])][-1] == "ring 64 at a time", text
+
+
+def test_engine_model():
+    """A model of several inputs and outputs."""
+    natively("qbench engine: threads that spin")
+    path = cases.write_onnx("two.onnx", [("Add", ["a", "b"], ["sum"]), ("Mul", ["a", "b"], ["product"])],
+                            [("a", 1, ["n", 5]), ("b", 1, ["n", 5])], [("sum", 1, ["n", 5]), ("product", 1, ["n", 5])])
+    report = json.loads(engine(path, "--sizes", "depth 2,socket", "--json").stdout)
+    assert report["model"] == path and [row["row"] for row in report["rows"]] == [
+        "engine depth 2", "process depth 2", "Unix socket"], report
+    has(run("qbench", "engine", "no/model.qnt", code=1).stderr, "^qbench: no/model.qnt")
+
+
 def test_costs():
     with open("bad", "w", encoding="ascii") as file:
         file.write("libqnt costs 0\n")
@@ -171,6 +224,7 @@ def test_usage():
                        (("peak", "--cpus", "a"), "expected CPU numbers"), (("peak", "--sizes", "q"), "no peak has 'q'"),
                        (("kernels", "--sizes", "fft"), "no op has 'fft'"),
                        (("tune", "--sizes", "fft"), "no op of tiles has 'fft'"),
+                       (("engine", "--threads", 2), "--cpus says where"), (("engine", "--cold"), "--cold: caches are"),
                        (("tune", "--threads", 2), "one thread is measured, not 2"),
                        (("gemm", "--sizes", "1,2"), "expected M,N,K"), (("gemm", "--sizes", "0,2,3"), "expected M,N,K"),
                        (("conv", "--sizes", "vgg"), "no layer has 'vgg'"),

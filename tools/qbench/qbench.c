@@ -52,6 +52,8 @@ static int set_up(struct qbench *q, size_t command, cpu_set_t *old)
         return opt_fail(q->tool, status);
     if ((status = read_machine(q)))
         return opt_fail(q->tool, status);
+    if (!strcmp(commands[command].name, "engine")) /* one for the worker, too */
+        env_cpus_default(&q->cpus, 2);
     q->threads = env_cpus_default(&q->cpus, q->threads);
     env_pin(q->tool, &q->cpus, old);
     if (q->threads > 1 && (status = qnt_team_create(q->ctx, q->threads, q->cpus.cpu, q->cpus.count, &q->team)))
@@ -89,7 +91,7 @@ static int run(struct qbench *q, size_t command)
         code = commands[command].run(q);
     if (code == EXIT_OK && !q->reported)
         code = qb_report(q, commands[command].name);
-    if (code == EXIT_OK && q->plot)
+    if (code == EXIT_OK && q->plot && !q->drawn)
         code = qb_chart(q, commands[command].name);
     tear_down(q, &old);
     return code;
@@ -126,8 +128,8 @@ static const struct opt options[] = {
      .target = &q.costs},
     {.name = "sizes",
      .arg = "LIST",
-     .help = "only these: M,N,K of products, separated by semicolons; elements; parts of the names of layers or "
-             "kernels",
+     .help = "only these: M,N,K of products, separated by semicolons; elements; parts of the names of layers, "
+             "kernels or rows",
      .kind = OPT_STRING,
      .target = &q.sizes},
     {.name = "batch",
@@ -165,9 +167,14 @@ static const struct opt options[] = {
     {.name = "json", .letter = 'j', .help = "print JSON", .kind = OPT_FLAG, .target = &q.json},
     {.name = "plot",
      .arg = "FILE",
-     .help = "write a chart of the shares to FILE (SVG)",
+     .help = "write a chart of the shares to FILE (SVG); engine: of the latencies",
      .kind = OPT_STRING,
      .target = &q.plot},
+    {.name = "ort",
+     .arg = "FILE",
+     .help = "engine: a libonnxruntime.so, whose Run is measured too",
+     .kind = OPT_STRING,
+     .target = &q.ort},
     MODEL_OPTIONS(q.import),
     {.name = NULL},
 };
@@ -187,8 +194,8 @@ int main(int argc, char **argv)
     size_t command = find(argv[1]);
     if (command == COMMANDS)
         return opt_usage(&tool, "unknown command '%s'", argv[1]);
-    bool wants_file = !strcmp(argv[1], "model");
-    if (wants_file != (operands == 2))
+    const bool wants_file = !strcmp(argv[1], "model"), may_file = wants_file || !strcmp(argv[1], "engine");
+    if (wants_file ? operands < 2 : operands == 2 && !may_file)
         return wants_file ? opt_usage(&tool, "missing operand, expected a model's FILE")
                           : opt_usage(&tool, "unexpected operand '%s'", argv[2]);
     q.tool = &tool;

@@ -83,8 +83,8 @@ struct qbench {
     int cold, json, compare; /* compare: name the layers that are not faster than in floats */
     enum qb_format format;
     struct model_options import;
-    const char *isa, *costs, *plot, *sizes, *file;
-    bool reported; /* the command has a table of its own */
+    const char *isa, *costs, *plot, *sizes, *file, *ort;
+    bool reported, drawn; /* the command has a table, a chart of its own */
     /* the machine */
     qnt_machine machine;
     char levels[128];
