@@ -13,7 +13,20 @@
 #include "lib/engine/ring.h"
 #include "simd/ticks.h"
 
-_Static_assert(sizeof(qnt_engine_op) == sizeof(struct qnt_message), "an operation is the seven words of a slot");
+/* Words are stored one by one, as fields are set: a copy of what has just been stored in pieces would wait for these to
+ * be in the cache. */
+enum { QNT_WORD_USER, QNT_WORD_IN, QNT_WORD_OUT, QNT_WORD_DEADLINE, QNT_WORD_MODEL, QNT_WORD_FLAGS, QNT_WORD_TICKS };
+#define QNT_WORD_IS(field, word) (offsetof(qnt_engine_op, field) == 8 * (word))
+_Static_assert(sizeof(qnt_engine_op) == sizeof(struct qnt_message) && QNT_WORD_IS(in, QNT_WORD_IN) &&
+                   QNT_WORD_IS(out, QNT_WORD_OUT) && QNT_WORD_IS(deadline_ns, QNT_WORD_DEADLINE) &&
+                   QNT_WORD_IS(model, QNT_WORD_MODEL) && QNT_WORD_IS(flags, QNT_WORD_FLAGS) &&
+                   QNT_WORD_IS(ticks, QNT_WORD_TICKS),
+               "an operation is the seven words of a slot");
+static inline uint64_t qnt_word_of(uint32_t low, uint32_t high)
+{
+    return low | (uint64_t)high << 32; /* two neighbours, on a machine that stores the low end first */
+}
+
 enum { QNT_QUEUE_MOST = 1 << 16 /* depth */ };
 
 struct qnt_queue_flags {
@@ -98,15 +111,15 @@ static inline uint32_t qnt_queue_submit(struct qnt_queue_user *u, const qnt_engi
     const uint64_t room = qnt_ring_room(&u->ops, n), now = qnt_ticks_near();
     n = n < room ? n : (uint32_t)room;
     for (uint32_t i = 0; i < n; i++) {
-        qnt_engine_op op = ops[i];
-        struct qnt_message m;
-        op.ticks = now;
-        op.deadline_ns = op.deadline_ns ? qnt_queue_deadline(u, now, op.deadline_ns) : 0;
-        if (u->base) {
-            op.in = (const void *)((uintptr_t)op.in - (uintptr_t)u->base);
-            op.out = (void *)((uintptr_t)op.out - (uintptr_t)u->base);
-        }
-        memcpy(&m, &op, sizeof m);
+        const qnt_engine_op *op = &ops[i];
+        const struct qnt_message m = {
+            .word = {[QNT_WORD_USER] = op->user,
+                     [QNT_WORD_IN] = (uintptr_t)op->in - (uintptr_t)u->base,
+                     [QNT_WORD_OUT] = (uintptr_t)op->out - (uintptr_t)u->base,
+                     [QNT_WORD_DEADLINE] = op->deadline_ns ? qnt_queue_deadline(u, now, op->deadline_ns) : 0,
+                     [QNT_WORD_MODEL] = qnt_word_of(op->model, op->batch),
+                     [QNT_WORD_FLAGS] = op->flags,
+                     [QNT_WORD_TICKS] = now}};
         qnt_ring_push(&u->ops, &m);
     }
     *wake = false;

@@ -92,7 +92,7 @@ static qnt_status run_op(const struct qnt_worker *w, const struct qnt_queue *q, 
 /* The beginning of the input, while the operation before is run. Of an address that is none nothing comes of it. */
 static void fetch_input(const struct qnt_queue *q, const struct qnt_message *m)
 {
-    const uint8_t *in = (const uint8_t *)((uintptr_t)q->base + m->word[1]);
+    const uint8_t *in = (const uint8_t *)((uintptr_t)q->base + m->word[QNT_WORD_IN]);
     for (size_t i = 0; i < FETCHED; i += LINE)
         __builtin_prefetch((const void *)((uintptr_t)in + i));
 }
@@ -102,18 +102,18 @@ static uint64_t finish(struct qnt_worker *w, struct qnt_queue *q, struct qnt_mes
 {
     qnt_engine_op op;
     memcpy(&op, m, sizeof op);
-    op.status = run_op(w, q, &op, now);
-    const uint64_t end = qnt_ticks_near(), begin = q->base ? now : op.ticks;
-    op.ticks = end > begin ? end - begin : 0;
-    op.deadline_ns = 0;
-    memcpy(m, &op, sizeof op);
+    const qnt_status status = run_op(w, q, &op, now);
+    const uint64_t end = qnt_ticks_near(), begin = q->base ? now : op.ticks, ticks = end > begin ? end - begin : 0;
+    m->word[QNT_WORD_DEADLINE] = 0;
+    m->word[QNT_WORD_FLAGS] = qnt_word_of(op.flags, (uint32_t)status);
+    m->word[QNT_WORD_TICKS] = ticks;
     qnt_ring_push(&q->results, m);
     qnt_count(&w->counts.done, 1);
-    if (op.status)
+    if (status)
         qnt_count(&w->counts.errors, 1);
-    if (op.status == QNT_ERR_DEADLINE)
+    if (status == QNT_ERR_DEADLINE)
         qnt_count(&w->counts.missed, 1);
-    qnt_counts_latency(&w->counts, op.ticks);
+    qnt_counts_latency(&w->counts, ticks);
     /* Release: who reads it finds the result (qnt_engine_drain). */
     atomic_store_explicit(&q->done, atomic_load_explicit(&q->done, memory_order_relaxed) + 1, memory_order_release);
     return end;

@@ -16,6 +16,8 @@ static const struct {
     {"all on one", {.size = sizeof(qnt_engine_config), .workers = 2, .mode = QNT_ENGINE_INTRA}},
     {"all on one, crowded",
      {.size = sizeof(qnt_engine_config), .cores = "0@0,1@0,2@0", .mode = QNT_ENGINE_INTRA, .spin_us = 1}},
+    {"first in, first out",
+     {.size = sizeof(qnt_engine_config), .workers = 1, .spin_us = 1, .policy = QNT_POLICY_FIFO, .priority = 1}},
     {"small pages", {.size = sizeof(qnt_engine_config), .workers = 1, .memory = QNT_ENGINE_SMALL}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
@@ -299,6 +301,47 @@ START_TEST(refuses_configurations)
 }
 END_TEST
 
+/* What cannot be had is told and runs all the same. */
+static char told[4096];
+
+static void note_log(void *user, int level, const char *text)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    (void)user;
+    (void)level;
+    pthread_mutex_lock(&lock);
+    strncat(told, text, sizeof told - strlen(told) - 2);
+    strcat(told, "\n");
+    pthread_mutex_unlock(&lock);
+}
+
+START_TEST(tells_what_cannot_be_had)
+{
+    const qnt_config config = {.size = sizeof config, .log = note_log};
+    const qnt_engine_config c = {.size = sizeof c, .cores = "1023", .idle = QNT_IDLE_WAIT, .memory = QNT_ENGINE_SMALL};
+    qnt_engine_worker w = {.size = sizeof w};
+    qnt_ctx *talking;
+    qnt_model *m;
+    qnt_engine *e;
+    float out[OUT];
+    OK(qnt_ctx_create(&config, &talking));
+    OK(test_model_quantized(talking, 8, &m));
+    OK(qnt_engine_create(&m, 1, &c, &e));
+    qnt_engine_op op = new_op(0, 1, out);
+    ck_assert_uint_eq(qnt_engine_submit_burst(e, 0, &op, 1), 1);
+    poll_all(e, 0, &op, 1);
+    ck_assert(is_right(&op));
+    OK(qnt_engine_worker_get(e, 0, &w));
+    ck_assert(w.cpu == 1023 && !w.pinned && w.memory == QNT_ENGINE_SMALL);
+    ck_assert_msg(strstr(told, "worker 0 is not pinned: pinning to CPU 1023"), "told: %s", told);
+    ck_assert(w.idle == QNT_IDLE_WAIT || strstr(told, "WAITPKG"));
+    ck_assert(w.locked || strstr(told, "cannot be locked"));
+    qnt_engine_destroy(e);
+    qnt_model_free(m);
+    qnt_ctx_free(talking);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine");
@@ -314,6 +357,7 @@ int main(void)
     tcase_add_loop_test(tc, queues_fill_and_empty, 0, 2);
     tcase_add_test(tc, deadlines_pass);
     tcase_add_test(tc, refuses_configurations);
+    tcase_add_test(tc, tells_what_cannot_be_had);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

@@ -194,7 +194,7 @@ static qnt_model *poor_model[2];
 
 static qnt_status make_and_free(void)
 {
-    const qnt_engine_config c = {.size = sizeof c, .workers = 2, .caller_driven = 1};
+    const qnt_engine_config c = {.size = sizeof c, .workers = 1, .caller_driven = 1};
     qnt_engine *e = NULL;
     qnt_status status = qnt_engine_create(poor_model, 1, &c, &e);
     if (!status)

@@ -156,8 +156,8 @@ static const struct {
     uint64_t first, part; /* a part-th of the messages */
 } pairs[] = {{MOST_SLOTS, MOST_BURST, 0, 2},
              {MOST_SLOTS, 1, UINT64_C(0xfffffff0), 4},
-             {16, 7, UINT64_MAX - 5, 8},
-             {1, 1, 0, 64}};
+             {16, 7, UINT64_MAX - 5, 64},
+             {1, 1, 0, 1024}};
 
 START_TEST(passes_everything_between_threads)
 {
