@@ -84,9 +84,9 @@ static void put_axis(FILE *f, const struct axis *a)
 static void put_shape(FILE *f, const struct axis *a, const struct qe_row *r, const char *colour, int base)
 {
     const size_t first = (size_t)a->first, last = (size_t)a->last;
-    double most = 0;
+    uint32_t most = 1;
     for (size_t i = 0; i < QE_BUCKETS; i++)
-        most = fmax(most, r->count[i]);
+        most = r->count[i] > most ? r->count[i] : most;
     fprintf(f, "<path fill=\"%s\" fill-opacity=\"0.8\" d=\"M%.1f %d", colour, x_of(a, a->first), base);
     for (size_t i = first; i < last; i++) {
         double count = r->count[i];
