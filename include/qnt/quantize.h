@@ -96,6 +96,22 @@ QNT_API qnt_status qnt_ptq_choose(qnt_ptq *ptq, const qnt_ptq_layer *layers, siz
 /** NULL is allowed. Frees it. */
 QNT_API void qnt_ptq_free(qnt_ptq *ptq);
 
+/** Weights alone, without any inputs. Fields are appended only; 0 means the default, which is said first. */
+typedef struct qnt_block_config {
+    size_t size;
+    uint32_t block; /**< 32; so many weights of a row share a scale: a multiple of 16, up to 65536 */
+    uint32_t bits;  /**< 4; or 8 */
+    uint32_t codes; /**< 0: activations stay in float; 1: those that a layer is given become codes of 8 bits as it runs, each
+                         block with a scale of its own */
+    uint32_t reserved;      /**< 0 */
+    const char *keep_float; /**< NULL; as qnt_ptq_config says */
+    const char *only;       /**< NULL; likewise */
+} qnt_block_config;
+/** A copy of the model whose fully_connected layers of floats are block_fully_connected, the scale of each block the one of
+ *  least squared error; all other nodes stay as they are. QNT_ERR_UNSUPPORTED when there is no such layer. config may be
+ *  NULL. Reads the model. */
+QNT_API qnt_status qnt_model_quantize_blocks(const qnt_model *model, const qnt_block_config *config, qnt_model **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,7 +21,7 @@ static bool fits(const char *text, size_t n, const char *name)
     return !n;
 }
 
-static bool any_fits(const char *text, const char *name)
+bool qnt_ptq_any_fits(const char *text, const char *name)
 {
     for (const char *p = text; p && *p; p += strcspn(p, ","), p += *p == ',')
         if (fits(p, strcspn(p, ","), name))
@@ -29,8 +29,8 @@ static bool any_fits(const char *text, const char *name)
     return false;
 }
 
-/* Each pattern is of some node: a misspelt one is no wish fulfilled. */
-static qnt_status check_pattern(const struct qnt_model *m, const char *field, const char *text)
+/* A misspelt one is no wish fulfilled. */
+qnt_status qnt_ptq_check_pattern(const struct qnt_model *m, const char *field, const char *text)
 {
     for (const char *p = text; p && *p; p += strcspn(p, ","), p += *p == ',') {
         size_t n = strcspn(p, ","), i = 0;
@@ -45,13 +45,14 @@ static qnt_status check_pattern(const struct qnt_model *m, const char *field, co
 
 qnt_status qnt_ptq_check_patterns(const struct qnt_ptq *p)
 {
-    const qnt_status status = check_pattern(p->f, "keep_float", p->config.keep_float);
-    return status ? status : check_pattern(p->f, "only", p->config.only);
+    const qnt_status status = qnt_ptq_check_pattern(p->f, "keep_float", p->config.keep_float);
+    return status ? status : qnt_ptq_check_pattern(p->f, "only", p->config.only);
 }
 
 bool qnt_ptq_kept(const struct qnt_ptq *p, const struct qnt_node *n)
 {
-    return any_fits(p->config.keep_float, n->name) || (p->config.only && !any_fits(p->config.only, n->name));
+    return qnt_ptq_any_fits(p->config.keep_float, n->name) ||
+           (p->config.only && !qnt_ptq_any_fits(p->config.only, n->name));
 }
 
 static void choose(const struct qnt_node *n, struct qnt_choice *c, void *user)

@@ -34,7 +34,11 @@ struct qnt_ptq {
     uint64_t inputs;
 };
 
-/* choice.c. Every pattern of the configuration fits some node. */
+/* choice.c. Whether one of these patterns, separated by commas, fits a name; NULL: there are none. */
+bool qnt_ptq_any_fits(const char *patterns, const char *name);
+/* Each of them fits some node of the model; field: of the configuration. */
+qnt_status qnt_ptq_check_pattern(const struct qnt_model *m, const char *field, const char *patterns);
+/* Every pattern of the configuration fits some node. */
 qnt_status qnt_ptq_check_patterns(const struct qnt_ptq *p);
 /* Whether the configuration's patterns keep a node in float, for good. */
 bool qnt_ptq_kept(const struct qnt_ptq *p, const struct qnt_node *n);

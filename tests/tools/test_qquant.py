@@ -38,6 +38,8 @@ def test_usage():
     has(run("qquant", "m", "--max-drop", 1, code=2).stderr, "--target-latency are of --auto")
     has(run("qquant", "m", "--auto", "--plan", "p", code=2).stderr, "--auto: expected without --plan")
     has(run("qquant", "m", "--sensitivity", "--plan-out", "p", code=2).stderr, "--plan-out: expected without --sensitivity")
+    has(run("qquant", "m", "--block", 32, "--activation-bits", 8, code=2).stderr, "--block: expected without options of activations")
+    has(run("qquant", "m", "--block-codes", code=2).stderr, "--block-codes is of --block")
     for size in ("0", "-1", "4k", "1.5M", "K", "99999999999999M", ""):
         has(run("qquant", "m", "--auto", f"--target-size={size}", code=2).stderr, "expected a number of bytes above 0")
 
@@ -52,6 +54,20 @@ def test_failures():
     has(run("qquant", float_model(), *IMAGES, "--out", "absent/x.qnt", code=1).stderr, r"absent/x\.qnt")
     run("qquant", float_model(), *IMAGES, "--out", "eight.qnt")
     has(run("qquant", "eight.qnt", *IMAGES, code=1).stderr, "a float model is expected")
+
+
+def test_blocks():
+    natively("qquant: weights in blocks")
+    size = {}
+    for bits, more in ((4, ()), (8, ()), (4, ("--block-codes",))):
+        done = run("qquant", float_model(), *IMAGES, "--block", 32, "--bits", bits, *more, "--json", "--out", "blocks.qnt")
+        size[bits, more] = json.loads(done.stdout)["weight_bytes"]
+        has(run("qinfo", "blocks.qnt").stdout, rf" u8{' of 4 bits' if bits == 4 else ''}$")
+    assert size[4, ()] == size[4, ("--block-codes",)] < size[8, ()] < json.loads(done.stdout)["float_weight_bytes"], size
+    run("qquant", float_model(), *IMAGES, "--block", 32, "--out", "blocks.qnt")
+    has(run("qinfo", "blocks.qnt").stdout, " block_fully_connected ")
+    has(run("qquant", float_model(), *IMAGES, "--block", 24, code=1).stderr, "blocks of 24, expected a multiple of 16")
+    has(run("qquant", float_model(), *IMAGES, "--block", 32, "--bits", 3, code=1).stderr, "3 bits and codes 0, expected 4 or 8")
 
 
 def test_widths():

@@ -73,6 +73,14 @@ static qnt_status call_ptq_config(void *c)
     return status;
 }
 
+static qnt_status call_block_config(void *c)
+{
+    qnt_model *m = NULL;
+    qnt_status status = qnt_model_quantize_blocks(model, c, &m);
+    qnt_model_free(m);
+    return status;
+}
+
 static qnt_status call_ptq_layer(void *c)
 {
     const qnt_ptq_config config = {.size = sizeof config, .layers = c, .n_layers = 1};
@@ -94,6 +102,7 @@ static const qnt_engine_config engine_config = {.size = sizeof engine_config, .c
 static const qnt_import_config import_config = {.size = sizeof import_config};
 static const qnt_export_config export_config = {.size = sizeof export_config};
 static const qnt_ptq_config ptq_config = QNT_PTQ_CONFIG_INIT;
+static const qnt_block_config block_config = {.size = sizeof block_config};
 static const qnt_ptq_layer ptq_layer = {.size = sizeof ptq_layer, .name = "conv"};
 static const qnt_train_config train_config = QNT_TRAIN_CONFIG_INIT;
 
@@ -115,6 +124,7 @@ static const struct {
     ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
     ROW(qnt_export_config, "export config: ", call_export_config, export_config, sizeof(size_t), reserved),
     ROW(qnt_ptq_config, "quantization config: ", call_ptq_config, ptq_config, sizeof(size_t), n_layers),
+    ROW(qnt_block_config, "block config: ", call_block_config, block_config, sizeof(size_t), only),
     ROW(qnt_ptq_layer, "quantization layer: ", call_ptq_layer, ptq_layer, 2 * sizeof(size_t), reserved),
     ROW(qnt_train_config, "train config: ", call_train_config, train_config,
         offsetof(qnt_train_config, batchnorm_momentum), reserved),

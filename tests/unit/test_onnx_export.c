@@ -89,7 +89,7 @@ static const struct {
     {"binary", test_model_binary, {"(binary_conv2d): an operation", "(binary_conv2d): an operation"}},
     {"values", test_model_values, {"an operation that is not written", "an operation that is not written"}},
     {"recurrent", test_model_recurrent, {"an operation that is not written", "an operation that is not written"}},
-    {"blocks", test_model_blocks, {"an operation that is not written", "an operation that is not written"}},
+    {"blocks", test_model_blocks, {0}},
     {"integers", test_model_integers, {NULL, "node 'sums' (fully_connected): output 'sums' is s32 with 0 scales"}},
 };
 static const char *const built_in[] = {"article-cnn", "resnet-8",      "resnet-8-bn", "mobilenetv1-0.25-cifar-bn",

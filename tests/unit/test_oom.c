@@ -164,6 +164,14 @@ static qnt_status clone(void)
     return status;
 }
 
+static qnt_status in_blocks(void)
+{
+    qnt_model *m = NULL;
+    qnt_status status = qnt_model_quantize_blocks(model[0], NULL, &m);
+    qnt_model_free(m);
+    return status;
+}
+
 static qnt_status dequantize(void)
 {
     qnt_model *m = NULL;
@@ -243,6 +251,7 @@ static const struct {
     {"fold and dequantize, several inputs", copy_borders},
     {"clone", clone},
     {"dequantize", dequantize},
+    {"weights in blocks", in_blocks},
     {"data set", data_set},
     {"held-out images", hold_out},
 };

@@ -59,6 +59,11 @@ static int check(const struct settings *s, const struct opt_tool *tool)
         return opt_usage(tool, "--max-drop, --target-size and --target-latency are of --auto");
     if (s->automatic && (s->plan || s->sensitivity))
         return opt_usage(tool, "--auto: expected without --plan and --sensitivity");
+    if (s->block_codes && !s->block)
+        return opt_usage(tool, "--block-codes is of --block");
+    if (s->block && (s->automatic || s->sensitivity || s->plan || s->plan_out || s->config.layer_bits ||
+                     s->config.activation_bits || s->config.edge_bits))
+        return opt_usage(tool, "--block: expected without options of activations, of single layers and of plans");
     if (s->sensitivity && s->plan_out)
         return opt_usage(tool, "--plan-out: expected without --sensitivity");
     return -1;
@@ -77,6 +82,8 @@ int options_parse(struct settings *s, int argc, char **argv, struct opt_tool *to
         {"opset", 0, "N", "of the ONNX file, 13 to 25 (default: the least that serves)", OPT_U32, &s->opset, 13, 25, NULL},
         {"int4", 0, NULL, "there, weights of 4 bits and less are int4 (opset 21), not int8", OPT_FLAG, &s->int4, 0, 0, NULL},
         {"bits", 'b', "N", "bits of the weights, 1 to 8 or ternary (default 8)", OPT_CALL, &c->weight_bits, 0, 0, set_bits},
+        {"block", 0, "N", "weights alone: those of fully connected layers get a scale for each N along their inputs (a multiple of 16) and 4 --bits (default), or 8; all else stays in float", OPT_U32, &s->block, 16, 65536, NULL},
+        {"block-codes", 0, NULL, "there, what such a layer is given becomes codes of 8 bits as it runs, with a scale for each N", OPT_FLAG, &s->block_codes, 0, 0, NULL},
         {"layer-bits", 0, "LIST", "other widths for some layers, such as conv1=8,fc1=2", OPT_STRING, &c->layer_bits, 0, 0, NULL},
         {"activation-bits", 'a', "N", "bits of the activations, 2 to 8 (default 8); the model's input and output keep 8", OPT_U32, &c->activation_bits, 2, 8, NULL},
         {"edge-bits", 0, "N", "bits of the first and the last layer (default: as the others)", OPT_CALL, &c->edge_bits, 0, 0, set_bits},

@@ -26,11 +26,24 @@ static int print_json(const struct run *r, const qnt_model *model, const double 
     return bad ? EXIT_FAILED : EXIT_OK;
 }
 
+/* Of weights alone. */
+static qnt_status by_blocks(const struct run *r, qnt_model **model)
+{
+    const qnt_ptq_config *c = &r->s->config;
+    const qnt_block_config config = {.size = sizeof config,
+                                     .block = r->s->block,
+                                     .bits = c->weight_bits,
+                                     .codes = (uint32_t)r->s->block_codes,
+                                     .keep_float = c->keep_float,
+                                     .only = c->only};
+    return qnt_model_quantize_blocks(r->start, &config, model);
+}
+
 static int quantize(struct run *r)
 {
     qnt_model *model = NULL;
     double got[2] = {0.0, 0.0};
-    int code = opt_fail(r->tool, qnt_ptq_model(r->ptq, &model));
+    int code = opt_fail(r->tool, r->s->block ? by_blocks(r, &model) : qnt_ptq_model(r->ptq, &model));
     if (code == EXIT_OK)
         code = write_model(r, model);
     if (code == EXIT_OK && r->test && (code = accuracy_of(r, r->start, &got[0])) == EXIT_OK)
@@ -95,7 +108,7 @@ int main(int argc, char **argv)
         s.data = s.calib;
     if (code == EXIT_OK && s.data)
         code = opt_fail(&tool, env_data(r.ctx, s.data, QNT_TEST, s.test_images, &r.test));
-    if (code == EXIT_OK)
+    if (code == EXIT_OK && !s.block)
         code = observe(&r);
     if (code == EXIT_OK)
         code = s.sensitivity ? sensitivity_run(&r) : s.automatic ? auto_run(&r) : quantize(&r);

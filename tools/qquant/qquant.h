@@ -11,8 +11,8 @@
 struct settings {
     const char *model, *calib, *data, *out, *onnx, *plan, *plan_out, *plot;
     uint32_t images, test_images;
-    uint32_t opset;
-    int sensitivity, json, int4, automatic;
+    uint32_t opset, block; /* block 0: activations are quantized, too */
+    int sensitivity, json, int4, automatic, block_codes;
     float max_drop;       /* below 0: the default */
     uint64_t target_size; /* bytes; 0: none, as below */
     float target_latency; /* us */

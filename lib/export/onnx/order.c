@@ -90,7 +90,8 @@ static bool takes_images(const struct qnt_op_def *op)
 
 static bool moves_dimensions(const struct qnt_op_def *op)
 {
-    return op == &qnt_op_flatten || op == &qnt_op_reshape || op == &qnt_op_transpose || op == &qnt_op_fully_connected;
+    return op == &qnt_op_flatten || op == &qnt_op_reshape || op == &qnt_op_transpose || op == &qnt_op_fully_connected ||
+           op == &qnt_op_block_fully_connected;
 }
 
 bool qnt_onnx_wants_first(const struct onnx_export *e, int id)

@@ -145,6 +145,50 @@ void qnt_onnx_put_full(struct onnx_export *e, const struct qnt_node *n, const ch
     qnt_onnx_put_result(e, n, ONNX_AS_IS, out);
 }
 
+/* Zero points of rows of blocks: of 4 bits two to a byte, each row begins with one. */
+static const char *zero_points(struct onnx_export *e, const struct qnt_node *n, uint32_t bits)
+{
+    const struct qnt_tensor *z = &e->m->tensor[n->in[3]];
+    const size_t dim[] = {z->dim[0], (z->dim[1] * bits + 7) / 8};
+    const uint8_t *from = z->data;
+    uint8_t *to = qnt_onnx_room(e, dim[0], dim[1]);
+    for (size_t i = 0; to && i < dim[0] * z->dim[1]; i++) {
+        const size_t b = i % z->dim[1];
+        to[i / z->dim[1] * dim[1] + b * bits / 8] |= (uint8_t)(bits == 4 ? from[i] << b % 2 * 4 : from[i]);
+    }
+    return e->status ? "" : qnt_onnx_put_const(e, z->name, "", ONNX_UINT8, 2, dim, to);
+}
+
+void qnt_onnx_put_blocks(struct onnx_export *e, const struct qnt_node *n, const char *as)
+{
+    const struct qnt_tensor *x = &e->m->tensor[n->in[0]], *w = &e->m->tensor[n->in[1]], *s = &e->m->tensor[n->in[2]];
+    const size_t block = n->attr.dim[0], dim[] = {w->dim[0], s->dim[1], block * w->bits / 8};
+    const bool zeros = n->attr.mode & QNT_BLOCK_ZEROS, with_bias = n->attr.mode & QNT_BLOCK_BIAS;
+    if (block & (block - 1)) {
+        qnt_onnx_put_fail(e, QNT_ERR_UNSUPPORTED, n, "blocks of %zu, expected a power of two", block);
+        return;
+    }
+    const char *in[6] = {qnt_onnx_as_floats(e, n->in[0], ONNX_AS_IS), "", "", "", "", ""};
+    in[1] = qnt_onnx_put_const(e, w->name, "", ONNX_UINT8, 3, dim, w->data);
+    in[2] = qnt_onnx_put_const(e, s->name, "", ONNX_FLOAT, 2, s->dim, s->data);
+    if (zeros)
+        in[3] = zero_points(e, n, w->bits);
+    if (with_bias) {
+        const struct qnt_tensor *b = &e->m->tensor[n->in[n->n_in - 1]];
+        in[5] = qnt_onnx_put_const(e, b->name, "", ONNX_FLOAT, 1, b->dim, b->data);
+    }
+    const char *out = qnt_onnx_result_name(e, n);
+    onnx_node_proto *node = qnt_onnx_put_node(e, n->name, as, in, with_bias ? 6 : zeros ? 4 : 3, out);
+    qnt_onnx_set_microsoft(e, node);
+    qnt_onnx_set_int(e, node, "K", (int64_t)x->dim[x->rank - 1]);
+    qnt_onnx_set_int(e, node, "N", (int64_t)w->dim[0]);
+    qnt_onnx_set_int(e, node, "bits", w->bits);
+    qnt_onnx_set_int(e, node, "block_size", (int64_t)block);
+    if (n->attr.mode & QNT_BLOCK_CODES)
+        qnt_onnx_set_int(e, node, "accuracy_level", 4);
+    qnt_onnx_put_result(e, n, ONNX_AS_IS, out);
+}
+
 /* x, gamma, beta, mean, variance. */
 void qnt_onnx_put_batchnorm(struct onnx_export *e, const struct qnt_node *n, const char *as)
 {

@@ -90,6 +90,14 @@ onnx_node_proto *qnt_onnx_put_node(struct onnx_export *e, const char *name, cons
     return e->status ? NULL : node;
 }
 
+void qnt_onnx_set_microsoft(struct onnx_export *e, onnx_node_proto *node)
+{
+    if (!node)
+        return;
+    node->domain = lent("com.microsoft");
+    e->microsoft = true;
+}
+
 /* Numbers of AttributeProto.AttributeType. */
 enum { FLOAT = 1, INT = 2, STRING = 3, INTS = 7 };
 

@@ -124,14 +124,17 @@ static qnt_status fill(int fd, void *user)
 
 static qnt_status write_file(struct onnx_export *e, const char *path)
 {
-    QntOnnx__OperatorSetIdProto set = QNT_ONNX__OPERATOR_SET_ID_PROTO__INIT, *sets = &set;
+    QntOnnx__OperatorSetIdProto set = QNT_ONNX__OPERATOR_SET_ID_PROTO__INIT, microsoft = set;
+    QntOnnx__OperatorSetIdProto *sets[] = {&set, &microsoft};
     QntOnnx__ModelProto file = QNT_ONNX__MODEL_PROTO__INIT;
     set.version = e->opset;
     file.ir_version = ir_version(e->opset);
     file.producer_name = (char *)(uintptr_t) "libqnt";
     file.producer_version = (char *)(uintptr_t)QNT_VERSION_STRING;
-    file.opset_import = &sets;
-    file.n_opset_import = 1;
+    microsoft.domain = (char *)(uintptr_t) "com.microsoft";
+    microsoft.version = 1;
+    file.opset_import = sets;
+    file.n_opset_import = e->microsoft ? 2 : 1;
     file.graph = e->graph;
     struct packed p = {.bytes = qnt_onnx__model_proto__get_packed_size(&file)};
     if (p.bytes > MOST_BYTES)

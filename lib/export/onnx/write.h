@@ -37,6 +37,7 @@ struct onnx_export {
     const qnt_export_config *config;
     qnt_status status;
     uint32_t opset;
+    bool microsoft; /* nodes of com.microsoft are among them */
     struct onnx_memory memory; /* of all that the file's messages are made of */
     struct QntOnnx__GraphProto *graph;
     struct onnx_written *value; /* by tensor */
@@ -62,6 +63,8 @@ const char *qnt_onnx_new_name(struct onnx_export *e, const char *base, const cha
 /* name: of the node, NULL: out and the operation. "" among the inputs: left out. NULL on failure. */
 onnx_node_proto *qnt_onnx_put_node(struct onnx_export *e, const char *name, const char *op, const char *const *in,
                                    size_t n_in, const char *out);
+/* The node is of com.microsoft; NULL: nothing is done. */
+void qnt_onnx_set_microsoft(struct onnx_export *e, onnx_node_proto *node);
 /* node NULL: nothing is done. */
 void qnt_onnx_set_int(struct onnx_export *e, onnx_node_proto *node, const char *name, int64_t i);
 void qnt_onnx_set_ints(struct onnx_export *e, onnx_node_proto *node, const char *name, const int64_t *ints, size_t n);
