@@ -16,7 +16,24 @@ struct clocked {
     struct feed feed;
     size_t parts;
     uint64_t *ticks; /* [MOST][parts] */
+    size_t *node;    /* by step: of r->ptq; as many as there are: none of them */
 };
+
+/* Steps have the names of nodes. */
+static void find_nodes(const struct run *r, struct clocked *c)
+{
+    const size_t nodes = qnt_ptq_layer_count(r->ptq);
+    for (size_t k = 0; k + 2 < c->parts; k++)
+        c->node[k] = nodes;
+    for (size_t n = 0; n < nodes; n++) {
+        qnt_ptq_layer l = {.size = sizeof l};
+        qnt_step_info step;
+        const int found = !qnt_ptq_layer_at(r->ptq, n, &l);
+        for (size_t k = 0; k + 2 < c->parts && found; k++)
+            if (c->node[k] == nodes && !qnt_session_step(c->session, k, &step) && !strcmp(l.name, step.name))
+                c->node[k] = n;
+    }
+}
 
 static int create(const struct run *r, qnt_model *model, struct clocked *c)
 {
@@ -29,8 +46,11 @@ static int create(const struct run *r, qnt_model *model, struct clocked *c)
     for (size_t k = 0; k < r->n_in; k++)
         memcpy(c->feed.in_data[k], r->in[k].data, r->in[k].bytes);
     c->parts = qnt_session_step_count(c->session) + 2;
-    if (!(c->ticks = calloc(MOST, c->parts * sizeof *c->ticks)))
+    c->ticks = calloc(MOST, c->parts * sizeof *c->ticks);
+    c->node = calloc(c->parts, sizeof *c->node);
+    if (!c->ticks || !c->node)
         return opt_error(r->tool, EXIT_RESOURCE, "out of memory: times of %d runs", MOST);
+    find_nodes(r, c);
     return EXIT_OK;
 }
 
@@ -72,16 +92,11 @@ static void take(const struct run *r, const struct clocked *c, size_t runs, doub
         sample[i] = whole_us(c, i, rate);
     cost->run = fmin(cost->run, median(sample, runs));
     for (size_t k = 0; k + 2 < c->parts && cost->node; k++) {
-        qnt_step_info step;
-        if (qnt_session_step(c->session, k, &step))
+        if (c->node[k] == qnt_ptq_layer_count(r->ptq))
             continue;
         for (size_t i = 0; i < runs; i++)
             sample[i] = us_of(c, i, 1 + k, rate);
-        for (size_t n = 0; n < qnt_ptq_layer_count(r->ptq); n++) {
-            qnt_ptq_layer l = {.size = sizeof l};
-            if (!qnt_ptq_layer_at(r->ptq, n, &l) && !strcmp(l.name, step.name))
-                cost->node[n] = fmin(cost->node[n], median(sample, runs));
-        }
+        cost->node[c->node[k]] = fmin(cost->node[c->node[k]], median(sample, runs));
     }
 }
 
@@ -139,6 +154,7 @@ int cost_measure(const struct run *r, qnt_model *const *model, size_t n, struct 
         feed_free(&c[k].feed);
         qnt_session_free(c[k].session);
         free(c[k].ticks);
+        free(c[k].node);
     }
     free(c);
     return code;
