@@ -103,6 +103,8 @@ static uint64_t finish(struct qnt_worker *w, struct qnt_queue *q, struct qnt_mes
     qnt_engine_op op;
     memcpy(&op, m, sizeof op);
     const qnt_status status = run_op(w, q, &op, now);
+    /* The next operation, if it was written meanwhile, comes while this one is given back. */
+    __builtin_prefetch(&q->ops.ring->slot[q->ops.head & q->ops.mask]);
     const uint64_t end = qnt_ticks_near(), begin = q->base ? now : op.ticks, ticks = end > begin ? end - begin : 0;
     m->word[QNT_WORD_DEADLINE] = 0;
     m->word[QNT_WORD_FLAGS] = qnt_word_of(op.flags, (uint32_t)status);
