@@ -45,6 +45,20 @@ QNT_INLINE void blocks_f32_start(const int R, const int V, const int8_t *zero, c
     }
 }
 
+/* The sums of a block to y [R][PANEL]. */
+QNT_INLINE void blocks_f32_add(const int R, const int V, const vf *s, const float *scale, float *y)
+{
+    QNT_UNROLL
+    for (int v = 0; v < V; v++) {
+        const vf by = vf_load(scale + v * VL, VL);
+        QNT_UNROLL
+        for (int r = 0; r < R; r++) {
+            float *at = y + r * QNT_BLOCKS_PANEL + v * VL;
+            vf_store(at, vf_fma(s[r * V + v], by, vf_load(at, VL)), VL);
+        }
+    }
+}
+
 /* R rows, a panel's lanes from c on: y [R][PANEL] goes on by all blocks. */
 QNT_INLINE void blocks_f32_tile(const int BITS, const int R, const int V, const struct qnt_blocks *w,
                                 const struct blocks_panel *p, size_t c, const float *x, const float *sum, float *y)
@@ -67,15 +81,7 @@ QNT_INLINE void blocks_f32_tile(const int BITS, const int R, const int V, const 
                 q[g] += 32 / BITS;
         }
         zero = zero ? zero + QNT_BLOCKS_PANEL : NULL;
-        QNT_UNROLL
-        for (int v = 0; v < V; v++) {
-            const vf by = vf_load(scale + v * VL, VL);
-            QNT_UNROLL
-            for (int r = 0; r < R; r++) {
-                float *at = y + r * QNT_BLOCKS_PANEL + v * VL;
-                vf_store(at, vf_fma(s[r * V + v], by, vf_load(at, VL)), VL);
-            }
-        }
+        blocks_f32_add(R, V, s, scale, y);
     }
 }
 
@@ -90,6 +96,8 @@ QNT_INLINE void blocks_f32_rows(const int BITS, const int R, const struct qnt_bl
         blocks_finish(R, V, o, y, to + c, p->n - c);
     }
 }
+
+#include "tmpl/blocks_wide_tmpl.h"
 
 #define ROWS_FN(bits, r)                                                                                               \
     static void f32_rows_##r##_u##bits(const struct qnt_blocks *w, const struct blocks_panel *p, const float *x,       \
@@ -122,6 +130,8 @@ void V_FN(blocks_u4f32)(const struct qnt_blocks *w, const float *x, const float 
 #define ROWS_U4(r) ROWS(4, r)
     for (size_t j = 0; j * QNT_BLOCKS_PANEL < w->n; j++) {
         const struct blocks_panel p = blocks_panel_at(w, 4, j);
+        if (blocks_many_rows(4, w, &p, x, sum, o))
+            continue;
         BLOCKS_BY_ROWS(o->rows, ROWS_U4)
     }
 #undef ROWS_U4
@@ -133,6 +143,8 @@ void V_FN(blocks_u8f32)(const struct qnt_blocks *w, const float *x, const float 
 #define ROWS_U8(r) ROWS(8, r)
     for (size_t j = 0; j * QNT_BLOCKS_PANEL < w->n; j++) {
         const struct blocks_panel p = blocks_panel_at(w, 8, j);
+        if (blocks_many_rows(8, w, &p, x, sum, o))
+            continue;
         BLOCKS_BY_ROWS(o->rows, ROWS_U8)
     }
 #undef ROWS_U8

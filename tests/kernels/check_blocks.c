@@ -7,7 +7,8 @@ struct shape {
     size_t n, rows, block, blocks, panels, k;
 };
 
-/* Outputs around the panel and its half, rows around the tiles; long blocks now and then. */
+/* Outputs around the panel and its half, rows around the tiles, more than are taken at a time; long blocks now and
+ * then. */
 static struct shape shape_of(struct ck *c)
 {
     static const size_t n_of[] = {1, 3, 15, 16, 17, 31, 32, 33, 47, 64, 71}, most = sizeof n_of / sizeof *n_of;
@@ -15,6 +16,8 @@ static struct shape shape_of(struct ck *c)
     s.block = (size_t)16 << ck_below(c, ck_below(c, 4) ? 2 : 5);
     s.block += ck_below(c, 6) ? 0 : 16; /* no power of two */
     s.blocks = 1 + ck_below(c, 4);
+    if (ck_below(c, 24) == 0) /* for the reference, which is slow: small else */
+        s = (struct shape){.n = s.n % 40 + 1, .rows = 90 + ck_below(c, 16), .block = 16, .blocks = s.blocks};
     s.panels = (s.n + QNT_BLOCKS_PANEL - 1) / QNT_BLOCKS_PANEL;
     s.k = s.block * s.blocks;
     return s;
@@ -132,6 +135,7 @@ static void check(struct ck *c, size_t bits, bool s8)
         check_f32(c, bits);
     bench(c, bits, s8, 1);
     bench(c, bits, s8, 12);
+    bench(c, bits, s8, 48);
 }
 
 void check_blocks_u4f32(struct ck *c);
