@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what is missing on Debian 12, with apt-get (through sudo when not root).
-# Usage: tools/deps.sh [--arm64] [--list]
-#   --arm64  also the cross build for ARM64 and qemu
-#   --list   only print what is missing
+# Usage: tools/deps.sh [--arm64] [--examples] [--list]
+#   --arm64     also the cross build for ARM64 and qemu
+#   --examples  also what tools/examples takes
+#   --list      only print what is missing
 set -eu
 
 # dpkg-dev tells meson where Debian keeps libraries: without it they would go where nothing looks.
@@ -12,13 +13,15 @@ tests='libsleef-dev g++ clang libclang-rt-dev check cmake binutils python3'
 cross='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     libsleef-dev:arm64 libhwloc-dev:arm64 libxxhash-dev:arm64 libjansson-dev:arm64
     libprotobuf-c-dev:arm64 libpng-dev:arm64 libzip-dev:arm64 check:arm64'
+examples='libxdp-dev libbpf-dev iproute2 libdpdk-dev'
 arm64=no list=no
 for word; do
     case $word in
         --arm64) arm64=yes ;;
+        --examples) tests="$tests $examples" ;;
         --list) list=yes ;;
         *)
-            echo "usage: tools/deps.sh [--arm64] [--list]" >&2
+            echo "usage: tools/deps.sh [--arm64] [--examples] [--list]" >&2
             exit 2
             ;;
     esac
