@@ -8,6 +8,8 @@
 #include <qnt/export.h>
 #include <qnt/session.h>
 #include <qnt/engine.h>
+#include <qnt/server.h>
+#include <qnt/client.h>
 #include <qnt/profile.h>
 #include <qnt/quantize.h>
 #include <qnt/train.h>

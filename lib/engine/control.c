@@ -22,6 +22,16 @@ void qnt_view_free(const qnt_ctx *ctx, struct qnt_view *v)
     qnt_release(ctx, v);
 }
 
+static size_t largest_element(const struct qnt_model *m, const struct qnt_ids *ids)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < ids->n; i++) {
+        const size_t bytes = qnt_dtype_size(m->tensor[ids->id[i]].type);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 static void fill_runs(const qnt_engine *e, const struct qnt_worker *w, const struct qnt_room *room, struct qnt_view *v)
 {
     void **at = v->pointers;
@@ -33,6 +43,9 @@ static void fill_runs(const qnt_engine *e, const struct qnt_worker *w, const str
         r->s.scratch_stride = room->scratch_bytes;
         r->in = (const void **)at;
         r->out = at + r->s.plan->model->inputs.n;
+        const struct qnt_model *m = r->s.plan->model;
+        r->in_align = largest_element(m, &m->inputs);
+        r->out_align = largest_element(m, &m->outputs);
         r->s.in = r->in;
         r->s.out = r->out;
         at = r->out + r->s.plan->model->outputs.n;

@@ -18,6 +18,7 @@ struct qnt_run {
     struct qnt_session s;
     const void **in; /* by input and output: of the operation under way */
     void **out;
+    size_t in_align, out_align; /* the size of the largest elements */
 };
 struct qnt_view {
     struct qnt_run *run;

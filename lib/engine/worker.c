@@ -21,11 +21,11 @@ static size_t span(const size_t *bytes, size_t n, size_t batch)
 }
 
 /* Where `need` bytes of an operation are; NULL: nowhere. */
-static uint8_t *locate(const struct qnt_queue *q, uintptr_t at, size_t need)
+static uint8_t *locate(const struct qnt_queue *q, uintptr_t at, size_t need, size_t align)
 {
     if (!q->base)
         return (uint8_t *)at;
-    return at <= q->length && need <= q->length - at ? q->base + at : NULL;
+    return at % align == 0 && at <= q->length && need <= q->length - at ? q->base + at : NULL;
 }
 
 static bool place_arrays(const struct qnt_run *r, const qnt_engine_op *op)
@@ -47,8 +47,8 @@ static bool place_arrays(const struct qnt_run *r, const qnt_engine_op *op)
 static bool place_blocks(const struct qnt_run *r, const struct qnt_queue *q, const qnt_engine_op *op, size_t batch)
 {
     const size_t n_in = r->s.plan->model->inputs.n, n_out = r->s.plan->model->outputs.n;
-    const uint8_t *in = locate(q, (uintptr_t)op->in, span(r->s.in_bytes, n_in, batch));
-    uint8_t *out = locate(q, (uintptr_t)op->out, span(r->s.out_bytes, n_out, batch));
+    const uint8_t *in = locate(q, (uintptr_t)op->in, span(r->s.in_bytes, n_in, batch), r->in_align);
+    uint8_t *out = locate(q, (uintptr_t)op->out, span(r->s.out_bytes, n_out, batch), r->out_align);
     if (!in || !out)
         return false;
     for (size_t i = 0; i < n_in; i++) {
