@@ -170,7 +170,7 @@ def test_engine():
     assert report["program_cpu"] != report["worker_cpu"] and report["model"] == "784-128-10, 8-bit", report
     rows = {row["row"]: row for row in report["rows"]}
     assert {"engine depth 1", "engine depth 32", "process depth 8", "futex", "TCP loopback", "ring 64 at a time",
-            "lines of the other core", "idle worker"} < set(rows) and len(rows) == 21, rows
+            "lines of the other core", "idle worker"} < set(rows) and len(rows) == 22, rows
     assert rows["ONNX Runtime"]["skipped"] == "--ort names no library", rows["ONNX Runtime"]
     for row in rows.values():
         assert ("figure" in row) == (row["kept"] > 0) and row["kept"] <= 1 and row["dropped"] <= 4, row

@@ -107,6 +107,7 @@ void qe_infer(struct qe *e); /* on the mate: the kernel alone, from e->in_at to 
 /* Seconds of a cache line's way there and back, and of the kernel on the worker's CPU. The engine is paused. */
 double qe_trip(struct qe *e);
 double qe_kernel(struct qe *e);
+int qe_bare(struct qe *e, const struct qe_case *c); /* a window: a word to the mate, the kernel, a word back */
 
 /* ---- what windows measure: engine_pump.c, engine_ways.c, engine_ring.c, engine_idle.c, engine_ort.c ---- */
 int qe_depth(struct qe *e, const struct qe_case *c);

@@ -90,7 +90,9 @@ static void print_md(const struct qe *e, const struct qe_report *r)
                "(+- %.1f %%).",
                r->trip.median * 1e9, 100 * qb_spread(&r->trip), r->kernel.median * 1e6, 100 * qb_spread(&r->kernel));
     printf("\nFrom submission to result at depth 1 and of the ways below, wall time per inference at others; over: "
-           "beyond the kernel, also in round trips. with data: the input is\nwritten before, the output read. process: "
+           "beyond the kernel, also in round trips. with data: the input is\nwritten before, the output read. a word "
+           "each way: the "
+           "least there is, nothing but that around the kernel. process: "
            "the program is another process; of the engine's: of what comes over the kernel at depth 1, of the time at "
            "others. Medians of windows\nbetween whose ends the round trip changed by less than 20 %%; +-: half the "
            "distance of their quartiles.\n");
