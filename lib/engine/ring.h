@@ -47,10 +47,10 @@ struct qnt_ring_out {
     uint64_t mask, head; /* the next message */
 };
 
-/* Bytes of a ring of `slots`, a power of two up to QNT_RING_MOST. */
+/* Bytes of a ring of `slots`, a power of two up to QNT_RING_MOST: a multiple of 128, so that another may follow. */
 static inline size_t qnt_ring_bytes(uint32_t slots)
 {
-    return sizeof(struct qnt_ring) + slots * sizeof(struct qnt_slot);
+    return sizeof(struct qnt_ring) + (slots + (slots & 1)) * sizeof(struct qnt_slot);
 }
 
 /* Makes an empty ring in qnt_ring_bytes of memory, aligned to 128, before either side has it. first: the number of its

@@ -89,6 +89,7 @@ START_TEST(survives_the_other_side)
     struct qnt_ring *r = (struct qnt_ring *)(void *)(block + 128);
     struct qnt_message m[2 * SLOTS];
     ck_assert_uint_eq(qnt_ring_bytes(SLOTS), BYTES);
+    ck_assert_uint_eq(qnt_ring_bytes(1) % 128, 0);
     memset(block, 0x77, sizeof block);
     qnt_ring_format(r, SLOTS, 0);
     struct qnt_ring_in in = qnt_ring_producer(r, SLOTS, 0);
