@@ -78,6 +78,8 @@ static bool open_library(struct qe_ort *o, const char *path)
     return o->table || no(o, "the library is older than ONNX Runtime 1.8");
 }
 
+/* With its defaults otherwise: session.qdqisint8allowed, which has layers of s8 computed as s8, made it slower on
+ * x86-64. */
 static bool open_session(struct qe_ort *o, const char *path)
 {
     return !bad(o, CALL(o, NEW_ENV, obj, int, const char *, obj *)(WARNINGS, "qbench", &o->env)) &&
