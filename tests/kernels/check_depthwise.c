@@ -55,6 +55,30 @@ static void check_windows(struct ck *c)
     }
 }
 
+static void bench_s8(struct ck *c)
+{
+    enum { C = 64, PIXELS = 32, ROW = (PIXELS + 2) * C };
+    ck_plain(c);
+    ck_case(c, "bench");
+    const float scale = 1e-4f;
+    const int8_t *tap[9];
+    const struct qnt_requant r = {.lo = -128, .hi = 127, .scale = &scale};
+    const int8_t *src = ck_in(c, 0, CK_S8, 3 * ROW, CK_NOISE, CK_INSIDE);
+    for (size_t t = 0; t < 9; t++)
+        tap[t] = src + t / 3 * ROW + t % 3 * C;
+    const struct qnt_depthwise d = {.tap = tap,
+                                    .w = ck_in(c, 1, CK_S8, 12 * C, CK_NOISE, CK_INSIDE),
+                                    .bias = ck_in(c, 2, CK_S32, C, CK_ONEHOT, CK_INSIDE),
+                                    .taps = 9,
+                                    .step = C,
+                                    .pixels = PIXELS,
+                                    .channels = C,
+                                    .lines = 1};
+    int8_t *dst = ck_out(c, 3, CK_S8, PIXELS * C, CK_INSIDE);
+    CK_BENCH(c, "3x3, 32 pixels, 64 channels", CK_MACS, PIXELS * C * 9,
+             ((qnt_depthwise_s8_fn *)c->fn)(&d, dst, NULL, C, &r));
+}
+
 void check_depthwise_s8(struct ck *c);
 void check_depthwise_s8(struct ck *c)
 {
@@ -100,25 +124,7 @@ void check_depthwise_s8(struct ck *c)
         int32_t *acc = ck_out_2d(c, 5, CK_S32, sums ? d.lines * d.pixels : 0, g.n, ldd, g.place);
         CK_BOTH(c, depthwise_s8, &d, dst, sums ? acc : NULL, ldd, &r);
     }
-    enum { C = 64, PIXELS = 32, ROW = (PIXELS + 2) * C };
-    ck_plain(c);
-    ck_case(c, "bench");
-    const float scale = 1e-4f;
-    const struct qnt_requant r = {.lo = -128, .hi = 127, .scale = &scale};
-    const int8_t *src = ck_in(c, 0, CK_S8, 3 * ROW, CK_NOISE, CK_INSIDE);
-    for (size_t t = 0; t < 9; t++)
-        tap[t] = src + t / 3 * ROW + t % 3 * C;
-    const struct qnt_depthwise d = {.tap = tap,
-                                    .w = ck_in(c, 1, CK_S8, 12 * C, CK_NOISE, CK_INSIDE),
-                                    .bias = ck_in(c, 2, CK_S32, C, CK_ONEHOT, CK_INSIDE),
-                                    .taps = 9,
-                                    .step = C,
-                                    .pixels = PIXELS,
-                                    .channels = C,
-                                    .lines = 1};
-    int8_t *dst = ck_out(c, 3, CK_S8, PIXELS * C, CK_INSIDE);
-    CK_BENCH(c, "3x3, 32 pixels, 64 channels", CK_MACS, PIXELS * C * 9,
-             ((qnt_depthwise_s8_fn *)c->fn)(&d, dst, NULL, C, &r));
+    bench_s8(c);
 }
 
 /* A run of floats; the image in slot 0 holds all that it reads. */
