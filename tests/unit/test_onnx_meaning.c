@@ -339,6 +339,37 @@ START_TEST(dynamic_scales_by_column_want_a_fixed_batch)
 }
 END_TEST
 
+/* Integers and codes as operands; more dimensions than a tensor may have. */
+START_TEST(constants_of_many_dimensions_are_refused)
+{
+    static const int64_t dims[] = {1, 4};
+    static const size_t shape[] = {1, 1, 1, 1, 1, 1, 1, 4};
+    static const int64_t numbers[] = {1, 2, 3, 4};
+    static const int8_t codes[] = {1, 2, 3, 4}, zero[] = {0};
+    static const float scale[] = {0.5f};
+    struct graph b;
+    begin(&b, 13);
+    input(&b, "x", ONNX_INT64, 2, dims);
+    constant(&b, "c", ONNX_INT64, 8, shape, numbers);
+    node(&b, "Add", "x c", "y");
+    output(&b, "y");
+    refused(&b, QNT_ERR_UNSUPPORTED, "constant 'c' has 8 dimensions, expected at most 6");
+    begin(&b, 13);
+    input(&b, "x", ONNX_FLOAT, 2, dims);
+    constant(&b, "s", ONNX_FLOAT, 0, NULL, scale);
+    constant(&b, "z", ONNX_INT8, 0, NULL, zero);
+    constant(&b, "c", ONNX_INT8, 8, shape, codes);
+    node(&b, "QuantizeLinear", "x s z", "q");
+    node(&b, "DequantizeLinear", "q s z", "a");
+    node(&b, "DequantizeLinear", "c s z", "b");
+    node(&b, "Add", "a b", "f");
+    node(&b, "QuantizeLinear", "f s z", "p");
+    node(&b, "DequantizeLinear", "p s z", "y");
+    output(&b, "y");
+    refused(&b, QNT_ERR_UNSUPPORTED, "has 8 dimensions, expected at most 6");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("onnx_meaning");
@@ -356,6 +387,7 @@ int main(void)
     tcase_add_test(tc, dynamic_ranges_are_those_of_an_image);
     tcase_add_test(tc, dynamic_range_of_a_fixed_batch);
     tcase_add_test(tc, dynamic_scales_by_column_want_a_fixed_batch);
+    tcase_add_test(tc, constants_of_many_dimensions_are_refused);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

@@ -52,6 +52,9 @@ static qnt_status placed(struct onnx_mapper *mp, const struct onnx_node *n, cons
     if (!mp->whole && rank && s.dim[0] != 1)
         return qnt_onnx_touches(n);
     *t = qnt_onnx_stored(mp, &s, last);
+    if (t->rank > QNT_MAX_RANK)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "constant '%s' has %u dimensions, expected at most %d", v->name,
+                             t->rank, QNT_MAX_RANK);
     for (uint32_t d = 0; d < rank; d++) {
         const int at = qnt_onnx_stored_axis(mp, rank, last, d);
         if (at >= 0)
