@@ -6,4 +6,4 @@ _qnt_tool() {
         mapfile -t COMPREPLY < <(compgen -W "$("$1" --help 2> /dev/null | grep -oE -e '--[a-z][a-z0-9-]*')" -- "$word")
     fi
 }
-complete -o default -F _qnt_tool qbench qinfo qquant qrun qtrain
+complete -o default -F _qnt_tool qbench qinfo qquant qrun qserve qtrain

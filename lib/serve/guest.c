@@ -228,17 +228,18 @@ bool qnt_guest_hear(struct qnt_server *s, struct qnt_guest *g, short said, short
 bool qnt_guest_end(struct qnt_server *s, struct qnt_guest *g)
 {
     if (g->queue) {
-        if (g->state == QNT_GUEST_SERVED) {
+        if (g->state == QNT_GUEST_SERVED)
             s->served--;
-            qnt_server_count(&s->clients, -1);
-        }
         g->state = QNT_GUEST_ENDING;
         if (qnt_queue_detach(s->engine, g->queue))
             return false;
-        qnt_server_count(&s->bytes, -(int64_t)g->area_bytes);
     }
     if (g->area)
         munmap(g->area, g->area_bytes);
+    if (g->queue) {
+        qnt_server_count(&s->bytes, -(int64_t)g->area_bytes);
+        qnt_server_count(&s->clients, -1);
+    }
     if (g->file >= 0)
         close(g->file);
     if (g->process >= 0)

@@ -86,13 +86,14 @@ qnt_status qnt_wire_receive(int socket, void *packet, size_t bytes, int *fds, si
         if (timeout_ms && !wait_readable(socket, timeout_ms))
             return qnt_fail(QNT_ERR_STATE, "no answer for %u ms", timeout_ms);
         n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
+        /* ECONNRESET, once: the other side has closed without having read all; what it has sent comes after that. */
+    } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return qnt_fail(QNT_ERR_STATE, "nothing came");
-    if (n < 0 && errno != ECONNRESET)
+    if (n < 0)
         return qnt_fail(QNT_ERR_SYSTEM, "receiving: %s", strerror(errno));
-    *got = n < 0 ? 0 : (size_t)n;
-    if (n_fds && n >= 0)
+    *got = (size_t)n;
+    if (n_fds)
         take_fds(&m, fds, n_fds);
     return QNT_OK;
 }
