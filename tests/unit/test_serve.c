@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "serve_util.h"
+#include "tests/common/oom.h"
 
 enum { OPS = 100 };
 
@@ -340,6 +341,48 @@ START_TEST(knows_a_child_of_fork)
 }
 END_TEST
 
+static qnt_ctx *poor;
+static qnt_engine *poor_engine;
+
+static qnt_status make_server(void)
+{
+    const qnt_server_config c = {.size = sizeof c, .path = path};
+    qnt_server *s = NULL;
+    qnt_status status = qnt_server_create(poor_engine, &c, &s);
+    qnt_server_destroy(s);
+    return status;
+}
+
+static qnt_status make_client(void)
+{
+    qnt_client *c = NULL;
+    qnt_status status = qnt_client_connect(poor, path, NULL, &c);
+    if (!status && !qnt_client_alloc(c, 1))
+        status = QNT_ERR_NOMEM;
+    qnt_client_close(c);
+    return status;
+}
+
+START_TEST(survives_failing_allocations)
+{
+    const qnt_engine_config c = {.size = sizeof c, .workers = 1, .caller_driven = 1};
+    qnt_model *m;
+    qnt_engine *e = new_engine(&c);
+    OK(qnt_ctx_create(&oom_config, &poor));
+    OK(test_model_quantized(poor, 3, &m));
+    OK(qnt_engine_create(&m, 1, &c, &poor_engine));
+    oom_sweep("a server", make_server);
+    qnt_engine_destroy(poor_engine);
+    qnt_server *s = new_server(e, NULL);
+    oom_sweep("a client", make_client);
+    qnt_server_destroy(s);
+    qnt_engine_destroy(e);
+    qnt_model_free(m);
+    qnt_ctx_free(poor);
+    ck_assert_uint_eq(oom_live(), 0);
+}
+END_TEST
+
 static void setup_all(void)
 {
     setup();
@@ -360,6 +403,7 @@ int main(void)
     tcase_add_test(tc, servers_go);
     tcase_add_test(tc, replaces_what_is_stale);
     tcase_add_test(tc, knows_a_child_of_fork);
+    tcase_add_test(tc, survives_failing_allocations);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
