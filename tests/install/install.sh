@@ -51,11 +51,17 @@ PKG_CONFIG_SYSROOT_DIR=$tmp/root
 export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 cd "$tmp"
 
-# The program is the README's only block of C.
+# The program is the README's first block of C; the others are lines for one like it.
 # shellcheck disable=SC2016 # backquotes, not a command
-sed -n '/^```c$/,/^```$/p' "$source/README.md" | sed '/^```/d' > program.c
+sed -n '/^```c$/,/^```$/p' "$source/README.md" > blocks
+sed '/^```$/,$d;/^```c$/d' blocks > program.c
 cp program.c program.cpp
 try 'the program has ten lines' [ "$(wc -l < program.c)" = 10 ]
+{
+    printf '#include <qnt/qnt.h>\nint main(void) {\n    qnt_model *model = NULL;\n    static float image[32 * 32 * 3], score[10];\n'
+    sed '1,/^```$/d' blocks | sed '/^```/d'
+    echo '}'
+} > lines.c
 
 for page in qinfo.1 qrun.1 qtrain.1; do
     try "man page $page" [ -s "$prefix/share/man/man1/$page" ]
@@ -76,6 +82,7 @@ warnings='-Wall -Wextra -Wpedantic -Werror'
     try 'C, shared: compiles' "$@" -std=c11 $warnings $flags program.c -o c-shared $libs "-Wl,-rpath,$lib"
     try 'C, shared: runs' run ./c-shared
     cp log out-shared
+    try 'C, lines: compile' "$@" -std=c11 $warnings $flags lines.c -o lines $libs
     try 'C, static: compiles' "$@" -std=c11 $warnings $flags program.c -o c-static \
         $(echo "$all_libs" | sed 's/-lqnt/-l:libqnt.a/')
     "$readelf" -d c-static > dynamic 2> log || true

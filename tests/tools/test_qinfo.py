@@ -5,7 +5,7 @@ import re
 import resource
 import subprocess
 import cases
-from cases import has, run
+from cases import has, natively, run
 
 
 def test_common():
