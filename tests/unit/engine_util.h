@@ -37,7 +37,7 @@ static qnt_ctx *ctx;
 static qnt_model *model[MODELS];
 static float image[IMAGES][IN], expected[MODELS][IMAGES][OUT];
 
-static void run_session(qnt_model *m, float (*out)[OUT])
+static inline void run_session(qnt_model *m, float (*out)[OUT])
 {
     qnt_session *s;
     OK(qnt_session_create(m, NULL, &s));
@@ -46,7 +46,7 @@ static void run_session(qnt_model *m, float (*out)[OUT])
     qnt_session_free(s);
 }
 
-static void setup(void)
+static inline void setup(void)
 {
     OK(qnt_ctx_create(NULL, &ctx));
     OK(test_model_quantized(ctx, 8, &model[0]));
@@ -60,14 +60,14 @@ static void setup(void)
         run_session(model[m], expected[m]);
 }
 
-static void teardown(void)
+static inline void teardown(void)
 {
     for (int m = 0; m < MODELS; m++)
         qnt_model_free(model[m]);
     qnt_ctx_free(ctx);
 }
 
-static qnt_engine *new_engine(const qnt_engine_config *config)
+static inline qnt_engine *new_engine(const qnt_engine_config *config)
 {
     qnt_engine *e = NULL;
     OK(qnt_engine_create(model, MODELS, config, &e));

@@ -238,6 +238,26 @@ START_TEST(an_axis_places_what_is_broadcast)
 }
 END_TEST
 
+START_TEST(attributes_are_known_by_their_whole_names)
+{
+    static const int64_t dims[] = {1, 2};
+    static const char *const names[] = {" axis", "axis ", "axis broadcast", "axi", "broadcastaxis"};
+    static const float by[] = {10, 20};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct graph b;
+        begin(&b, 6);
+        input(&b, "x", ONNX_FLOAT, 2, dims);
+        constant(&b, "c", ONNX_FLOAT, 1, (size_t[]){2}, by);
+        node(&b, "Add", "x c", "y");
+        attr_int(&b, names[i], 1);
+        output(&b, "y");
+        char text[64];
+        snprintf(text, sizeof text, "attribute '%s' is not known", names[i]);
+        refused(&b, QNT_ERR_UNSUPPORTED, text);
+    }
+}
+END_TEST
+
 /* Constants only, behind the input that gives the shape. */
 START_TEST(arithmetic_of_constants)
 {
@@ -370,6 +390,7 @@ int main(void)
     tcase_add_test(tc, what_moves_dimension_0_is_imported_as_a_whole);
     tcase_add_test(tc, opsets_differ);
     tcase_add_test(tc, an_axis_places_what_is_broadcast);
+    tcase_add_test(tc, attributes_are_known_by_their_whole_names);
     tcase_add_test(tc, arithmetic_of_constants);
     tcase_add_test(tc, refusals_name_the_thing);
     tcase_add_test(tc, bound_inputs_are_constants);

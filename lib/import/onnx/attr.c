@@ -48,9 +48,11 @@ bool qnt_onnx_attr_is(const struct onnx_node *n, const char *name, const char *o
     return !strcmp(a && a->s ? a->s : otherwise, text);
 }
 
-static bool listed(const char *list, const char *name)
+bool qnt_onnx_listed(const char *list, const char *name)
 {
     const size_t length = strlen(name);
+    if (!length || strchr(name, ' '))
+        return false;
     for (const char *at = list; (at = strstr(at, name)); at += length)
         if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
             return true;
@@ -60,7 +62,7 @@ static bool listed(const char *list, const char *name)
 qnt_status qnt_onnx_attr_check(const struct onnx_node *n, const char *known)
 {
     for (size_t i = 0; i < n->n_attr; i++)
-        if (!listed(known, n->attr[i].name))
+        if (!qnt_onnx_listed(known, n->attr[i].name))
             return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "attribute '%s' is not known, expected of: %s",
                                  n->attr[i].name, *known ? known : "none");
     return QNT_OK;

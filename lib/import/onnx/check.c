@@ -27,13 +27,11 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static size_t kind_of(const struct onnx_node *n, const char *name)
 {
-    size_t k = 0, length = strlen(name);
+    size_t k = 0;
     if (!strcmp(n->op, "Pad") && !strcmp(name, "value"))
         return 0; /* its first versions' float */
-    for (; k < KINDS - 1; k++)
-        for (const char *at = kinds[k].names; (at = strstr(at, name)); at += length)
-            if (at[-1] == ' ' && at[length] == ' ')
-                return k;
+    while (k < KINDS - 1 && !qnt_onnx_listed(kinds[k].names, name))
+        k++;
     return k;
 }
 

@@ -63,6 +63,8 @@ int64_t qnt_onnx_attr_int(const struct onnx_node *n, const char *name, int64_t o
 float qnt_onnx_attr_float(const struct onnx_node *n, const char *name, float otherwise);
 /* The string attribute `name`, or `otherwise` if absent, is `text`. */
 bool qnt_onnx_attr_is(const struct onnx_node *n, const char *name, const char *otherwise, const char *text);
+/* Whether `name` is a word of the list, whose words have blanks between them. */
+bool qnt_onnx_listed(const char *list, const char *name);
 /* Only attributes that the list names. */
 qnt_status qnt_onnx_attr_check(const struct onnx_node *n, const char *known);
 /* An axis, counted from the end when negative; inclusive: rank itself is one, too. */
