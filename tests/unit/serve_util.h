@@ -28,6 +28,13 @@ static inline void new_path(void)
     unlink(path);
 }
 
+/* A fixture: setup, and such a name. */
+static inline void setup_serving(void)
+{
+    setup();
+    new_path();
+}
+
 static inline uint8_t *data_of(const qnt_client *c)
 {
     qnt_client_info info = {.size = sizeof info};

@@ -310,37 +310,6 @@ START_TEST(replaces_what_is_stale)
 }
 END_TEST
 
-START_TEST(knows_a_child_of_fork)
-{
-    qnt_engine *e = new_engine(&ways[0].c);
-    qnt_server *s = new_server(e, NULL);
-    qnt_client *c;
-    int status = 0;
-    OK(qnt_client_connect(ctx, path, NULL, &c));
-    pid_t child = fork();
-    if (child == 0) {
-        qnt_engine_op op = {.user = 0};
-        int bad = qnt_client_submit_burst(c, &op, 1) != 0 || !strstr(qnt_last_error(), "child of fork");
-        bad |= (qnt_client_poll_burst(c, &op, 1) != 0 || qnt_client_check(c) != QNT_ERR_STATE) << 1;
-        qnt_client_close(c);
-        qnt_server_destroy(s);
-        bad |= (access(path, F_OK) != 0) << 2;
-        _exit(bad);
-    }
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    if (test_emulated())
-        printf("skipped: children of fork: the emulator ignores MADV_WIPEONFORK\n");
-    else
-        ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "the child's status is %x", status);
-    if (!test_emulated())
-        ck_assert_uint_eq(run_ops(c, 0, OPS), 0);
-    qnt_client_close(c);
-    qnt_server_destroy(s);
-    qnt_engine_destroy(e);
-}
-END_TEST
-
 static qnt_ctx *poor;
 static qnt_engine *poor_engine;
 
@@ -383,17 +352,11 @@ START_TEST(survives_failing_allocations)
 }
 END_TEST
 
-static void setup_all(void)
-{
-    setup();
-    new_path();
-}
-
 int main(void)
 {
     Suite *suite = suite_create("serve");
     TCase *tc = tcase_create("serve");
-    tcase_add_checked_fixture(tc, setup_all, teardown);
+    tcase_add_checked_fixture(tc, setup_serving, teardown);
     tcase_add_loop_test(tc, gives_the_bytes_of_sessions, 0, WAYS);
     tcase_add_test(tc, wakes_sleepers);
     tcase_add_test(tc, tells_what_the_models_are);
@@ -402,7 +365,6 @@ int main(void)
     tcase_add_test(tc, several_inputs_and_batches);
     tcase_add_test(tc, servers_go);
     tcase_add_test(tc, replaces_what_is_stale);
-    tcase_add_test(tc, knows_a_child_of_fork);
     tcase_add_test(tc, survives_failing_allocations);
     suite_add_tcase(suite, tc);
     return unit_run(suite);

@@ -1,5 +1,6 @@
 /* Servers whose clients are other processes, which die, write anything anywhere, flood, stall and lie: others have
- * their results and the server its memory. The processes are forked before there are threads, and wait to be told. */
+ * their results and the server its memory; and children of fork, which have neither server nor client. The processes
+ * are forked before there are threads, and wait to be told. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -253,20 +254,46 @@ START_TEST(files_are_sealed)
 }
 END_TEST
 
-static void setup_all(void)
+START_TEST(knows_a_child_of_fork)
 {
-    setup();
-    new_path();
+    qnt_engine *e = new_engine(&one);
+    qnt_server *s = new_server(e, NULL);
+    qnt_client *c;
+    int status = 0;
+    OK(qnt_client_connect(ctx, path, NULL, &c));
+    pid_t child = fork();
+    if (child == 0) {
+        qnt_engine_op op = {.user = 0};
+        int bad = qnt_client_submit_burst(c, &op, 1) != 0 || !strstr(qnt_last_error(), "child of fork");
+        bad |= (qnt_client_poll_burst(c, &op, 1) != 0 || qnt_client_check(c) != QNT_ERR_STATE) << 1;
+        qnt_client_close(c);
+        qnt_server_destroy(s);
+        bad |= (access(path, F_OK) != 0) << 2;
+        _exit(bad);
+    }
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    if (test_emulated())
+        printf("skipped: children of fork: the emulator ignores MADV_WIPEONFORK\n");
+    else
+        ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "the child's status is %x", status);
+    if (!test_emulated())
+        ck_assert_uint_eq(run_ops(c, 0, SLOTS), 0);
+    qnt_client_close(c);
+    qnt_server_destroy(s);
+    qnt_engine_destroy(e);
 }
+END_TEST
 
 int main(void)
 {
     Suite *suite = suite_create("serve_hostile");
     TCase *tc = tcase_create("hostile");
-    tcase_add_checked_fixture(tc, setup_all, teardown);
+    tcase_add_checked_fixture(tc, setup_serving, teardown);
     tcase_add_test(tc, clients_are_killed);
     tcase_add_test(tc, clients_misbehave);
     tcase_add_test(tc, files_are_sealed);
+    tcase_add_test(tc, knows_a_child_of_fork);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

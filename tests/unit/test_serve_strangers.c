@@ -67,11 +67,11 @@ START_TEST(refuses_what_does_not_fit)
 {
     qnt_engine *e = new_engine(&one);
     const qnt_server_config limits = {.depth = 4, .bytes = 4096, .max_clients = 2};
-    char long_path[200] = "/tmp/";
+    char long_path[200] = "";
     qnt_client *c[3];
     qnt_server_stats stats = {.size = sizeof stats};
     qnt_engine_worker w = {.size = sizeof w};
-    memset(long_path + 5, 'x', sizeof long_path - 6);
+    memset(long_path, 'x', sizeof long_path - 1);
     refused_server(e, (qnt_server_config){0}, QNT_ERR_ARG, "path is NULL");
     refused_server(e, (qnt_server_config){.path = ""}, QNT_ERR_ARG, "0 bytes");
     refused_server(e, (qnt_server_config){.path = long_path}, QNT_ERR_ARG, "199 bytes, expected 1 to 107");
@@ -237,17 +237,11 @@ START_TEST(servers_are_killed)
 }
 END_TEST
 
-static void setup_all(void)
-{
-    setup();
-    new_path();
-}
-
 int main(void)
 {
     Suite *suite = suite_create("serve_strangers");
     TCase *tc = tcase_create("strangers");
-    tcase_add_checked_fixture(tc, setup_all, teardown);
+    tcase_add_checked_fixture(tc, setup_serving, teardown);
     tcase_add_test(tc, wrong_bytes);
     tcase_add_test(tc, refuses_what_does_not_fit);
     tcase_add_loop_test(tc, some_say_nothing, 0, 2);

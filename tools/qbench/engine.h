@@ -16,6 +16,7 @@ struct qe_window {
     uint32_t samples, failed; /* failed: operations without QNT_OK */
     double rate;              /* a second; of windows that have no samples */
     double ticks[QE_SAMPLES]; /* of one operation */
+    uint64_t until;           /* when there are enough */
 };
 
 /* Done on the mate's CPU; begin returns at once, end when it is through. Between these it takes no time. */
@@ -128,6 +129,19 @@ void qe_ort_close(struct qe *e);
 /* ---- engine_out.c, engine_plot.c: an exit code ---- */
 int qe_report(const struct qe *e, const struct qe_report *r);
 int qe_plot(const struct qe *e, const struct qe_report *r);
+/* Notes what measurement `i` of a window, counted from 0, took; the first `warm` do not count. end: now. Whether the
+ * window has had its time, and some more samples than one. */
+static inline bool qe_sample(struct qe *e, uint64_t i, uint32_t warm, double ticks, uint64_t end)
+{
+    enum { LEAST = 3 };
+    struct qe_window *w = e->window;
+    if (i == warm)
+        w->until = end + e->slice;
+    if (i >= warm)
+        w->ticks[w->samples++] = ticks;
+    return i >= warm + LEAST && end > w->until;
+}
+
 static inline double qe_bucket_ns(double i)
 {
     return __builtin_exp2(i / QE_SPLIT);

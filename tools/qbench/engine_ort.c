@@ -31,7 +31,7 @@ enum {
     FREE_VALUE = 96,
     FREE_OPTIONS = 100
 };
-enum { WARNINGS = 2, ALL_OPTIMIZATIONS = 99, ARENA = 1, DEFAULT_MEMORY = 0, SIDES = 2, LEAST = 3, WARM = 16 };
+enum { WARNINGS = 2, ALL_OPTIMIZATIONS = 99, ARENA = 1, DEFAULT_MEMORY = 0, SIDES = 2, WARM = 16, MODEL_PATH = 256 };
 typedef void *obj;
 typedef void entry(void);
 struct base {
@@ -120,13 +120,17 @@ static bool run(struct qe_ort *o)
 }
 
 /* The model as an ONNX file, in the library's layout. */
-static bool write_model(struct qe *e, struct qe_ort *o, char *path)
+static bool write_model(struct qe *e, struct qe_ort *o, char path[MODEL_PATH])
 {
     const qnt_export_config config = {.size = sizeof config,
                                       .channels_last = QNT_CHANNELS_LAST_INPUTS | QNT_CHANNELS_LAST_OUTPUTS};
-    const int fd = mkstemps(path, 5);
-    if (fd < 0)
+    const char *folder = getenv("TMPDIR");
+    const int n = snprintf(path, MODEL_PATH, "%s/qbench-XXXXXX.onnx", folder && *folder ? folder : "/tmp");
+    const int fd = n < MODEL_PATH ? mkstemps(path, 5) : -1;
+    if (fd < 0) {
+        *path = '\0';
         return no(o, "no temporary file");
+    }
     close(fd);
     return !qnt_model_export(e->model, path, &config) || no(o, qnt_last_error());
 }
@@ -147,7 +151,7 @@ static bool agrees(struct qe *e, struct qe_ort *o, size_t n)
 
 static bool open_all(struct qe *e, struct qe_ort *o)
 {
-    char path[] = "/tmp/qbench-XXXXXX.onnx";
+    char path[MODEL_PATH] = "";
     qnt_tensor_info in, out;
     size_t n = 1;
     if (qnt_model_input_count(e->model) != 1 || qnt_model_output_count(e->model) != 1 ||
@@ -160,7 +164,8 @@ static bool open_all(struct qe *e, struct qe_ort *o)
         return no(o, "out of memory");
     bool good = open_library(o, e->ort) && write_model(e, o, path);
     good = good && open_session(o, path);
-    unlink(path);
+    if (*path)
+        unlink(path);
     return good && open_tensor(o, 0, &in, e->in) && open_tensor(o, 1, &out, o->out) && run(o) && agrees(e, o, n);
 }
 
@@ -199,16 +204,11 @@ static void time_runs(void *arg)
 {
     struct qe *e = arg;
     struct qe_window *w = e->window;
-    uint64_t until = 0;
     for (uint32_t i = 0; w->samples < QE_SAMPLES; i++) {
         const uint64_t begin = qnt_ticks();
         w->failed += !run(e->ort_session);
         const uint64_t end = qnt_ticks();
-        if (i == WARM)
-            until = end + e->slice;
-        if (i >= WARM)
-            w->ticks[w->samples++] = (double)(end - begin) - e->watch;
-        if (i >= WARM + LEAST && end > until)
+        if (qe_sample(e, i, WARM, (double)(end - begin) - e->watch, end))
             break;
     }
 }

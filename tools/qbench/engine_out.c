@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 #include "tools/qbench/engine.h"
+#include "tools/qbench/table.h"
 
-enum { COLUMNS = 8, CELL = 64 };
-typedef char line[COLUMNS][CELL];
+enum { COLUMNS = 8 };
 
 static const char *model_name(const struct qe *e)
 {
@@ -26,65 +26,40 @@ static void goal_text(const struct qe_row *r, char *text, size_t size)
              met(r) ? "met" : "missed");
 }
 
-static void cells_of(const struct qe_row *r, line c)
+static void cells_of(const void *from, size_t i, qb_line c)
 {
-    memset(c, 0, sizeof(line));
-    snprintf(c[0], CELL, "%s", r->c->name);
-    snprintf(c[2], CELL, "%s", r->c->unit);
+    const struct qe_row *r = (const struct qe_row *)from + i;
+    memset(c, 0, sizeof(qb_line));
+    snprintf(c[0], QB_CELL, "%s", r->c->name);
+    snprintf(c[2], QB_CELL, "%s", r->c->unit);
     if (*r->skipped) {
-        snprintf(c[6], CELL, "skipped: see below");
+        snprintf(c[6], QB_CELL, "skipped: see below");
         return;
     }
-    snprintf(c[7], CELL, "%u of %u", r->kept, r->kept + r->dropped);
+    snprintf(c[7], QB_CELL, "%u of %u", r->kept, r->kept + r->dropped);
     if (!r->kept) {
-        snprintf(c[6], CELL, "no window was calm");
+        snprintf(c[6], QB_CELL, "no window was calm");
         return;
     }
-    snprintf(c[1], CELL, "%.*f", r->figure.median >= 100 ? 1 : 3, r->figure.median);
-    snprintf(c[3], CELL, "%.1f %%", 100 * qb_spread(&r->figure));
+    snprintf(c[1], QB_CELL, "%.*f", r->figure.median >= 100 ? 1 : 3, r->figure.median);
+    snprintf(c[3], QB_CELL, "%.1f %%", 100 * qb_spread(&r->figure));
     if (!r->c->scale) {
-        snprintf(c[4], CELL, "%.0f", r->over.median * 1e9);
-        snprintf(c[5], CELL, "%.2f", r->trips.median);
+        snprintf(c[4], QB_CELL, "%.0f", r->over.median * 1e9);
+        snprintf(c[5], QB_CELL, "%.2f", r->trips.median);
     }
     if (r->c->measure && !isnan(r->judged))
-        goal_text(r, c[6], CELL);
-}
-
-static void print_rows(const struct qe_report *r)
-{
-    static const char *const head[COLUMNS] = {"row",      "figure",      "unit", "+-",
-                                              "over, ns", "round trips", "goal", "windows"};
-    size_t width[COLUMNS];
-    line c;
-    for (int k = 0; k < COLUMNS; k++)
-        width[k] = strlen(head[k]);
-    for (size_t i = 0; i < r->rows; i++) {
-        cells_of(&r->row[i], c);
-        for (int k = 0; k < COLUMNS; k++)
-            width[k] = strlen(c[k]) > width[k] ? strlen(c[k]) : width[k];
-    }
-    for (size_t i = 0; i < r->rows + 2; i++) {
-        if (i > 1)
-            cells_of(&r->row[i - 2], c);
-        for (int k = 0; k < COLUMNS; k++) {
-            const int w = (int)width[k], right = k == 1 || (k >= 3 && k <= 5);
-            if (i == 1)
-                printf("|%.*s%s", w + (right ? 1 : 2),
-                       "----------------------------------------------------------------", right ? ":" : "");
-            else
-                printf(right ? "| %*s " : "| %-*s ", w, i == 0 ? head[k] : c[k]);
-        }
-        printf("|\n");
-    }
+        goal_text(r, c[6], QB_CELL);
 }
 
 static void print_md(const struct qe *e, const struct qe_report *r)
 {
+    static const char *const head[COLUMNS] = {"row",      "figure",      "unit", "+-",
+                                              "over, ns", "round trips", "goal", "windows"};
     char machine[512];
     qb_machine_text(e->q, machine, sizeof machine);
     printf("qbench engine: %s\n%s; program on CPU %u, worker on CPU %u\n\n", machine, model_name(e), e->cpu[0],
            e->cpu[1]);
-    print_rows(r);
+    qb_print_table(head, COLUMNS, 1 << 1 | 7 << 3, r->rows, cells_of, r->row);
     if (r->samples)
         printf("\nRound trip of a cache line %.0f ns (+- %.1f %%); the kernel alone, on the worker's CPU, %.3f us "
                "(+- %.1f %%).",

@@ -8,7 +8,7 @@
 #include "simd/ticks.h"
 #include "tools/qbench/engine.h"
 
-enum { WARM = 64, LEAST = 3, CHUNK = 32 };
+enum { WARM = 64, CHUNK = 32 };
 typedef uint32_t burst(void *side, qnt_engine_op *ops, uint32_t n);
 /* The two are constants to whoever inlines what is below. */
 struct port {
@@ -62,7 +62,6 @@ INLINE void pump_one(struct qe *e, struct port p, bool moves)
 {
     struct qe_window *w = e->window;
     qnt_engine_op op = new_op(e, 0), back;
-    uint64_t until = 0;
     for (uint64_t i = 0; w->samples < QE_SAMPLES; i++) {
         if (moves)
             write_input(e);
@@ -74,11 +73,7 @@ INLINE void pump_one(struct qe *e, struct port p, bool moves)
             read_output(e);
         const uint64_t end = qnt_ticks();
         w->failed += back.status != QNT_OK;
-        if (i == WARM)
-            until = end + e->slice;
-        if (i >= WARM)
-            w->ticks[w->samples++] = (double)(end - begin) - e->watch;
-        if (i >= WARM + LEAST && end > until)
+        if (qe_sample(e, i, WARM, (double)(end - begin) - e->watch, end))
             break;
     }
 }
@@ -90,7 +85,6 @@ INLINE void pump_many(struct qe *e, struct port p, uint32_t depth)
     const uint32_t chunk = depth < CHUNK / 2 ? CHUNK : 2 * depth;
     qnt_engine_op here[QE_DEPTH];
     uint32_t n = depth; /* that are here */
-    uint64_t until = 0;
     for (uint32_t i = 0; i < depth; i++)
         here[i] = new_op(e, i);
     for (uint32_t round = 0; w->samples < QE_SAMPLES; round++) {
@@ -108,11 +102,7 @@ INLINE void pump_many(struct qe *e, struct port p, uint32_t depth)
             done += got;
         }
         const uint64_t end = qnt_ticks_near();
-        if (round == WARM / CHUNK)
-            until = end + e->slice;
-        if (round >= WARM / CHUNK)
-            w->ticks[w->samples++] = (double)(end - begin) / done;
-        if (round >= WARM / CHUNK + LEAST && end > until)
+        if (qe_sample(e, round, WARM / CHUNK, (double)(end - begin) / done, end))
             break;
     }
     while (n < depth)

@@ -12,7 +12,7 @@
 #include "simd/ticks.h"
 #include "tools/qbench/engine.h"
 
-enum { WARM = 4, LEAST = 3, PROGRAM = 0, MATE = 1 };
+enum { WARM = 4, PROGRAM = 0, MATE = 1 };
 
 /* Ends: of the program, of the mate. tell and await are one end's; a way that has data for its messages takes them
  * along, others leave them in the memory that both see. */
@@ -162,16 +162,11 @@ static void time_asking(struct served *s)
 {
     struct qe *e = s->w->e;
     struct qe_window *w = e->window;
-    uint64_t until = 0;
     for (uint32_t i = 0; w->samples < QE_SAMPLES && !atomic_load(&s->w->broken); i++) {
         const uint64_t begin = qnt_ticks();
         w->failed += !ask(s);
         const uint64_t end = qnt_ticks();
-        if (i == WARM)
-            until = end + e->slice;
-        if (i >= WARM)
-            w->ticks[w->samples++] = (double)(end - begin) - e->watch;
-        if (i >= WARM + LEAST && end > until)
+        if (qe_sample(e, i, WARM, (double)(end - begin) - e->watch, end))
             break;
     }
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "tools/qbench/qbench.h"
+#include "tools/qbench/table.h"
 
 /* "512 bytes", "48 KiB" */
 static const char *bytes_text(uint64_t bytes, char *text, size_t size)
@@ -53,60 +54,33 @@ static const char *figure(double x, char *text, size_t size)
     return text;
 }
 
-enum { COLUMNS = 9, CELL = 64 };
-typedef char line[COLUMNS][CELL];
+enum { COLUMNS = 9 };
 
-static void cells_of(const struct qb_row *r, line c)
+static void cells_of(const void *from, size_t i, qb_line c)
 {
+    const struct qb_row *r = (const struct qb_row *)from + i;
     char share[16], limit[16];
-    snprintf(c[0], CELL, "%s", r->name);
-    snprintf(c[1], CELL, "%s", r->type);
-    snprintf(c[2], CELL, "%s", r->kernel);
-    figure(r->seconds.median * 1e6, c[3], CELL);
-    figure(r->rate.median * 1e-9, c[4], CELL);
-    snprintf(c[5], CELL, "%s", qb_unit(r));
-    snprintf(c[6], CELL, "%.1f %%", 100 * qb_spread(&r->rate));
+    snprintf(c[0], QB_CELL, "%s", r->name);
+    snprintf(c[1], QB_CELL, "%s", r->type);
+    snprintf(c[2], QB_CELL, "%s", r->kernel);
+    figure(r->seconds.median * 1e6, c[3], QB_CELL);
+    figure(r->rate.median * 1e-9, c[4], QB_CELL);
+    snprintf(c[5], QB_CELL, "%s", qb_unit(r));
+    snprintf(c[6], QB_CELL, "%.1f %%", 100 * qb_spread(&r->rate));
     percent(r->share, share, sizeof share);
-    snprintf(c[7], CELL, "%s%s%s", share, r->peak == QB_NONE ? "" : " of ", qb_peak_name(r->peak));
+    snprintf(c[7], QB_CELL, "%s%s%s", share, r->peak == QB_NONE ? "" : " of ", qb_peak_name(r->peak));
     if (r->limit != r->peak)
-        snprintf(c[8], CELL, "%s of %s", percent(r->limit_share, limit, sizeof limit), qb_peak_name(r->limit));
+        snprintf(c[8], QB_CELL, "%s of %s", percent(r->limit_share, limit, sizeof limit), qb_peak_name(r->limit));
     else
         c[8][0] = '\0';
 }
 
-/* Columns as wide as their widest cell; figures to the right. */
-static void print_md_rows(const struct qbench *q)
-{
-    static const char *const head[COLUMNS] = {"case", "type", "kernel", "us", "rate", "unit", "+-", "share", "memory"};
-    size_t width[COLUMNS];
-    line c;
-    for (int k = 0; k < COLUMNS; k++)
-        width[k] = strlen(head[k]);
-    for (size_t i = 0; i < q->rows; i++) {
-        cells_of(&q->row[i], c);
-        for (int k = 0; k < COLUMNS; k++)
-            width[k] = strlen(c[k]) > width[k] ? strlen(c[k]) : width[k];
-    }
-    for (size_t i = 0; i < q->rows + 2; i++) {
-        if (i > 1)
-            cells_of(&q->row[i - 2], c);
-        for (int k = 0; k < COLUMNS; k++) {
-            const int w = (int)width[k], right = k == 3 || k == 4 || k == 6;
-            if (i == 1)
-                printf("|%.*s%s", w + (right ? 1 : 2),
-                       "----------------------------------------------------------------", right ? ":" : "");
-            else
-                printf(right ? "| %*s " : "| %-*s ", w, i == 0 ? head[k] : c[k]);
-        }
-        printf("|\n");
-    }
-}
-
 static void print_md(const struct qbench *q, const char *command, const char *machine)
 {
+    static const char *const head[COLUMNS] = {"case", "type", "kernel", "us", "rate", "unit", "+-", "share", "memory"};
     const char *before = "";
     printf("qbench %s: %s\n\n", command, machine);
-    print_md_rows(q);
+    qb_print_table(head, COLUMNS, 3 << 3 | 1 << 6, q->rows, cells_of, q->row);
     printf("\nMedians of %u rounds; +-: half the distance of the quartiles. Measured in the same rounds:", q->rounds);
     for (int p = 0; p < QB_PEAKS; p++)
         if (q->peak_rate[p].median > 0) {
