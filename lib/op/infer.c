@@ -130,7 +130,7 @@ qnt_status qnt_infer_rank(const struct qnt_model *m, const struct qnt_node *n, u
     return QNT_OK;
 }
 
-static qnt_status check_constant(const struct qnt_node *n, const struct qnt_tensor *t, qnt_dtype type, const char *what)
+qnt_status qnt_infer_constant(const struct qnt_node *n, const struct qnt_tensor *t, qnt_dtype type, const char *what)
 {
     if (!t->constant || !t->data)
         return qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': %s '%s' is not a constant", n->name, what, t->name);
@@ -145,7 +145,7 @@ static qnt_status check_weights(const struct qnt_model *m, const struct qnt_node
     const struct qnt_tensor *w = input(m, n, 1);
     char shape[QNT_SHAPE_TEXT];
     const bool ternary = s8 && w->type == QNT_TERNARY;
-    qnt_status status = check_constant(n, w, ternary ? QNT_TERNARY : s8 ? QNT_S8 : QNT_F32, "weights");
+    qnt_status status = qnt_infer_constant(n, w, ternary ? QNT_TERNARY : s8 ? QNT_S8 : QNT_F32, "weights");
     if (status)
         return status;
     if (w->rank != rank)
@@ -170,7 +170,7 @@ static qnt_status check_bias(const struct qnt_model *m, const struct qnt_node *n
     size_t channels = input(m, n, 1)->dim[0];
     char shape[QNT_SHAPE_TEXT];
     qnt_status status;
-    if ((status = check_constant(n, b, s8 ? QNT_S32 : QNT_F32, "bias")))
+    if ((status = qnt_infer_constant(n, b, s8 ? QNT_S32 : QNT_F32, "bias")))
         return status;
     if (b->rank != 1 || b->dim[0] != channels)
         return qnt_fail(QNT_ERR_SHAPE, "node '%s': bias '%s' is %s, expected %zu", n->name, b->name,
@@ -187,7 +187,7 @@ static qnt_status check_zeros(const struct qnt_model *m, const struct qnt_node *
 {
     const struct qnt_tensor *z = input(m, n, 3), *w = input(m, n, 1);
     char shape[QNT_SHAPE_TEXT];
-    qnt_status status = check_constant(n, z, QNT_S32, "zero points");
+    qnt_status status = qnt_infer_constant(n, z, QNT_S32, "zero points");
     if (status)
         return status;
     if (!s8 || w->type != QNT_S8)

@@ -36,6 +36,8 @@ qnt_status qnt_infer_pool(const struct qnt_model *m, const struct qnt_node *n, s
 qnt_status qnt_infer_global_pool(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
 /* Shape as input 0. */
 void qnt_infer_same_shape(const struct qnt_model *m, const struct qnt_node *n, struct qnt_tensor *out);
+/* t is a constant of this type; what: its part, for the error text. */
+qnt_status qnt_infer_constant(const struct qnt_node *n, const struct qnt_tensor *t, qnt_dtype type, const char *what);
 qnt_status qnt_infer_rank(const struct qnt_model *m, const struct qnt_node *n, uint32_t rank, const char *layout);
 
 /* Codes pass from x to y unchanged: scales (0 or 1 of them) and zero points are the same; also asked at prepare, since

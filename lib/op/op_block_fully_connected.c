@@ -35,21 +35,11 @@ static const struct qnt_tensor *input(const struct qnt_model *m, const struct qn
     return &m->tensor[n->in[k]];
 }
 
-static qnt_status check_constant(const struct qnt_node *n, const struct qnt_tensor *t, qnt_dtype type, const char *what)
-{
-    if (!t->constant || !t->data)
-        return qnt_fail(QNT_ERR_UNSUPPORTED, "node '%s': %s '%s' is not a constant", n->name, what, t->name);
-    if (t->type != type)
-        return qnt_fail(QNT_ERR_TYPE, "node '%s': %s '%s' is %s, expected %s", n->name, what, t->name,
-                        qnt_dtype_name(t->type), qnt_dtype_name(type));
-    return QNT_OK;
-}
-
 static qnt_status check_weights(const struct qnt_node *n, const struct qnt_tensor *x, const struct qnt_tensor *w)
 {
     const size_t block = n->attr.dim[0], most = n->attr.mode & QNT_BLOCK_CODES ? 1 << 16 : 1 << 28;
     char shape[QNT_SHAPE_TEXT];
-    qnt_status status = check_constant(n, w, QNT_U8, "weights");
+    qnt_status status = qnt_infer_constant(n, w, QNT_U8, "weights");
     if (status)
         return status;
     if (w->scales || w->zero)
@@ -73,7 +63,7 @@ static qnt_status check_by_block(const struct qnt_node *n, const struct qnt_tens
 {
     const size_t blocks = w->dim[1] / n->attr.dim[0];
     char shape[QNT_SHAPE_TEXT];
-    qnt_status status = check_constant(n, t, type, what);
+    qnt_status status = qnt_infer_constant(n, t, type, what);
     if (status)
         return status;
     if (t->rank != 2 || t->dim[0] != w->dim[0] || t->dim[1] != blocks)
@@ -113,7 +103,7 @@ static qnt_status infer(const struct qnt_model *m, const struct qnt_node *n, str
                         n->name, mode, n->n_in);
     if ((status = check_weights(n, x, w)) || (status = check_by_block(n, w, input(m, n, 2), QNT_F32, "scales")) ||
         (zeros && (status = check_zeros(n, w, input(m, n, 3)))) ||
-        (bias && (status = check_constant(n, input(m, n, 3 + zeros), QNT_F32, "bias"))))
+        (bias && (status = qnt_infer_constant(n, input(m, n, 3 + zeros), QNT_F32, "bias"))))
         return status;
     const struct qnt_tensor *b = input(m, n, n->n_in - 1);
     if (bias && (b->rank != 1 || b->dim[0] != w->dim[0]))

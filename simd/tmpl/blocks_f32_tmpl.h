@@ -111,18 +111,8 @@ QNT_INLINE void blocks_f32_rows(const int BITS, const int R, const struct qnt_bl
                                o->y + row * o->ldy + p.first);                                                         \
         row += r;                                                                                                      \
     } while (0)
-#if BLOCKS_TALL
-ROWS_FN(4, 12)
-ROWS_FN(4, 8)
-ROWS_FN(8, 12)
-ROWS_FN(8, 8)
-#endif
-ROWS_FN(4, 4)
-ROWS_FN(4, 2)
-ROWS_FN(4, 1)
-ROWS_FN(8, 4)
-ROWS_FN(8, 2)
-ROWS_FN(8, 1)
+BLOCKS_HEIGHTS(ROWS_FN, 4)
+BLOCKS_HEIGHTS(ROWS_FN, 8)
 
 void V_FN(blocks_u4f32)(const struct qnt_blocks *w, const float *x, const float *sum, const struct qnt_blocks_out *o)
 {

@@ -70,8 +70,10 @@ QNT_INLINE void blocks_ahead(const int R, const int V, const uint8_t *codes)
         v_prefetch((const void *)((uintptr_t)codes + BLOCKS_AHEAD + (uintptr_t)i));
 }
 
-/* All rows of a panel by the tallest tiles that fit: ROWS(r) does r rows from `row` on. */
+/* All rows of a panel by the tallest tiles that fit: ROWS(r) does r rows from `row` on. BLOCKS_HEIGHTS: FN(bits, r) for
+ * each height r that this takes. */
 #if BLOCKS_TALL
+#define BLOCKS_HEIGHTS(FN, bits) FN(bits, 12) FN(bits, 8) FN(bits, 4) FN(bits, 2) FN(bits, 1)
 #define BLOCKS_BY_ROWS(rows, ROWS)                                                                                     \
     for (size_t row = 0, left; (left = (rows)-row) > 0;) {                                                             \
         if (left >= 12)                                                                                                \
@@ -86,6 +88,7 @@ QNT_INLINE void blocks_ahead(const int R, const int V, const uint8_t *codes)
             ROWS(1);                                                                                                   \
     }
 #else
+#define BLOCKS_HEIGHTS(FN, bits) FN(bits, 4) FN(bits, 2) FN(bits, 1)
 #define BLOCKS_BY_ROWS(rows, ROWS)                                                                                     \
     for (size_t row = 0, left; (left = (rows)-row) > 0;) {                                                             \
         if (left >= 4)                                                                                                 \

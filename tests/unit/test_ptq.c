@@ -1,29 +1,7 @@
 /* Post-training quantization: what is noted does not depend on batches, levels change no byte, layers stay in float
  * where they are told to, equalization leaves the network's function, biases take back the mean error. */
 #include <math.h>
-#include <qnt/quantize.h>
-#include <qnt/session.h>
-#include <qnt/train.h>
-#include "lib/quant/ptq.h"
-#include "op_util.h"
-#include "same_model.h"
-#include "tests/common/models.h"
-#include "tests/common/oom.h"
-
-enum { INPUTS = 12 };
-static qnt_ctx *ctx;
-static float inputs[INPUTS * TEST_MODEL_IN];
-
-static void setup(void)
-{
-    OK(qnt_ctx_create(NULL, &ctx));
-    test_model_images(inputs, INPUTS * TEST_MODEL_IN);
-}
-
-static void teardown(void)
-{
-    qnt_ctx_free(ctx);
-}
+#include "ptq_util.h"
 
 static void quantize(qnt_model *f, const qnt_ptq_config *config, size_t batch, qnt_model **out)
 {
@@ -344,22 +322,9 @@ END_TEST
 
 static qnt_status once(void)
 {
-    qnt_ctx *own;
-    qnt_model *f = NULL, *q = NULL;
-    qnt_ptq *p = NULL;
-    qnt_status status = qnt_ctx_create(&oom_config, &own);
-    if (status)
-        return status;
     const qnt_ptq_config config = {
         .size = sizeof config, .rounding = QNT_ROUND_LEARNED, .only = "*", .layer_bits = NULL};
-    if (!(status = test_model_float(own, &f)) && !(status = qnt_ptq_create(f, &config, &p)) &&
-        !(status = qnt_ptq_observe(p, inputs, 1)))
-        status = qnt_ptq_model(p, &q);
-    qnt_model_free(q);
-    qnt_ptq_free(p);
-    qnt_model_free(f);
-    qnt_ctx_free(own);
-    return status;
+    return ptq_or_fail(&config, NULL);
 }
 
 START_TEST(memory_runs_out)

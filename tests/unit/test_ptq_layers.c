@@ -2,35 +2,15 @@
  * look at the inputs; models with several inputs and outputs, some of them integers, and weights that two layers share.
  */
 #include <math.h>
-#include <qnt/quantize.h>
-#include <qnt/session.h>
-#include <qnt/train.h>
-#include "lib/quant/ptq.h"
-#include "op_util.h"
-#include "same_model.h"
-#include "tests/common/models.h"
-#include "tests/common/oom.h"
+#include "ptq_util.h"
 
-enum { INPUTS = 5, MOST_LAYERS = 24 };
-static qnt_ctx *ctx;
-static float inputs[INPUTS * TEST_MODEL_IN];
-
-static void setup(void)
-{
-    OK(qnt_ctx_create(NULL, &ctx));
-    test_model_images(inputs, INPUTS * TEST_MODEL_IN);
-}
-
-static void teardown(void)
-{
-    qnt_ctx_free(ctx);
-}
+enum { FEW = 5, MOST_LAYERS = 24 };
 
 static qnt_ptq *observed(qnt_model *f, const qnt_ptq_config *config)
 {
     qnt_ptq *p;
     OK(qnt_ptq_create(f, config, &p));
-    OK(qnt_ptq_observe(p, inputs, INPUTS));
+    OK(qnt_ptq_observe(p, inputs, FEW));
     return p;
 }
 
@@ -254,17 +234,17 @@ static qnt_model *two_inputs(void)
     return m;
 }
 
-static float image[2][INPUTS * IN];
-static int32_t whole[INPUTS * OUT];
+static float image[2][FEW * IN];
+static int32_t whole[FEW * OUT];
 static const void *const in[] = {image[0], image[1], whole};
 
 static void quantize_two(qnt_model *f, size_t batch, const qnt_ptq_config *config, qnt_model **out)
 {
     qnt_ptq *p;
     OK(qnt_ptq_create(f, config, &p));
-    for (size_t i = 0; i < INPUTS; i += batch) {
+    for (size_t i = 0; i < FEW; i += batch) {
         const void *at[] = {image[0] + i * IN, image[1] + i * IN, whole + i * OUT};
-        OK(qnt_ptq_observe_io(p, at, INPUTS - i < batch ? INPUTS - i : batch));
+        OK(qnt_ptq_observe_io(p, at, FEW - i < batch ? FEW - i : batch));
     }
     OK(qnt_ptq_model(p, out));
     qnt_ptq_free(p);
@@ -272,14 +252,14 @@ static void quantize_two(qnt_model *f, size_t batch, const qnt_ptq_config *confi
 
 static void run_two(qnt_model *m, float *shift, float *sum)
 {
-    const qnt_session_config config = {.size = sizeof config, .max_batch = INPUTS};
-    int64_t wide[INPUTS * OUT];
+    const qnt_session_config config = {.size = sizeof config, .max_batch = FEW};
+    int64_t wide[FEW * OUT];
     void *const out[] = {shift, sum, wide};
     qnt_session *s;
     OK(qnt_session_create(m, &config, &s));
-    OK(qnt_session_run_io(s, in, out, INPUTS));
+    OK(qnt_session_run_io(s, in, out, FEW));
     qnt_session_free(s);
-    for (size_t i = 0; i < INPUTS * OUT; i++)
+    for (size_t i = 0; i < FEW * OUT; i++)
         ck_assert_int_eq(wide[i], whole[i]);
 }
 
@@ -296,25 +276,25 @@ static float worst(const float *a, const float *b, size_t n)
 START_TEST(several_inputs_and_outputs)
 {
     static const char *const kept[] = {NULL, "left", "fc", "right,sum"}; /* the shared weights as floats, too */
-    static float y[2][INPUTS * OUT], sum[2][INPUTS * IN];
+    static float y[2][FEW * OUT], sum[2][FEW * IN];
     const qnt_ptq_config config = CONFIG(.keep_float = kept[_i], .calibration = QNT_CALIBRATE_MINMAX);
     qnt_model *f = two_inputs(), *q, *again;
-    for (size_t i = 0; i < INPUTS * IN; i++) {
+    for (size_t i = 0; i < FEW * IN; i++) {
         image[0][i] = 2.0f * unit_random_float();
         image[1][i] = unit_random_float() + 0.5f;
     }
-    for (size_t i = 0; i < INPUTS * OUT; i++)
+    for (size_t i = 0; i < FEW * OUT; i++)
         whole[i] = (int32_t)(i % 7) - 3;
     quantize_two(f, 1, &config, &q);
-    quantize_two(f, INPUTS, &config, &again);
+    quantize_two(f, FEW, &config, &again);
     same_model(q, again);
     ck_assert_uint_eq(q->inputs.n, 3);
     ck_assert_int_eq(q->tensor[q->inputs.id[2]].type, QNT_S32);
     ck_assert_int_eq(q->tensor[q->outputs.id[2]].type, QNT_S64);
     run_two(f, y[0], sum[0]);
     run_two(q, y[1], sum[1]);
-    ck_assert_float_lt(worst(y[0], y[1], INPUTS * OUT), 0.02f);
-    ck_assert_float_lt(worst(sum[0], sum[1], INPUTS * IN), 0.02f);
+    ck_assert_float_lt(worst(y[0], y[1], FEW * OUT), 0.02f);
+    ck_assert_float_lt(worst(sum[0], sum[1], FEW * IN), 0.02f);
     ck_assert(memcmp(sum[0], sum[1], sizeof sum[0]) != 0);
     qnt_model_free(q);
     qnt_model_free(again);
@@ -342,20 +322,7 @@ END_TEST
 static qnt_status once(void)
 {
     const qnt_ptq_layer layer = {.size = sizeof layer, .name = "conv", .weight_bits = QNT_BITS_FLOAT};
-    qnt_ctx *own;
-    qnt_model *f = NULL, *q = NULL;
-    qnt_ptq *p = NULL;
-    qnt_status status = qnt_ctx_create(&oom_config, &own);
-    if (status)
-        return status;
-    if (!(status = test_model_float(own, &f)) && !(status = qnt_ptq_create(f, NULL, &p)) &&
-        !(status = qnt_ptq_observe(p, inputs, 1)) && !(status = qnt_ptq_choose(p, &layer, 1)))
-        status = qnt_ptq_model(p, &q);
-    qnt_model_free(q);
-    qnt_ptq_free(p);
-    qnt_model_free(f);
-    qnt_ctx_free(own);
-    return status;
+    return ptq_or_fail(NULL, &layer);
 }
 
 START_TEST(memory_runs_out)
