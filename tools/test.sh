@@ -99,9 +99,8 @@ if build gcc gcc all -Dwerror=true; then
 fi
 if [ $quick = no ]; then
     if build clang clang all -Dwerror=true --native-file .ci/native/clang.ini; then
-        # Its kernels, networks and files; the rest of the tests is of gcc's build and of clang's with sanitizers.
-        check clang clang --suite kernels --suite bits --suite digest --suite conformance --suite package --suite build \
-            --no-suite emulated --no-suite board --no-suite harness
+        # The tools and the harness are checked in gcc's build, what runs no kernels there and under clang's sanitizers.
+        check clang clang --no-suite emulated --no-suite board --no-suite tools --no-suite harness --no-suite kernel-free
     fi
     if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref

@@ -7,14 +7,6 @@
  * reached from one pointer for each four of them (+0, +1, +2, +3 strides). W panel [k/4][NR][4] of s8; the last panel
  * of 32 columns takes the functions of one vector where that does. Everything that is added to the sums is where they
  * start: 32 bits wrap, so the order does not count. */
-#if defined(__clang__) && defined(__has_feature)
-#if __has_feature(address_sanitizer)
-/* It takes clang a minute to watch these tiles. checkkern runs them between guard pages; their drivers are watched with
- * the other levels' tiles. */
-#pragma clang attribute push(__attribute__((no_sanitize("address"))), apply_to = function)
-#define UNWATCHED
-#endif
-#endif
 #include <stdbool.h>
 #include <string.h>
 #include "pack_low.h"
@@ -372,7 +364,3 @@ DESCRIPTOR(gemm_s8, 14, 32, 8, pack_w32, NULL, 0, 450, 1800, 5)
 /* By qbench tune on a Xeon (Emerald Rapids); their steps are those of 8 bits. */
 DESCRIPTOR(gemm_s4s8, 14, 32, 4, pack_w32_s4, qnt_unpack32_s4_avx512, 110, 450, 2500, 3)
 DESCRIPTOR(gemm_s2s8, 14, 32, 2, pack_w32_s2, qnt_unpack32_s2_avx512, 130, 450, 2600, 3)
-
-#ifdef UNWATCHED
-#pragma clang attribute pop
-#endif
