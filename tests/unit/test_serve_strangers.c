@@ -211,12 +211,18 @@ START_TEST(servers_are_killed)
     OK(qnt_client_connect(ctx, path, NULL, &c));
     ck_assert_uint_eq(run_ops(c, 0, 20), 0);
     uint8_t *data = data_of(c);
-    while (sent < SLOTS) {
+    for (; sent < SLOTS / 2; sent++) {
         op = slot_op(data, 0, sent);
-        sent += qnt_client_submit_burst(c, &op, 1);
-        if (sent == SLOTS / 2)
-            end(&server);
+        ck_assert_uint_eq(qnt_client_submit_burst(c, &op, 1), 1);
     }
+    if (_i) /* the worker sleeps: waking it tells the client, which then takes no more */
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    end(&server);
+    for (uint32_t took = 1; took && sent < SLOTS; sent += took) {
+        op = slot_op(data, 0, sent);
+        took = qnt_client_submit_burst(c, &op, 1);
+    }
+    ck_assert_uint_gt(sent, SLOTS / 2);
     for (const double begin = now_s(); got < sent; sched_yield()) {
         EACH_MUST(now_s() - begin < PATIENCE_S, "%u of %u came back", got, sent);
         if (!qnt_client_poll_burst(c, &op, 1))
@@ -225,7 +231,7 @@ START_TEST(servers_are_killed)
         given_back += op.status == QNT_ERR_INTERRUPTED;
         got++;
     }
-    ck_assert_uint_ge(given_back, SLOTS - SLOTS / 2);
+    ck_assert_uint_ge(given_back, sent - SLOTS / 2);
     REFUSED(qnt_client_check(c), QNT_ERR_STATE, "the server is gone");
     memset(data, 1, SLOTS * SLOT);
     qnt_client_close(c);
@@ -246,7 +252,7 @@ int main(void)
     tcase_add_test(tc, refuses_what_does_not_fit);
     tcase_add_loop_test(tc, some_say_nothing, 0, 2);
     tcase_add_test(tc, access_lists);
-    tcase_add_test(tc, servers_are_killed);
+    tcase_add_loop_test(tc, servers_are_killed, 0, 2);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
