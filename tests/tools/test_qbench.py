@@ -155,13 +155,13 @@ def test_tune():
     has(run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "new/costs/x", code=1).stderr, "^qbench: new/costs/x: ")
 
 
-def engine(*args):
+def engine(*args, **how):
     """The report of qbench engine; skips the case where there is one CPU."""
     natively("qbench engine: threads that spin")
     if len(json.loads(run("qinfo", "--json").stdout)["usable_cpus"]) < 2:
         has(run("qbench", "engine", code=3).stderr, "take two CPUs, and there is one")
         raise cases.Skip("qbench engine: one CPU")
-    return run("qbench", "engine", "--rounds", 1, "--seconds", 0.001, *args)
+    return run("qbench", "engine", "--rounds", 1, "--seconds", 0.001, *args, **how)
 
 
 def test_engine():
@@ -196,6 +196,15 @@ def test_engine_forms():
     text = engine(*few, "--format", "csv").stdout.splitlines()
     assert text[0].startswith("# qbench engine: libqnt"), text[0]
     assert [row["row"] for row in csv.DictReader(text[1:])][-1] == "ring 64 at a time", text
+
+
+def test_engine_process():
+    """The server's socket goes with it."""
+    os.mkdir("temporary")
+    report = json.loads(engine("--sizes", "process", "--json", env={"TMPDIR": "temporary"}).stdout)
+    assert [row["row"] for row in report["rows"]] == [f"process depth {n}" for n in (1, 2, 8, 32)], report
+    assert not os.listdir("temporary")
+    has(engine("--sizes", "process", env={"TMPDIR": "none"}, code=5).stderr, "^qbench: engine: no folder for a socket in none: ")
 
 
 def test_engine_model():

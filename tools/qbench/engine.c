@@ -13,9 +13,9 @@ static const double calm = 1.2; /* quotient of the round trips before and after 
     {                                                                                                                  \
         .name = text, .run = qe_depth, .n = depth, .unit = "us", .measure = QE_TRIPS, .goal = goal_                    \
     }
-#define CROSS(text, depth, to)                                                                                         \
+#define PROCESS(text, depth, to)                                                                                       \
     {                                                                                                                  \
-        .name = text, .run = qe_cross, .n = depth, .unit = "us", .measure = QE_QUOTIENT, .goal = 1.1, .beside = to     \
+        .name = text, .run = qe_process, .n = depth, .unit = "us", .measure = QE_QUOTIENT, .goal = 1.1, .beside = to   \
     }
 #define RING(text, batch, measure_, goal_)                                                                             \
     {                                                                                                                  \
@@ -33,10 +33,10 @@ static const struct qe_case cases[] = {
     DEPTH("engine depth 4", 4, 0.4),
     DEPTH("engine depth 8", 8, 0.4),
     DEPTH("engine depth 32", 32, 0.4),
-    CROSS("process depth 1", 1, "engine depth 1"),
-    CROSS("process depth 2", 2, "engine depth 2"),
-    CROSS("process depth 8", 8, "engine depth 8"),
-    CROSS("process depth 32", 32, "engine depth 32"),
+    PROCESS("process depth 1", 1, "engine depth 1"),
+    PROCESS("process depth 2", 2, "engine depth 2"),
+    PROCESS("process depth 8", 8, "engine depth 8"),
+    PROCESS("process depth 32", 32, "engine depth 32"),
     {.name = "a word each way", .run = qe_bare, .unit = "us"},
     WAY("futex", qe_futex, true),
     WAY("eventfd", qe_eventfd, true),

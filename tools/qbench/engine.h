@@ -4,6 +4,7 @@
  * own: the program, which holds the watch, and the mate on the worker's CPU, which echoes, runs the kernel and serves
  * the ways without an engine while the engine is paused. */
 #include <pthread.h>
+#include <qnt/client.h>
 #include "lib/engine/engine.h"
 #include "tools/qbench/qbench.h"
 
@@ -40,12 +41,10 @@ struct qe {
     uint64_t slice;                 /* ticks of a window */
     struct qe_mate mate;
     struct qe_lines *lines;
-    /* Shared with a child: the window, a queue pair, inputs and outputs, each block from a multiple of 64 bytes. */
+    /* Shared with a child: the window, and inputs and outputs, each block from a multiple of 64 bytes. */
     void *shared;
     size_t shared_bytes;
     struct qe_window *window;
-    void *queue; /* of depth QE_DEPTH */
-    struct qnt_queue_user *user;
     uint8_t *data, *in, *out;
     size_t data_bytes, in_bytes, out_bytes; /* of one operation */
     const void **in_at;                     /* by input: the mate's */
@@ -110,11 +109,12 @@ double qe_trip(struct qe *e);
 double qe_kernel(struct qe *e);
 int qe_bare(struct qe *e, const struct qe_case *c); /* a window: a word to the mate, the kernel, a word back */
 
-/* ---- what windows measure: engine_pump.c, engine_ways.c, engine_ring.c, engine_idle.c, engine_ort.c ---- */
+/* ---- what windows measure: engine_pump.c, engine_process.c, engine_ways.c, engine_ring.c, engine_idle.c, engine_ort.c
+ * ---- */
 int qe_depth(struct qe *e, const struct qe_case *c);
 int qe_depth_moving(struct qe *e, const struct qe_case *c); /* writes the input, reads the output */
-int qe_cross(struct qe *e, const struct qe_case *c);
-int qe_way(struct qe *e, const struct qe_case *c); /* arg: of qe_ways */
+int qe_process(struct qe *e, const struct qe_case *c);      /* from another process */
+int qe_way(struct qe *e, const struct qe_case *c);          /* arg: of qe_ways */
 int qe_ring(struct qe *e, const struct qe_case *c);
 int qe_lines_alone(struct qe *e, const struct qe_case *c);
 int qe_idle(struct qe *e, const struct qe_case *c);
@@ -125,6 +125,12 @@ extern const struct qe_way qe_futex, qe_eventfd, qe_socket, qe_tcp;
 /* NULL, or why there is no row of ONNX Runtime. */
 const char *qe_ort_open(struct qe *e, char *text, size_t size);
 void qe_ort_close(struct qe *e);
+
+/* ---- engine_pump.c: a window of a client, whose data area e->in and e->out lie in ---- */
+void qe_pump_client(struct qe *e, qnt_client *client, uint32_t depth);
+
+/* ---- engine_process.c: where temporary files go ---- */
+const char *qe_folder(void);
 
 /* ---- engine_out.c, engine_plot.c: an exit code ---- */
 int qe_report(const struct qe *e, const struct qe_report *r);

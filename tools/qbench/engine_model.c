@@ -104,11 +104,10 @@ static void fill(struct qe *e)
 int qe_memory_create(struct qe *e)
 {
     const size_t window = (sizeof(struct qe_window) + 127) / 128 * 128;
-    const size_t queue = (qnt_queue_bytes(QE_DEPTH) + 127) / 128 * 128;
     e->in_bytes = place(e, NULL, false);
     e->out_bytes = place(e, NULL, true);
     e->data_bytes = 2 * e->in_bytes + QE_DEPTH * e->out_bytes;
-    e->shared_bytes = window + queue + sizeof *e->user + e->data_bytes;
+    e->shared_bytes = window + e->data_bytes;
     e->in_at = qnt_alloc_array(e->q->ctx, qnt_model_input_count(e->model), sizeof *e->in_at, "inputs");
     e->out_at = qnt_alloc_array(e->q->ctx, qnt_model_output_count(e->model), sizeof *e->out_at, "outputs");
     if (!e->in_at || !e->out_at)
@@ -119,9 +118,7 @@ int qe_memory_create(struct qe *e)
                          e->shared_bytes);
     uint8_t *at = e->shared = m;
     e->window = m;
-    e->queue = at + window;
-    e->user = (void *)(at + window + queue);
-    e->data = at + window + queue + sizeof *e->user;
+    e->data = at + window;
     e->in = e->data;
     e->out = e->in + 2 * e->in_bytes;
     place(e, e->in, false);

@@ -124,8 +124,7 @@ static bool write_model(struct qe *e, struct qe_ort *o, char path[MODEL_PATH])
 {
     const qnt_export_config config = {.size = sizeof config,
                                       .channels_last = QNT_CHANNELS_LAST_INPUTS | QNT_CHANNELS_LAST_OUTPUTS};
-    const char *folder = getenv("TMPDIR");
-    const int n = snprintf(path, MODEL_PATH, "%s/qbench-XXXXXX.onnx", folder && *folder ? folder : "/tmp");
+    const int n = snprintf(path, MODEL_PATH, "%s/qbench-XXXXXX.onnx", qe_folder());
     const int fd = n < MODEL_PATH ? mkstemps(path, 5) : -1;
     if (fd < 0) {
         *path = '\0';

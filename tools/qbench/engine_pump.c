@@ -1,10 +1,6 @@
-/* Windows of the engine: as many operations on their way as the depth says, from this process or from another one. */
-#include <errno.h>
-#include <signal.h>
+/* Windows of the engine: as many operations on their way as the depth says, by its own queue pair or by a client. */
+#include <qnt/client.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "simd/ticks.h"
 #include "tools/qbench/engine.h"
 
@@ -27,17 +23,14 @@ INLINE uint32_t poll_here(void *engine, qnt_engine_op *ops, uint32_t n)
     return qnt_engine_poll_burst(engine, 0, ops, n);
 }
 
-/* The worker does not sleep in a window: there is nobody to be waked. */
-INLINE uint32_t submit_there(void *user, qnt_engine_op *ops, uint32_t n)
+INLINE uint32_t submit_client(void *client, qnt_engine_op *ops, uint32_t n)
 {
-    bool wake;
-    return qnt_queue_submit(user, ops, n, &wake);
+    return qnt_client_submit_burst(client, ops, n);
 }
 
-INLINE uint32_t poll_there(void *user, qnt_engine_op *ops, uint32_t n)
+INLINE uint32_t poll_client(void *client, qnt_engine_op *ops, uint32_t n)
 {
-    bool wake;
-    return qnt_queue_poll(user, ops, n, &wake);
+    return qnt_client_poll_burst(client, ops, n);
 }
 
 static qnt_engine_op new_op(const struct qe *e, uint32_t i)
@@ -122,6 +115,15 @@ int qe_depth(struct qe *e, const struct qe_case *c)
     return opt_fail(e->q->tool, qnt_engine_pause(e->engine));
 }
 
+void qe_pump_client(struct qe *e, qnt_client *client, uint32_t depth)
+{
+    const struct port p = {client, submit_client, poll_client};
+    if (depth == 1)
+        pump_one(e, p, false);
+    else
+        pump_many(e, p, depth);
+}
+
 int qe_depth_moving(struct qe *e, const struct qe_case *c)
 {
     (void)c;
@@ -130,52 +132,4 @@ int qe_depth_moving(struct qe *e, const struct qe_case *c)
         return opt_fail(e->q->tool, status);
     pump_one(e, (struct port){e->engine, submit_here, poll_here}, true);
     return opt_fail(e->q->tool, qnt_engine_pause(e->engine));
-}
-
-/* The child, which has nothing of the engine but the shared memory. It ends with its parent. */
-static _Noreturn void be_other(struct qe *e, const struct qe_case *c, pid_t parent)
-{
-    const struct port p = {e->user, submit_there, poll_there};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
-    if (c->n == 1)
-        pump_one(e, p, false);
-    else
-        pump_many(e, p, c->n);
-    _exit(0);
-}
-
-static int run_other(struct qe *e, const struct qe_case *c)
-{
-    const pid_t self = getpid(), child = fork();
-    int how = 0;
-    if (child < 0)
-        return opt_error(e->q->tool, EXIT_RESOURCE, "engine: fork: %s", strerror(errno));
-    if (child == 0)
-        be_other(e, c, self);
-    while (waitpid(child, &how, 0) < 0 && errno == EINTR)
-        ;
-    return how ? opt_error(e->q->tool, EXIT_FAILED, "engine: the other process ended with %d", how) : EXIT_OK;
-}
-
-int qe_cross(struct qe *e, const struct qe_case *c)
-{
-    struct qnt_queue *queue;
-    const struct qnt_queue_memory m = {.memory = e->queue,
-                                       .bytes = qnt_queue_bytes(QE_DEPTH),
-                                       .depth = QE_DEPTH,
-                                       .data = e->data,
-                                       .length = e->data_bytes};
-    qnt_queue_format(e->queue, QE_DEPTH);
-    qnt_queue_user_init(e->user, e->queue, QE_DEPTH, e->engine->ticks_per_ns);
-    e->user->base = e->data;
-    e->user->sleeps = true; /* as of a client whose worker may sleep */
-    qnt_status status = qnt_engine_resume(e->engine);
-    if (status || (status = qnt_queue_attach(e->engine, &m, &queue)))
-        return opt_fail(e->q->tool, status);
-    const int code = run_other(e, c);
-    if ((status = qnt_queue_detach(e->engine, queue)) || (status = qnt_engine_pause(e->engine)))
-        return opt_fail(e->q->tool, status);
-    return code;
 }
