@@ -5,13 +5,18 @@
 #include "simd/ticks.h"
 #include "tools/qbench/engine.h"
 
-enum { TRIPS = 64, TRIP_SAMPLES = 24, KERNEL_SAMPLES = 24, KERNELS = 8, KERNEL_LEAST = 3 };
+enum { PAIRS = 64, TRIPS = 64, TRIP_SAMPLES = 24, KERNEL_SAMPLES = 24, KERNELS = 8, KERNEL_LEAST = 3 };
 static const double long_kernel = 20e-6; /* seconds, of which one is a sample */
 
-/* Cores fetch lines in pairs. */
-struct qe_lines {
+/* Two words, each alone in what cores fetch. The next message takes the next pair, as in a ring the next slot: how far
+ * a line is depends on its address. */
+struct qe_pair {
     _Alignas(128) _Atomic uint64_t there;
     _Alignas(128) _Atomic uint64_t back;
+};
+struct qe_lines {
+    struct qe_pair pair[PAIRS];
+    _Alignas(128) _Atomic bool ends;
 };
 
 static void *mate_main(void *arg)
@@ -93,74 +98,86 @@ void qe_infer(struct qe *e)
         e->window->failed++;
 }
 
+/* Answers message after message, counted from 1, until it is to end. */
+static inline __attribute__((always_inline)) void answer(struct qe *e, bool infers)
+{
+    struct qe_lines *l = e->lines;
+    for (uint64_t i = 1;; i++) {
+        struct qe_pair *p = &l->pair[i % PAIRS];
+        while (atomic_load_explicit(&p->there, memory_order_acquire) != i)
+            if (atomic_load_explicit(&l->ends, memory_order_relaxed))
+                return;
+        if (infers)
+            qe_infer(e);
+        atomic_store_explicit(&p->back, i, memory_order_release);
+    }
+}
+
 static void echo(void *arg)
 {
-    struct qe_lines *l = ((struct qe *)arg)->lines;
-    for (uint64_t i = 1; i <= TRIPS * TRIP_SAMPLES; i++) {
-        while (atomic_load_explicit(&l->there, memory_order_acquire) != i)
-            ;
-        atomic_store_explicit(&l->back, i, memory_order_release);
+    answer(arg, false);
+}
+
+static void infer(void *arg)
+{
+    answer(arg, true);
+}
+
+static void begin_answers(struct qe *e, void (*fn)(void *arg))
+{
+    for (size_t i = 0; i < PAIRS; i++) {
+        atomic_store(&e->lines->pair[i].there, 0);
+        atomic_store(&e->lines->pair[i].back, 0);
     }
+    atomic_store(&e->lines->ends, false);
+    qe_mate_begin(e, fn, e);
+}
+
+static void end_answers(struct qe *e)
+{
+    atomic_store(&e->lines->ends, true);
+    qe_mate_end(e);
+}
+
+static inline void ask(struct qe_lines *l, uint64_t i)
+{
+    struct qe_pair *p = &l->pair[i % PAIRS];
+    atomic_store_explicit(&p->there, i, memory_order_release);
+    while (atomic_load_explicit(&p->back, memory_order_acquire) != i)
+        ;
 }
 
 double qe_trip(struct qe *e)
 {
-    struct qe_lines *l = e->lines;
     double sample[TRIP_SAMPLES];
     uint64_t i = 0;
-    atomic_store(&l->there, 0);
-    atomic_store(&l->back, 0);
-    qe_mate_begin(e, echo, e);
+    begin_answers(e, echo);
     for (size_t s = 0; s < TRIP_SAMPLES; s++) {
         const uint64_t begin = qnt_ticks();
-        for (uint64_t end = i + TRIPS; i < end;) {
-            atomic_store_explicit(&l->there, ++i, memory_order_release);
-            while (atomic_load_explicit(&l->back, memory_order_acquire) != i)
-                ;
-        }
+        for (uint64_t end = i + TRIPS; i < end;)
+            ask(e->lines, ++i);
         sample[s] = (double)(qnt_ticks() - begin);
     }
-    qe_mate_end(e);
+    end_answers(e);
     return qe_median(sample, TRIP_SAMPLES) / TRIPS / e->ticks_per_second;
-}
-
-/* Ends at 0. */
-static void answer(void *arg)
-{
-    struct qe *e = arg;
-    uint64_t now, last = 0;
-    for (;;) {
-        while ((now = atomic_load_explicit(&e->lines->there, memory_order_acquire)) == last)
-            ;
-        if (!now)
-            return;
-        qe_infer(e);
-        atomic_store_explicit(&e->lines->back, last = now, memory_order_release);
-    }
 }
 
 int qe_bare(struct qe *e, const struct qe_case *c)
 {
-    struct qe_lines *l = e->lines;
     struct qe_window *w = e->window;
     (void)c;
-    atomic_store(&l->there, 0);
-    atomic_store(&l->back, 0);
-    qe_mate_begin(e, answer, e);
+    begin_answers(e, infer);
     const uint64_t until = qnt_ticks() + e->slice;
     for (uint64_t i = 1; w->samples < QE_SAMPLES; i++) {
         const uint64_t begin = qnt_ticks();
-        atomic_store_explicit(&l->there, i, memory_order_release);
-        while (atomic_load_explicit(&l->back, memory_order_acquire) != i)
-            ;
+        ask(e->lines, i);
         const uint64_t end = qnt_ticks();
         if (i > TRIPS) /* warm */
             w->ticks[w->samples++] = (double)(end - begin) - e->watch;
         if (w->samples >= KERNEL_LEAST && end > until)
             break;
     }
-    atomic_store(&l->there, 0);
-    qe_mate_end(e);
+    end_answers(e);
     return EXIT_OK;
 }
 

@@ -66,7 +66,7 @@ static void print_md(const struct qe *e, const struct qe_report *r)
                r->trip.median * 1e9, 100 * qb_spread(&r->trip), r->kernel.median * 1e6, 100 * qb_spread(&r->kernel));
     printf("\nFrom submission to result at depth 1 and of the ways below, wall time per inference at others; over: "
            "beyond the kernel, also in round trips. with data: the input is\nwritten before, the output read. a word "
-           "each way: the least there is, nothing but that around the kernel. process: a client of a server of the "
+           "each way: nothing but that around the kernel. process: a client of a server of the "
            "engine's, in another process; of the\nengine's: of what comes over the kernel at depth 1, of the time at "
            "others. Medians of windows between whose ends the round trip changed by less than 20 %%; +-: half the\n"
            "distance of their quartiles.\n");
