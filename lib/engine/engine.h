@@ -78,6 +78,8 @@ struct qnt_worker {
     _Alignas(128) qnt_engine *engine;
     struct qnt_view *mine;
     struct qnt_crew *crew; /* NULL: it runs operations alone */
+    uint64_t now;          /* ticks: before it looked for operations, or at the end of the last one */
+    uint32_t ran;          /* the model that was run last */
     uint64_t idle_since;   /* ticks; 0: it is not idle */
     uint32_t index;
     qnt_engine_idle idle;
@@ -121,6 +123,15 @@ struct qnt_engine {
     enum qnt_order order;
     struct qnt_crew *crew; /* in worker 0's home */
 };
+
+/* The lines of these bytes come nearer; of an address that is none nothing comes of it. Inlined by force: calls of
+ * functions that only prefetch are dropped by gcc 12, as of such that do nothing. */
+static inline __attribute__((always_inline)) void qnt_fetch_lines(const void *at, size_t bytes)
+{
+    enum { LINE = 64 };
+    for (size_t i = 0; i < bytes; i += LINE)
+        __builtin_prefetch((const void *)((uintptr_t)at + i));
+}
 
 static inline uint32_t qnt_engine_worker_of(const qnt_engine *e, uint32_t qp)
 {

@@ -9,7 +9,7 @@
 #include "simd/fpenv.h"
 #include "simd/pause.h"
 
-enum { BURST = 16, ALIGN = 64, LINE = 64, FETCHED = 16 * LINE };
+enum { BURST = 16, ALIGN = 64, FETCHED = 1024 };
 
 /* Bytes from the first input or output to the end of the last. */
 static size_t span(const size_t *bytes, size_t n, size_t batch)
@@ -71,10 +71,10 @@ static void run_session(const struct qnt_worker *w, const struct qnt_session *s)
 }
 
 /* Nothing of the operation is believed: it may be another process's. */
-static qnt_status run_op(const struct qnt_worker *w, const struct qnt_queue *q, const qnt_engine_op *op, uint64_t now)
+static qnt_status run_op(struct qnt_worker *w, const struct qnt_queue *q, const qnt_engine_op *op)
 {
     const struct qnt_view *v = w->mine;
-    if (op->deadline_ns && now > op->deadline_ns) /* ticks, here */
+    if (op->deadline_ns && w->now > op->deadline_ns) /* ticks, here */
         return QNT_ERR_DEADLINE;
     if (op->model >= v->n_models || op->flags & ~(uint32_t)QNT_OP_ARRAYS)
         return QNT_ERR_ARG;
@@ -85,31 +85,30 @@ static qnt_status run_op(const struct qnt_worker *w, const struct qnt_queue *q, 
     if (!(op->flags ? place_arrays(r, op) : place_blocks(r, q, op, batch)))
         return QNT_ERR_ARG;
     r->s.batch = batch;
+    w->ran = op->model;
     run_session(w, &r->s);
     return QNT_OK;
 }
 
-/* The beginning of the input, while the operation before is run. Of an address that is none nothing comes of it. */
-static void fetch_input(const struct qnt_queue *q, const struct qnt_message *m)
-{
-    const uint8_t *in = (const uint8_t *)((uintptr_t)q->base + m->word[QNT_WORD_IN]);
-    for (size_t i = 0; i < FETCHED; i += LINE)
-        __builtin_prefetch((const void *)((uintptr_t)in + i));
-}
-
-/* Runs the operation that begins at `now` and gives its result back; when it ended. There is room for the result. */
-static uint64_t finish(struct qnt_worker *w, struct qnt_queue *q, struct qnt_message *m, uint64_t now)
+/* Runs the operation and gives its result back, for which there is room. */
+static void finish(struct qnt_worker *w, struct qnt_queue *q, const struct qnt_message *m)
 {
     qnt_engine_op op;
     memcpy(&op, m, sizeof op);
-    const qnt_status status = run_op(w, q, &op, now);
+    const qnt_status status = run_op(w, q, &op);
     /* The next operation, if it was written meanwhile, comes while this one is given back. */
     __builtin_prefetch(&q->ops.ring->slot[q->ops.head & q->ops.mask]);
-    const uint64_t end = qnt_ticks_near(), begin = q->base ? now : op.ticks, ticks = end > begin ? end - begin : 0;
-    m->word[QNT_WORD_DEADLINE] = 0;
-    m->word[QNT_WORD_FLAGS] = qnt_word_of(op.flags, (uint32_t)status);
-    m->word[QNT_WORD_TICKS] = ticks;
-    qnt_ring_push(&q->results, m);
+    uint64_t *word = qnt_ring_next(&q->results)->word; /* see queue.h for the order */
+    word[QNT_WORD_USER] = op.user;
+    word[QNT_WORD_IN] = (uintptr_t)op.in;
+    word[QNT_WORD_OUT] = (uintptr_t)op.out;
+    word[QNT_WORD_DEADLINE] = 0;
+    word[QNT_WORD_MODEL] = qnt_word_of(op.model, op.batch);
+    word[QNT_WORD_FLAGS] = qnt_word_of(op.flags, (uint32_t)status);
+    const uint64_t begin = q->base ? w->now : op.ticks, end = qnt_queue_now(), ticks = end > begin ? end - begin : 0;
+    word[QNT_WORD_TICKS] = ticks;
+    qnt_ring_send(&q->results);
+    w->now = end;
     qnt_count(&w->counts.done, 1);
     if (status)
         qnt_count(&w->counts.errors, 1);
@@ -118,7 +117,6 @@ static uint64_t finish(struct qnt_worker *w, struct qnt_queue *q, struct qnt_mes
     qnt_counts_latency(&w->counts, ticks);
     /* Release: who reads it finds the result (qnt_engine_drain). */
     atomic_store_explicit(&q->done, atomic_load_explicit(&q->done, memory_order_relaxed) + 1, memory_order_release);
-    return end;
 }
 
 static uint32_t serve(struct qnt_worker *w, struct qnt_queue *q)
@@ -128,16 +126,15 @@ static uint32_t serve(struct qnt_worker *w, struct qnt_queue *q)
     const uint32_t n = qnt_ring_get(&q->ops, m, room < BURST ? (uint32_t)room : BURST);
     if (!n)
         return 0;
-    const uint64_t begin = qnt_ticks_near();
-    uint64_t now = begin;
+    const uint64_t begin = w->now;
     for (uint32_t i = 0; i < n; i++) {
-        if (i + 1 < n)
-            fetch_input(q, &m[i + 1]);
+        if (i + 1 < n) /* the beginning of the next input, while this operation is run */
+            qnt_fetch_lines((const void *)((uintptr_t)q->base + m[i + 1].word[QNT_WORD_IN]), FETCHED);
         else
             __builtin_prefetch(&q->ops.ring->slot[q->ops.head & q->ops.mask]);
-        now = finish(w, q, &m[i], now);
+        finish(w, q, &m[i]);
     }
-    qnt_count(&w->counts.busy, now - begin);
+    qnt_count(&w->counts.busy, w->now - begin);
     return n;
 }
 
@@ -145,6 +142,7 @@ uint32_t qnt_worker_turn(struct qnt_worker *w)
 {
     const struct qnt_view *v = w->mine;
     uint32_t n = 0;
+    w->now = qnt_ticks_near(); /* not once an operation is there, which would wait for it */
     for (size_t i = 0; i < v->n_queues; i++)
         n += serve(w, v->queue[i]);
     qnt_count(&w->counts.polls, 1);
