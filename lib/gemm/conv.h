@@ -37,8 +37,9 @@ size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,
                      size_t r1, void *scratch);
 /* ---- f32 products: forward and the two of training ----------------------------------------------------------------
- * No im2col: images are copied once into a padded plane and the tiles read it in place. A fully connected layer is the
- * case h = w = kh = kw = 1. Each output is one chain of fma in the order told, whatever the variant and the split. */
+ * No im2col: the tiles read images in place, the gradients copy them into a padded plane before. A fully connected layer
+ * is the case h = w = kh = kw = 1. Each output is one chain of fma in the order told, whatever the variant and the
+ * split. */
 struct qnt_conv_f32_work; /* sizes, variants, packed weights */
 enum { QNT_CONV_FORWARD = 1, QNT_CONV_GRADIENTS = 2 };
 /* uses: the sum of what will be called. QNT_ERR_RANGE when a size overflows. Packs nothing yet. */
@@ -48,7 +49,8 @@ void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w); /* per thread, any of the calls below */
 /* Packs w[oc][kh][kw][c / groups] for `uses`. Call after every change of w, which must outlive the calls below. */
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights);
-/* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]; bias may be NULL. Order of k: ky, kx, c, from the bias on. */
+/* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]; bias may be NULL. Order of k: ky, kx, c, from the bias on. A tap
+ * outside of the image is left out of the chain, whatever its weight; depthwise kernels add 0 * w for it. */
 void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
                           float *y, size_t images, void *scratch);
 /* The same for the share of a thread: output lines [line0, line1), line = image * oh + y, and of each group's output

@@ -8,16 +8,10 @@ enum {
     PIXELS_FLOATS = 1 << 17, /* or this many floats */
     LINES_FLOATS = 1 << 13,  /* lines of a large image are taken together until their part of the plane has so many, */
     LINES = 8,               /* but so many lines at least: where windows overlap, lines are copied twice */
-    NEAR_FLOATS = 4096,      /* W of so many stays in the first-level cache whatever the order */
     SLACK = 256,             /* floats behind a plane: panels of W are read in full width */
     TURN_COST = 4,           /* of one element of dw, in the unit of the descriptors */
     TYPICAL_BATCH = 16
 };
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static bool bad_geometry(const struct qnt_conv_geom *g)
 {
@@ -30,15 +24,18 @@ static bool bad_geometry(const struct qnt_conv_geom *g)
     return g->pad_top >= most || g->pad_left >= most || g->c % g->groups || g->oc % g->groups;
 }
 
-static qnt_status make_plane(struct qnt_conv_f32_work *w)
+static qnt_status make_planes(struct qnt_conv_f32_work *w)
 {
     const struct qnt_conv_geom *g = &w->geom;
+    w->image = (struct qnt_plane){.h = g->h, .w = g->w, .c = w->cg, .pixel = g->c, .ph = g->h, .pw = g->w};
     w->x = (struct qnt_plane){.h = g->h, .w = g->w, .c = w->cg, .pixel = g->c};
     w->x.ph = (g->oh - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1;
     w->x.pw = (g->ow - 1) * g->stride_w + (g->kw - 1) * g->dil_w + 1;
     w->x.top = (ptrdiff_t)g->pad_top;
     w->x.left = (ptrdiff_t)g->pad_left;
-    return qnt_plane_init(&w->x);
+    w->whole = !w->x.top && !w->x.left && w->x.ph <= g->h && w->x.pw == g->w;
+    const qnt_status status = qnt_plane_init(&w->image);
+    return status ? status : qnt_plane_init(&w->x);
 }
 
 const struct qnt_gemm *qnt_conv_f32_choose_bias(const struct qnt_gemm_list *list, const struct qnt_conv_geom *g)
@@ -84,11 +81,12 @@ static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
         return qnt_fail(QNT_ERR_RANGE, "convolution: %zu filters of %zu x %zu x %zu are too large", g->oc, g->kh, g->kw,
                         w->cg);
     bool backward = uses & QNT_CONV_GRADIENTS, copy_dy = backward && w->lanes_oc && w->og % w->weights->nr;
-    size_t plane = backward && w->dy.image > w->x.image ? w->dy.image : w->x.image;
+    const struct qnt_plane *forward = qnt_conv_f32_forward_plane(w);
+    size_t plane = !backward ? forward->image : w->dy.image > w->x.image ? w->dy.image : w->x.image;
     w->chunk = (ROWS + fewest - 1) / fewest;
     if (fewest == 1 && plane < PIXELS_FLOATS / ROWS)
         w->chunk = plane > PIXELS_FLOATS / PIXELS ? PIXELS_FLOATS / plane : PIXELS;
-    w->plane_floats = qnt_round_up(w->chunk * plane + SLACK, 16);
+    w->plane_floats = backward || !forward->in_place ? qnt_round_up(w->chunk * plane + SLACK, 16) : 0;
     w->dy_floats = copy_dy ? qnt_round_up(w->chunk * pixels * qnt_round_up(w->og, w->weights->nr), 16) : 0;
     w->dw_floats = backward && w->lanes_oc ? w->k * w->og : 0;
     w->packed_group = qnt_gemm_packed_bytes(w->forward, w->og, w->k) / sizeof(float);
@@ -109,8 +107,9 @@ static qnt_status make_buffers(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
 /* Lines in even shares whose part of the plane is still near when it is read. */
 static size_t lines_together(const struct qnt_conv_f32_work *w)
 {
-    const size_t line = w->x.pw * w->x.c * w->geom.stride_h, oh = w->geom.oh;
-    if (w->x.in_place || w->x.image <= LINES_FLOATS)
+    const struct qnt_plane *p = qnt_conv_f32_forward_plane(w);
+    const size_t line = p->pw * p->c * w->geom.stride_h, oh = w->geom.oh;
+    if (p->in_place || p->image <= LINES_FLOATS)
         return oh;
     const size_t near = LINES_FLOATS / line, most = near > LINES ? near : LINES, parts = (oh + most - 1) / most;
     return (oh + parts - 1) / parts;
@@ -118,7 +117,7 @@ static size_t lines_together(const struct qnt_conv_f32_work *w)
 
 static qnt_status create_tiled(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses)
 {
-    qnt_status status = make_plane(w);
+    qnt_status status = make_planes(w);
     if (!status && uses & QNT_CONV_GRADIENTS)
         status = qnt_conv_f32_make_phases(ctx, w);
     if (status)
@@ -199,85 +198,4 @@ void qnt_conv_f32_walk(struct qnt_nest *nest, const struct qnt_walk *k)
     nest->k[2] = (struct qnt_level){p->c, 1, w_k};
     nest->w_panel = w_k == nr ? (ptrdiff_t)(k->kh * k->kw * p->c) * nr : nr;
     qnt_nest_run(nest);
-}
-
-/* One group's lines of `images` images; nest: all but its loops. */
-static void forward_group(const struct qnt_conv_f32_work *w, struct qnt_nest *nest, size_t images, size_t lines)
-{
-    const struct qnt_conv_geom *g = &w->geom;
-    const struct qnt_walk walk = {.plane = &w->x,
-                                  .images = images,
-                                  .lines = lines,
-                                  .columns = g->ow,
-                                  .step_h = g->stride_h,
-                                  .step_w = g->stride_w,
-                                  .kh = g->kh,
-                                  .kw = g->kw,
-                                  .dil_h = g->dil_h,
-                                  .dil_w = g->dil_w,
-                                  .c_image = g->oh * g->ow * g->oc,
-                                  .c_line = g->ow * g->oc,
-                                  .c_column = g->oc,
-                                  .w_k = w->forward->nr};
-    qnt_conv_f32_walk(nest, &walk);
-}
-
-/* Lines [y0, y1) of `images` images (all lines when there are several). */
-static void forward_lines(const struct qnt_conv_f32_work *w, const float *x, const float *bias,
-                          const struct qnt_epilogue *e, float *y, size_t images, size_t y0, size_t y1,
-                          const struct qnt_conv_f32_share *share, float *scratch)
-{
-    const struct qnt_conv_geom *g = &w->geom;
-    size_t r0 = y0 * g->stride_h, r1 = (y1 - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1;
-    for (size_t i = 0; i < g->groups; i++) {
-        const size_t c = i * w->og + share->c0;
-        struct qnt_epilogue own = *e;
-        own.bias_f32 = bias ? bias + c : NULL;
-        struct qnt_nest nest = {.g = w->forward,
-                                .a = x + r0 * g->w * g->c,
-                                .w = w->packed + i * w->packed_group + share->c0 * w->k,
-                                .c = y + y0 * g->ow * g->oc + c,
-                                .n = share->c1 - share->c0,
-                                .rows_first = w->k <= w->forward->k_run && w->k * w->og <= NEAR_FLOATS,
-                                .e = &own};
-        if (!w->x.in_place) {
-            for (size_t n = 0; n < images; n++)
-                qnt_plane_fill(&w->x, x + n * g->h * g->w * g->c + i * w->cg, r0, r1, scratch + n * w->x.image);
-            nest.a = scratch;
-        }
-        forward_group(w, &nest, images, y1 - y0);
-    }
-}
-
-size_t qnt_conv_f32_panel(const struct qnt_conv_f32_work *w)
-{
-    return w->depthwise ? w->og : w->forward->nr;
-}
-
-void qnt_conv_f32_forward_share(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
-                                float hi, float *y, const struct qnt_conv_f32_share *share, void *scratch)
-{
-    const struct qnt_conv_geom *g = &w->geom;
-    const struct qnt_epilogue e = {.kind = QNT_EPI_F32, .lo = lo, .hi = hi};
-    const size_t line1 = share->line1;
-    if (share->c0 >= share->c1)
-        return;
-    if (w->depthwise) {
-        qnt_conv_f32_depthwise_forward(w, x, bias, lo, hi, y, share->line0, line1, scratch);
-        return;
-    }
-    for (size_t line = share->line0, count; line < line1; line += count) {
-        size_t image = line / g->oh, y0 = line % g->oh, images = y0 ? 0 : (line1 - line) / g->oh;
-        images = w->lines < g->oh ? 0 : images > w->chunk && !w->x.in_place ? w->chunk : images;
-        count = images ? images * g->oh : least(least(line1 - line, g->oh - y0), w->lines);
-        forward_lines(w, x + image * g->h * g->w * g->c, bias, &e, y + image * g->oh * g->ow * g->oc,
-                      images ? images : 1, y0, images ? g->oh : y0 + count, share, scratch);
-    }
-}
-
-void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
-                          float *y, size_t images, void *scratch)
-{
-    const struct qnt_conv_f32_share all = {.line1 = images * w->geom.oh, .c1 = w->og};
-    qnt_conv_f32_forward_share(w, x, bias, lo, hi, y, &all, scratch);
 }

@@ -1,10 +1,10 @@
 #ifndef GEMM_CONV_F32_H
 #define GEMM_CONV_F32_H
-/* The f32 products of a convolution. All three are loop nests over padded planes (nest.h, plane.h):
- *   forward       rows: output pixels over the plane of x   k: ky, kx, c      lanes: output channels
+/* The f32 products of a convolution. All three are loop nests (nest.h), of the gradients over padded planes (plane.h):
+ *   forward       rows: output pixels over the images       k: ky, kx, c      lanes: output channels
  *   grad_input    rows: input pixels over the plane of dy   k: ky, kx, oc     lanes: input channels; weights turned
- *  *   grad_weights  k: output pixels; either rows (kx, c), lanes oc, turned round at the end, or rows oc, lanes (kx,
- * c) Groups are products of their own over planes that hold only their channels; depthwise layers have kernels of their
+ *   grad_weights  k: output pixels; either rows (kx, c), lanes oc, turned round at the end, or rows oc, lanes (kx, c)
+ * Groups are products of their own over planes that hold only their channels; depthwise layers have kernels of their
  * own. */
 #include "conv.h"
 #include "nest.h"
@@ -23,7 +23,9 @@ struct qnt_conv_f32_work {
     size_t chunk;           /* images taken together */
     size_t lines;           /* output lines of an image taken together: all, if there is more than one image */
     size_t run;             /* contiguous elements of a row of taps: kw * cg, or cg when dilated */
-    struct qnt_plane x, dy; /* what forward and grad_weights, and what grad_input read */
+    bool whole;             /* forward: every tap is inside of the image, whose lines are taken whole: over x; else */
+    struct qnt_plane image; /* over a group's channels of the image, without padding */
+    struct qnt_plane x, dy; /* what grad_weights and grad_input read */
     const struct qnt_gemm *forward, *input, *weights, *bias;
     qnt_depthwise_f32_fn *depthwise; /* NULL: tiles; else every channel is a group, and these are all that counts: */
     qnt_depthwise_grad_f32_fn *depthwise_grad;
@@ -49,6 +51,9 @@ struct qnt_walk {
 };
 /* nest: g, a, w, c, n, e are set. */
 void qnt_conv_f32_walk(struct qnt_nest *nest, const struct qnt_walk *walk);
+
+/* What forward reads: x or image. */
+const struct qnt_plane *qnt_conv_f32_forward_plane(const struct qnt_conv_f32_work *w);
 
 /* The tile for sums of dy over the pixels, which it reads as full panels; NULL: none has them. */
 const struct qnt_gemm *qnt_conv_f32_choose_bias(const struct qnt_gemm_list *list, const struct qnt_conv_geom *geom);

@@ -32,10 +32,13 @@ static void flatten(struct qnt_level l[3], bool keep_inner)
 
 /* A block of rows, all columns, one stretch of k. */
 struct block {
-    struct qnt_f32_operands at;
+    struct qnt_f32_operands at; /* of its first row */
     float *c;
-    size_t n[3]; /* rows of the block by level */
-    size_t per;  /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two */
+    size_t n[3];     /* rows of the block by level */
+    size_t per;      /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two */
+    size_t line;     /* of the result: the first one, in a frame; */
+    size_t ky0, ky1; /* lines of taps that the stretch takes, */
+    bool from, to;   /* and whether it has the begin of the first one and the end of the last one */
 };
 
 /* The tile of rows i.. of an inner loop and the columns j.. with their panel w; o and t are at its first row. */
@@ -50,24 +53,82 @@ static void tile(const struct qnt_nest *p, const struct block *b, struct qnt_f32
     p->g->run_f32(o, t);
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Taps [ky0, ky1) of `taps` meet lines of the image, for line y of the result. */
+static void taps_inside(const struct qnt_frame *f, size_t taps, size_t y, size_t *ky0, size_t *ky1)
+{
+    const ptrdiff_t line = f->line + (ptrdiff_t)(y * f->step_h), left = (ptrdiff_t)f->lines - line;
+    *ky0 = line < 0 ? least(((size_t)-line + f->dil_h - 1) / f->dil_h, taps) : 0;
+    *ky1 = left <= 0 ? 0 : (ptrdiff_t)((taps - 1) * f->dil_h) >= left ? ((size_t)left + f->dil_h - 1) / f->dil_h : taps;
+    if (*ky1 < *ky0)
+        *ky1 = *ky0;
+}
+
+/* The operands of line y of the result, the block's first one being at o, and whether the stretch is the first and the
+ * last one of that line. False: it has none of its taps. */
+static bool enter(const struct qnt_nest *p, const struct block *b, size_t y, struct qnt_f32_operands *o,
+                  struct qnt_tile *t, const float **w)
+{
+    const struct qnt_frame *f = p->frame;
+    const size_t taps = p->k[0].n;
+    size_t ky0, ky1;
+    taps_inside(f, taps, b->line + y, &ky0, &ky1);
+    if (ky0 == ky1) { /* what there is to do is done with the first stretch */
+        o->runs = 0;
+        t->first = !p->more;
+        t->last = 1;
+        return b->ky0 == 0 && b->from;
+    }
+    const size_t from = ky0 > b->ky0 ? ky0 : b->ky0, to = least(ky1, b->ky1);
+    if (from >= to)
+        return false;
+    o->a += (f->line + (ptrdiff_t)((b->line + y) * f->step_h + from * f->dil_h)) * (ptrdiff_t)f->pitch;
+    *w += (ptrdiff_t)(from - b->ky0) * p->k[0].t;
+    o->runs = b->ky1 - b->ky0 > 1 ? to - from : b->at.runs;
+    t->first = !p->more && from == ky0 && b->from;
+    t->last = to == ky1 && b->to;
+    return true;
+}
+
+/* The inner rows, `n` columns from j on; o is at the first row. */
+static void pixels(const struct qnt_nest *p, const struct block *b, struct qnt_f32_operands *o, struct qnt_tile *t,
+                   float *c, size_t j, size_t n, const float *from)
+{
+    const float *const a = o->a;
+    const ptrdiff_t place = b->at.at;
+    for (size_t i = 0; i < b->n[2]; i += b->per) {
+        const float *w = from;
+        const ptrdiff_t on = (ptrdiff_t)i * p->row[2].s;
+        if (p->frame)
+            o->at = place + on;
+        else
+            o->a = a + on;
+        for (size_t at = j; at < j + n; at += p->g->nr, w += p->w_panel) {
+            t->c = c + (ptrdiff_t)i * p->row[2].t + (ptrdiff_t)at;
+            tile(p, b, o, t, i, at, w);
+        }
+    }
+}
+
 /* All rows of the block, `n` columns from j on. */
 static void panels(const struct qnt_nest *p, const struct block *b, struct qnt_tile *t, size_t j, size_t n,
                    const float *from)
 {
     struct qnt_f32_operands o = b->at;
-    size_t nr = p->g->nr;
     for (size_t i0 = 0; i0 < b->n[0]; i0++)
         for (size_t i1 = 0; i1 < b->n[1]; i1++) {
-            const float *a = b->at.a + (ptrdiff_t)i0 * p->row[0].s + (ptrdiff_t)i1 * p->row[1].s;
+            const float *w = from;
             float *c = b->c + (ptrdiff_t)i0 * p->row[0].t + (ptrdiff_t)i1 * p->row[1].t;
-            for (size_t i = 0; i < b->n[2]; i += b->per) {
-                const float *w = from;
-                o.a = a + (ptrdiff_t)i * p->row[2].s;
-                for (size_t at = j; at < j + n; at += nr, w += p->w_panel) {
-                    t->c = c + (ptrdiff_t)i * p->row[2].t + (ptrdiff_t)at;
-                    tile(p, b, &o, t, i, at, w);
-                }
-            }
+            o.a = b->at.a + (ptrdiff_t)i0 * p->row[0].s;
+            if (!p->frame)
+                o.a += (ptrdiff_t)i1 * p->row[1].s;
+            else if (!enter(p, b, i1, &o, t, &w))
+                continue;
+            pixels(p, b, &o, t, c, j, n, w);
         }
 }
 
@@ -80,41 +141,46 @@ static void stretch(const struct qnt_nest *p, const struct block *b, struct qnt_
         panels(p, b, t, j, p->n - j < step ? p->n - j : step, w);
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* How k is cut: the innermost run in parts of at most k_run steps; uncut, a tile takes the loop around it as well. */
+/* How k is cut: the innermost run in parts of at most k_run steps; uncut, a tile takes the loop around it as well:
+ * level 1, or lines of taps where each is one run. */
 struct cuts {
-    size_t part, runs, n1;
+    size_t part, runs, n0, n1;
 };
 
 static struct cuts cut(const struct qnt_nest *p)
 {
     size_t most = p->k[2].t == p->g->nr ? p->g->k_run : least(p->g->k_run, SPREAD_RUN);
     size_t run = p->k[2].n, n;
+    if (run <= most && p->frame && p->k[1].n == 1)
+        return (struct cuts){run, p->k[0].n, 1, 1};
     if (run <= most)
-        return (struct cuts){run, p->k[1].n, 1};
+        return (struct cuts){run, p->k[1].n, p->k[0].n, 1};
     n = (run + most - 1) / most;
-    return (struct cuts){(run + n - 1) / n, 1, p->k[1].n};
+    return (struct cuts){(run + n - 1) / n, 1, p->k[0].n, p->k[1].n};
 }
 
 /* All of k for the block whose first row has its operands at a and its results at c. */
 static void block(const struct qnt_nest *p, const struct cuts *k, struct block *b, const float *a, float *c)
 {
     const size_t rows = b->n[2], tiles = rows <= p->g->mr ? 1 : (rows + p->g->mr - 1) / p->g->mr, run = p->k[2].n;
+    const ptrdiff_t line = p->frame ? 0 : p->k[0].s, place = b->at.at;
     struct qnt_tile t = {.ldc = (size_t)p->row[2].t, .e = p->e, .first = !p->more};
     struct qnt_f32_operands *o = &b->at;
     b->per = tiles == 1 ? rows : (rows + tiles - 1) / tiles;
     b->c = c;
-    for (size_t i0 = 0; i0 < p->k[0].n; i0++)
+    for (size_t i0 = 0; i0 < k->n0; i0++)
         for (size_t i1 = 0; i1 < k->n1; i1++)
-            for (size_t at = 0; at < run; at += k->part) {
-                o->a = a + (ptrdiff_t)i0 * p->k[0].s + (ptrdiff_t)i1 * p->k[1].s + (ptrdiff_t)at * p->k[2].s;
+            for (size_t at = 0; at == 0 || at < run; at += run ? k->part : 1) {
+                const ptrdiff_t on = (ptrdiff_t)i1 * p->k[1].s + (ptrdiff_t)at * p->k[2].s;
+                o->a = a + (ptrdiff_t)i0 * line + (p->frame ? 0 : on);
+                o->at = place + (p->frame ? on : 0);
                 o->w = p->w + (ptrdiff_t)i0 * p->k[0].t + (ptrdiff_t)i1 * p->k[1].t + (ptrdiff_t)at * p->k[2].t;
                 o->run = run - at < k->part ? run - at : k->part;
-                t.last = i0 + 1 == p->k[0].n && i1 + 1 == k->n1 && at + k->part >= run;
+                b->ky0 = i0;
+                b->ky1 = k->n0 == 1 ? p->k[0].n : i0 + 1;
+                b->from = i1 == 0 && at == 0;
+                b->to = i1 + 1 == k->n1 && at + k->part >= run;
+                t.last = i0 + 1 == k->n0 && b->to;
                 stretch(p, b, &t);
                 t.first = 0;
             }
@@ -132,19 +198,34 @@ static size_t share(size_t n, size_t most, size_t by)
     return parts ? ((n + parts - 1) / parts + by - 1) / by * by : by;
 }
 
+/* The operands of a block but for what its rows and its stretch of k tell. */
+static struct block make_block(const struct qnt_nest *p, const struct cuts *k)
+{
+    struct block b = {.at = {.a_row = p->row[2].s,
+                             .a_k = p->k[2].s,
+                             .w_k = p->k[2].t,
+                             .runs = k->runs,
+                             .a_jump = p->k[1].s,
+                             .w_jump = p->k[1].t}};
+    if (p->frame && p->k[1].n == 1) {
+        b.at.a_jump = (ptrdiff_t)(p->frame->dil_h * p->frame->pitch);
+        b.at.w_jump = p->k[0].t;
+    }
+    if (p->frame)
+        b.at.width = p->frame->width;
+    return b;
+}
+
 void qnt_nest_run(const struct qnt_nest *nest)
 {
     struct qnt_nest p = *nest;
     bool by_k = p.k[2].s == 1;
-    flatten(p.row, !by_k);
-    flatten(p.k, by_k);
+    if (!p.frame) {
+        flatten(p.row, !by_k);
+        flatten(p.k, by_k);
+    }
     const struct cuts k = cut(&p);
-    struct block b = {.at = {.a_row = p.row[2].s,
-                             .a_k = p.k[2].s,
-                             .w_k = p.k[2].t,
-                             .runs = k.runs,
-                             .a_jump = p.k[1].s,
-                             .w_jump = p.k[1].t}};
+    struct block b = make_block(&p, &k);
     size_t rows = p.rows_first ? SIZE_MAX / 2 : ROWS, step[3];
     step[2] = share(p.row[2].n, rows, p.g->mr);
     step[1] = step[2] < p.row[2].n || p.row[1].n == 1 ? 1 : share(p.row[1].n, rows / step[2], 1);
@@ -152,11 +233,13 @@ void qnt_nest_run(const struct qnt_nest *nest)
     for (size_t i0 = 0; i0 < p.row[0].n; i0 += step[0])
         for (size_t i1 = 0; i1 < p.row[1].n; i1 += step[1])
             for (size_t i2 = 0; i2 < p.row[2].n; i2 += step[2]) {
+                const ptrdiff_t on = (ptrdiff_t)i1 * p.row[1].s + (ptrdiff_t)i2 * p.row[2].s;
                 b.n[0] = least(p.row[0].n - i0, step[0]);
                 b.n[1] = least(p.row[1].n - i1, step[1]);
                 b.n[2] = least(p.row[2].n - i2, step[2]);
-                block(&p, &k, &b,
-                      p.a + (ptrdiff_t)i0 * p.row[0].s + (ptrdiff_t)i1 * p.row[1].s + (ptrdiff_t)i2 * p.row[2].s,
+                b.line = i1;
+                b.at.at = p.frame ? p.frame->at + (ptrdiff_t)i2 * p.row[2].s : 0;
+                block(&p, &k, &b, p.a + (ptrdiff_t)i0 * p.row[0].s + (p.frame ? 0 : on),
                       p.c + (ptrdiff_t)i0 * p.row[0].t + (ptrdiff_t)i1 * p.row[1].t + (ptrdiff_t)i2 * p.row[2].t);
             }
 }

@@ -4,6 +4,7 @@
  * number of rows: nothing outside the operands is read. W panel: [k][8]. */
 #include <arm_neon.h>
 #include "gemm_f32_edge.h"
+#include "gemm_f32_ends.h"
 
 enum { MR = 8, NR = 8 };
 
@@ -21,51 +22,79 @@ QNT_INLINE float32x4_t fma_lane(float32x4_t acc, float32x4_t w, float32x4_t a, c
     }
 }
 
-/* One step whose elements of A are in lane `lane` of one vector a row. */
-QNT_INLINE void step_rows(const int M, const float32x4_t *a, const int lane, const float *w, float32x4_t *x,
-                          float32x4_t *y)
+/* One step of rows [FROM, TO), whose elements of A are in lane `lane` of one vector a row. */
+QNT_INLINE void step_rows(const int FROM, const int TO, const float32x4_t *a, const int lane, const float *w,
+                          float32x4_t *x, float32x4_t *y)
 {
     const float32x4_t w0 = vld1q_f32(w), w1 = vld1q_f32(w + 4);
     QNT_UNROLL
-    for (int i = 0; i < M; i++) {
+    for (int i = FROM; i < TO; i++) {
         x[i] = fma_lane(x[i], w0, a[i], lane);
         y[i] = fma_lane(y[i], w1, a[i], lane);
     }
 }
 
+/* `n` steps of rows [FROM, TO); returns W after them. */
+QNT_INLINE const float *some(const int FROM, const int TO, size_t n, ptrdiff_t w_k, const float **row, const float *w,
+                             float32x4_t *x, float32x4_t *y)
+{
+    float32x4_t v[MR];
+    for (; n >= 4; n -= 4, w += 4 * w_k) {
+        QNT_UNROLL
+        for (int i = FROM; i < TO; i++) {
+            v[i] = vld1q_f32(row[i]);
+            row[i] += 4;
+        }
+        step_rows(FROM, TO, v, 0, w, x, y);
+        step_rows(FROM, TO, v, 1, w + w_k, x, y);
+        step_rows(FROM, TO, v, 2, w + 2 * w_k, x, y);
+        step_rows(FROM, TO, v, 3, w + 3 * w_k, x, y);
+    }
+    for (; n > 0; n--, w += w_k) {
+        QNT_UNROLL
+        for (int i = FROM; i < TO; i++)
+            v[i] = vld1q_dup_f32(row[i]++);
+        step_rows(FROM, TO, v, 0, w, x, y);
+    }
+    return w;
+}
+
 QNT_INLINE void by_rows(const int M, const struct qnt_f32_operands *o, float32x4_t *x, float32x4_t *y)
 {
-    const float *a = o->a, *w = o->w;
+    const float *a = o->a + o->at, *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
-        const float *row[MR], *pw = w;
-        float32x4_t v[MR];
+        const float *row[MR];
         QNT_UNROLL
         for (int i = 0; i < M; i++)
             row[i] = a + i * o->a_row;
-        size_t p = o->run;
-        for (; p >= 4; p -= 4, pw += 4 * o->w_k) {
-            QNT_UNROLL
-            for (int i = 0; i < M; i++) {
-                v[i] = vld1q_f32(row[i]);
-                row[i] += 4;
-            }
-            step_rows(M, v, 0, pw, x, y);
-            step_rows(M, v, 1, pw + o->w_k, x, y);
-            step_rows(M, v, 2, pw + 2 * o->w_k, x, y);
-            step_rows(M, v, 3, pw + 3 * o->w_k, x, y);
+        some(0, M, o->run, o->w_k, row, w, x, y);
+    }
+}
+
+/* Where the first two rows lack elements at the begin of each run, and the last two at its end: each row from its first
+ * element on. */
+QNT_INLINE void by_ends(const int M, const struct qnt_f32_operands *o, float32x4_t *x, float32x4_t *y)
+{
+    const struct qnt_f32_ends e = qnt_f32_ends(o, M);
+    const float *a = o->a, *w = o->w;
+    for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
+        const float *row[MR];
+        QNT_UNROLL
+        for (int i = 0; i < M; i++) {
+            const ptrdiff_t at = o->at + i * o->a_row;
+            row[i] = a + (i < 2 && at < 0 ? 0 : at);
         }
-        for (; p > 0; p--, pw += o->w_k) {
-            QNT_UNROLL
-            for (int i = 0; i < M; i++)
-                v[i] = vld1q_dup_f32(row[i]++);
-            step_rows(M, v, 0, pw, x, y);
-        }
+        const float *pw = some(2, M, e.head[1], o->w_k, row, w, x, y);
+        pw = some(1, M, e.head[0] - e.head[1], o->w_k, row, pw, x, y);
+        pw = some(0, M, e.all, o->w_k, row, pw, x, y);
+        pw = some(0, M - 1, e.tail[0] - e.tail[1], o->w_k, row, pw, x, y);
+        some(0, M - 2, e.tail[1], o->w_k, row, pw, x, y);
     }
 }
 
 QNT_INLINE void by_columns(const int M, const struct qnt_f32_operands *o, float32x4_t *x, float32x4_t *y)
 {
-    const float *a = o->a, *w = o->w;
+    const float *a = o->a + o->at, *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
         const float *pa = a, *pw = w;
         for (size_t p = o->run; p > 0; p--, pa += o->a_k, pw += o->w_k) {
@@ -114,12 +143,14 @@ QNT_INLINE void finish(const int M, const struct qnt_tile *t, int v, float32x4_t
         vst1q_f32(c + (size_t)i * t->ldc, x[i]);
 }
 
-QNT_INLINE void tile(const int M, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+QNT_INLINE void tile(const int M, const bool ends, const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     float32x4_t x[MR], y[MR];
     start(M, t, 0, x);
     start(M, t, 4, y);
-    if (o->a_k == 1)
+    if (ends)
+        by_ends(M, o, x, y);
+    else if (o->a_k == 1)
         by_rows(M, o, x, y);
     else
         by_columns(M, o, x, y);
@@ -130,7 +161,11 @@ QNT_INLINE void tile(const int M, const struct qnt_f32_operands *o, const struct
 #define TILE(m)                                                                                                        \
     static void tile_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
     {                                                                                                                  \
-        tile(m, o, t);                                                                                                 \
+        tile(m, false, o, t);                                                                                          \
+    }                                                                                                                  \
+    static void ends_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
+    {                                                                                                                  \
+        tile(m, true, o, t);                                                                                           \
     }
 TILE(1)
 TILE(2)
@@ -144,7 +179,8 @@ TILE(8)
 static void full(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     static qnt_gemm_f32_fn *const by_m[MR] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6, tile_7, tile_8};
-    by_m[t->m - 1](o, t);
+    static qnt_gemm_f32_fn *const ends[MR] = {ends_1, ends_2, ends_3, ends_4, ends_5, ends_6, ends_7, ends_8};
+    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], full);
 }
 
 static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t)

@@ -7,10 +7,14 @@ enum { MR = 4, NR = 8 };
 
 static float chain(float acc, const struct qnt_f32_operands *o, size_t i, size_t j)
 {
-    const float *a = o->a + (ptrdiff_t)i * o->a_row, *w = o->w + j;
+    const float *a = o->a, *w = o->w + j;
+    const ptrdiff_t at = o->at + (ptrdiff_t)i * o->a_row;
     for (size_t r = 0; r < o->runs; r++, a += o->a_jump, w += o->w_jump)
-        for (ptrdiff_t p = 0; p < (ptrdiff_t)o->run; p++)
-            acc = fmaf(a[p * o->a_k], w[p * o->w_k], acc);
+        for (ptrdiff_t p = 0; p < (ptrdiff_t)o->run; p++) {
+            const ptrdiff_t place = at + p * o->a_k;
+            if (!o->width || (place >= 0 && place < (ptrdiff_t)o->width))
+                acc = fmaf(a[place], w[p * o->w_k], acc);
+        }
     return acc;
 }
 

@@ -8,6 +8,7 @@
 typedef __m256 vec;
 enum { LANES = 8, MR = 6, NR = 16, AHEAD = 0 }; /* W panels are cut to fit the first-level cache */
 
+#define VEC_REG "x"
 QNT_INLINE vec vec_load(const float *p)
 {
     return _mm256_loadu_ps(p);
@@ -63,11 +64,13 @@ QNT_INLINE void finish(const int M, const struct qnt_tile *t, vec *x, vec *y)
     }
 }
 
-QNT_INLINE void tile(const int M, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+QNT_INLINE void tile(const int M, const bool ends, const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     vec x[MR], y[MR];
     start(M, t, x, y);
-    if (o->a_k == 1)
+    if (ends)
+        by_ends(M, 2, o, x, y);
+    else if (o->a_k == 1)
         by_rows(M, 2, o, x, y);
     else
         by_columns(M, 2, o, x, y);
@@ -77,7 +80,11 @@ QNT_INLINE void tile(const int M, const struct qnt_f32_operands *o, const struct
 #define TILE(m)                                                                                                        \
     static void tile_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
     {                                                                                                                  \
-        tile(m, o, t);                                                                                                 \
+        tile(m, false, o, t);                                                                                          \
+    }                                                                                                                  \
+    static void ends_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
+    {                                                                                                                  \
+        tile(m, true, o, t);                                                                                           \
     }
 TILE(1)
 TILE(2)
@@ -89,7 +96,8 @@ TILE(6)
 static void full(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     static qnt_gemm_f32_fn *const by_m[MR] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
-    by_m[t->m - 1](o, t);
+    static qnt_gemm_f32_fn *const ends[MR] = {ends_1, ends_2, ends_3, ends_4, ends_5, ends_6};
+    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], full);
 }
 
 static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t)

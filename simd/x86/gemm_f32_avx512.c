@@ -10,6 +10,7 @@
 typedef __m512 vec;
 enum { LANES = 16, LONG = 768, AHEAD = 24 }; /* steps of k from a row of W to the one asked for meanwhile */
 
+#define VEC_REG "v"
 QNT_INLINE vec vec_load(const float *p)
 {
     return _mm512_loadu_ps(p);
@@ -120,13 +121,16 @@ QNT_INLINE void finish(const int M, const int V, const struct qnt_tile *t, __m51
     }
 }
 
-QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+QNT_INLINE void tile(const int M, const int V, const bool ends, const struct qnt_f32_operands *o,
+                     const struct qnt_tile *t)
 {
     __m512 x[28], y[14];
     if (t->first && o->run * o->runs >= LONG)
         find(M, V, t);
     start(M, V, t, x, y);
-    if (o->a_k == 1)
+    if (ends)
+        by_ends(M, V, o, x, y);
+    else if (o->a_k == 1)
         by_rows(M, V, o, x, y);
     else
         by_columns(M, V, o, x, y);
@@ -136,22 +140,27 @@ QNT_INLINE void tile(const int M, const int V, const struct qnt_f32_operands *o,
 #define TILE(m, v)                                                                                                     \
     static void tile_##m##x##v(const struct qnt_f32_operands *o, const struct qnt_tile *t)                             \
     {                                                                                                                  \
-        tile(m, v, o, t);                                                                                              \
+        tile(m, v, false, o, t);                                                                                       \
+    }                                                                                                                  \
+    static void ends_##m##x##v(const struct qnt_f32_operands *o, const struct qnt_tile *t)                             \
+    {                                                                                                                  \
+        tile(m, v, true, o, t);                                                                                        \
     }
 QNT_ROWS_28(TILE, 1)
 QNT_ROWS_14(TILE, 2)
 #define NAME(m, v) tile_##m##x##v,
+#define NAME_ENDS(m, v) ends_##m##x##v,
 
 static void run_14x32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_14(NAME, 2)};
-    by_m[t->m - 1](o, t);
+    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_14(NAME, 2)}, *const ends[] = {QNT_ROWS_14(NAME_ENDS, 2)};
+    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], run_14x32);
 }
 
 static void run_28x16(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_28(NAME, 1)};
-    by_m[t->m - 1](o, t);
+    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_28(NAME, 1)}, *const ends[] = {QNT_ROWS_28(NAME_ENDS, 1)};
+    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], run_28x16);
 }
 
 /* 16 rows of 16 floats to 16 columns, one every `step` floats: a whole cache line of each row at a time. */

@@ -1,6 +1,9 @@
-/* The k loops of the f32 tiles, for any vector width: included after `vec`, LANES, AHEAD, vec_load, vec_set1, vec_fma.
+/* The k loops of the f32 tiles, for any vector width: included after `vec`, LANES, AHEAD, VEC_REG, vec_load, vec_set1,
+ * vec_fma.
  * Lanes run over columns of W; each output is one chain of fma. Rows of A are reached from one pointer for each four of
  * them (+0, +1, +2, +3 strides), so that 28 rows need 7 pointers. M rows and V = 1 or 2 vectors are constants. */
+#include "gemm_f32_ends.h"
+
 enum { GROUP = 4, GROUPS = 7 };
 
 /* W streams through: the panel of a long k comes from the second-level cache, or from farther for the first rows. What
@@ -14,15 +17,15 @@ QNT_INLINE void prefetch(const float *w, const int V, ptrdiff_t ahead)
         _mm_prefetch((const char *)((uintptr_t)(w + v * LANES) + (uintptr_t)ahead * sizeof *w), _MM_HINT_T0);
 }
 
-/* One step of k: `q` points to the element of each fourth row, row strides r1 and r3 = 3 * r1. `x` is the left vector
- * of each row, `y` the right one. */
-QNT_INLINE void step(const int M, const int V, const float *const *q, ptrdiff_t r1, ptrdiff_t r3, int p, const float *w,
-                     ptrdiff_t ahead, vec *x, vec *y)
+/* One step of k of rows [FROM, TO): `q` points to the element of each fourth row, row strides r1 and r3 = 3 * r1. `x`
+ * is the left vector of each row, `y` the right one. */
+QNT_INLINE void step(const int FROM, const int TO, const int V, const float *const *q, ptrdiff_t r1, ptrdiff_t r3,
+                     int p, const float *w, ptrdiff_t ahead, vec *x, vec *y)
 {
     const vec w0 = vec_load(w), w1 = V == 2 ? vec_load(w + LANES) : w0;
     prefetch(w, V, ahead);
     QNT_UNROLL
-    for (int i = 0; i < M; i++) {
+    for (int i = FROM; i < TO; i++) {
         const float *at = q[i / GROUP] + p;
         at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
         const vec a = vec_set1(*at);
@@ -32,26 +35,87 @@ QNT_INLINE void step(const int M, const int V, const float *const *q, ptrdiff_t 
     }
 }
 
-/* k contiguous in each row: two steps at a time. */
-QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
+/* The first element of each fourth row of a run. Where elements are missing it may lie outside of the line. */
+QNT_INLINE void rows_at(const int M, const struct qnt_f32_operands *o, uintptr_t a, const float **q)
+{
+    QNT_UNROLL
+    for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+        q[g] = (const float *)(a + (uintptr_t)(g * GROUP * o->a_row) * sizeof **q);
+}
+
+/* Or gcc 12 would copy sums around the next loop, through the stack. */
+QNT_INLINE void settle(const int M, const int V, vec *x, vec *y)
+{
+    QNT_UNROLL
+    for (int i = 0; i < M; i++) {
+        __asm__ volatile("" : "+" VEC_REG(x[i]));
+        if (V == 2)
+            __asm__ volatile("" : "+" VEC_REG(y[i]));
+    }
+}
+
+/* BY steps of rows [FROM, TO) of M, k contiguous in each row. */
+QNT_INLINE void steps(const int M, const int FROM, const int TO, const int V, const int BY,
+                      const struct qnt_f32_operands *o, const float **q, const float *w, vec *x, vec *y)
 {
     const ptrdiff_t r1 = o->a_row, r3 = 3 * r1, wk = o->w_k, ahead = AHEAD * wk;
-    const float *a = o->a, *w = o->w;
+    QNT_UNROLL
+    for (int p = 0; p < BY; p++)
+        step(FROM, TO, V, q, r1, r3, p, w + p * wk, ahead, x, y);
+    QNT_UNROLL
+    for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+        q[g] += BY;
+}
+
+/* `n` steps of all rows, two at a time; returns W after them. */
+QNT_INLINE const float *all_rows(const int M, const int V, size_t n, const struct qnt_f32_operands *o, const float **q,
+                                 const float *w, vec *x, vec *y)
+{
+    for (; n >= 2; n -= 2, w += 2 * o->w_k)
+        steps(M, 0, M, V, 2, o, q, w, x, y);
+    if (n == 0)
+        return w;
+    steps(M, 0, M, V, 1, o, q, w, x, y);
+    return w + o->w_k;
+}
+
+/* `n` steps of rows [FROM, TO). */
+QNT_INLINE const float *some_rows(const int M, const int FROM, const int TO, const int V, size_t n,
+                                  const struct qnt_f32_operands *o, const float **q, const float *w, vec *x, vec *y)
+{
+    for (; n > 0; n--, w += o->w_k)
+        steps(M, FROM, TO, V, 1, o, q, w, x, y);
+    return w;
+}
+
+QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
+{
+    const float *a = o->a + o->at, *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
+        const float *q[GROUPS];
+        rows_at(M, o, (uintptr_t)a, q);
+        all_rows(M, V, o->run, o, q, w, x, y);
+    }
+}
+
+/* The same where the first two rows lack elements at the begin of each run, and the last two at its end. */
+QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
+{
+    const struct qnt_f32_ends e = qnt_f32_ends(o, M);
+    uintptr_t a = (uintptr_t)o->a + (uintptr_t)o->at * sizeof *o->a;
+    const float *w = o->w;
+    for (size_t r = o->runs; r > 0; r--, a += (uintptr_t)o->a_jump * sizeof *w, w += o->w_jump) {
         const float *q[GROUPS], *pw = w;
-        QNT_UNROLL
-        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-            q[g] = a + g * GROUP * r1;
-        size_t p = o->run;
-        for (; p >= 2; p -= 2, pw += 2 * wk) {
-            step(M, V, q, r1, r3, 0, pw, ahead, x, y);
-            step(M, V, q, r1, r3, 1, pw + wk, ahead, x, y);
-            QNT_UNROLL
-            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-                q[g] += 2;
-        }
-        if (p)
-            step(M, V, q, r1, r3, 0, pw, ahead, x, y);
+        rows_at(M, o, a, q);
+        pw = some_rows(M, 2, M, V, e.head[1], o, q, pw, x, y);
+        settle(M, V, x, y);
+        pw = some_rows(M, 1, M, V, e.head[0] - e.head[1], o, q, pw, x, y);
+        settle(M, V, x, y);
+        pw = all_rows(M, V, e.all, o, q, pw, x, y);
+        settle(M, V, x, y);
+        pw = some_rows(M, 0, M - 1, V, e.tail[0] - e.tail[1], o, q, pw, x, y);
+        settle(M, V, x, y);
+        some_rows(M, 0, M - 2, V, e.tail[1], o, q, pw, x, y);
     }
 }
 
@@ -59,7 +123,7 @@ QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands 
 QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
 {
     const ptrdiff_t ak = o->a_k, wk = o->w_k, ahead = AHEAD * wk;
-    const float *a = o->a, *w = o->w;
+    const float *a = o->a + o->at, *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
         const float *pa = a, *pw = w;
         for (size_t p = o->run; p > 0; p--, pa += ak, pw += wk) {
@@ -67,7 +131,7 @@ QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operan
             QNT_UNROLL
             for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
                 q[g] = pa + g * GROUP;
-            step(M, V, q, 1, 3, 0, pw, ahead, x, y);
+            step(0, M, V, q, 1, 3, 0, pw, ahead, x, y);
         }
     }
 }

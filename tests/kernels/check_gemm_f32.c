@@ -25,11 +25,13 @@ static void reference_row(const struct qnt_f32_operands *o, const struct qnt_til
 {
     const struct qnt_epilogue *e = t->e;
     for (size_t j = 0; j < t->n; j++) {
-        const float *a = o->a + (ptrdiff_t)i * o->a_row, *w = o->w + j;
+        const float *a = o->a, *w = o->w + j;
+        const ptrdiff_t row = o->at + (ptrdiff_t)i * o->a_row, width = (ptrdiff_t)o->width;
         float x = !t->first ? old[j] : e->bias_f32 ? e->bias_f32[t->col + j] : 0.0f;
         for (size_t r = 0; r < o->runs; r++, a += o->a_jump, w += o->w_jump)
-            for (ptrdiff_t p = 0; p < (ptrdiff_t)o->run; p++)
-                x = fmaf(a[p * o->a_k], w[p * o->w_k], x);
+            for (ptrdiff_t p = 0, at = row; p < (ptrdiff_t)o->run; p++, at += o->a_k)
+                if (!width || (at >= 0 && at < width))
+                    x = fmaf(a[at], w[p * o->w_k], x);
         want[j] = !t->last ? x : x < e->lo ? e->lo : x > e->hi ? e->hi : x;
     }
 }
@@ -61,6 +63,20 @@ static void operands(struct ck *c, const struct shape *s, struct qnt_f32_operand
     o->w_jump = (ptrdiff_t)(ck_below(c, 4) ? s->run * (size_t)o->w_k : ck_below(c, 3) * nr);
 }
 
+/* Windows on lines: rows a pixel or two apart, as many of them as may be outside at either end, wholly or in part. */
+static void windows(struct ck *c, const struct shape *s, struct qnt_f32_operands *o)
+{
+    const size_t pixel = pick(c, (const size_t[]){1, 3, 4, 16}, 4), apart = pixel * (1 + ck_below(c, 2));
+    const size_t all = (s->m - 1) * apart + s->run,
+                 before = ck_below(c, 4) ? ck_below(c, 3) * pixel : ck_below(c, all + 9);
+    const size_t after = ck_below(c, 4) ? ck_below(c, 3) * pixel : ck_below(c, all + 9);
+    o->a_row = ck_below(c, 8) ? (ptrdiff_t)apart : 0;
+    o->a_k = 1;
+    o->at = ck_below(c, 8) ? -(ptrdiff_t)before : (ptrdiff_t)before;
+    o->width = before + after < all ? all - before - after : 1 + ck_below(c, 3);
+    o->a_jump = (ptrdiff_t)(ck_below(c, 4) ? o->width : 0);
+}
+
 static size_t span(size_t a, ptrdiff_t a_step, size_t b, ptrdiff_t b_step, size_t d, ptrdiff_t d_step)
 {
     return a && b && d ? (a - 1) * (size_t)a_step + (b - 1) * (size_t)b_step + (d - 1) * (size_t)d_step + 1 : 0;
@@ -75,14 +91,19 @@ static void tile(struct ck *c, const struct shape *s)
     struct qnt_f32_operands o;
     float want[NR_MOST], old[MR_MOST * NR_MOST];
     operands(c, s, &o);
+    if (ck_below(c, 3) == 0)
+        windows(c, s, &o);
     size_t ldc = s->n + ck_below(c, 2) * ck_below(c, 40), col = ck_below(c, 2) * ck_below(c, 100);
     bool first = ck_below(c, 3) > 0, last = ck_below(c, 3) > 0, bias = ck_below(c, 2);
     ck_case(c,
-            "m=%zu n=%zu run=%zu runs=%zu a=%td,%td,%td w=%td,%td ldc=%zu col=%zu first=%d last=%d bias=%d lo=%g hi=%g "
+            "m=%zu n=%zu run=%zu runs=%zu a=%td,%td,%td at=%td of %zu w=%td,%td ldc=%zu col=%zu first=%d last=%d "
+            "bias=%d lo=%g hi=%g "
             "fill=%s place=%s",
-            s->m, s->n, s->run, s->runs, o.a_row, o.a_k, o.a_jump, o.w_k, o.w_jump, ldc, col, first, last, bias,
-            (double)b[0], (double)b[1], ck_fill_name(s->fill), ck_place_name(s->place));
-    o.a = ck_in(c, 0, CK_F32, span(s->m, o.a_row, s->run, o.a_k, s->runs, o.a_jump), s->fill, s->place);
+            s->m, s->n, s->run, s->runs, o.a_row, o.a_k, o.a_jump, o.at, o.width, o.w_k, o.w_jump, ldc, col, first,
+            last, bias, (double)b[0], (double)b[1], ck_fill_name(s->fill), ck_place_name(s->place));
+    const size_t a_span =
+        o.width ? span(o.width, 1, 1, 0, s->runs, o.a_jump) : span(s->m, o.a_row, s->run, o.a_k, s->runs, o.a_jump);
+    o.a = ck_in(c, 0, CK_F32, a_span, s->fill, s->place);
     size_t w_span = span(1, 0, s->run, o.w_k, s->runs, o.w_jump);
     o.w = ck_in(c, 1, CK_F32, w_span ? w_span + d->nr - 1 : 0, s->fill, s->place);
     float *out = ck_out_2d(c, 2, CK_F32, s->m, s->n, ldc, s->place);

@@ -1,8 +1,8 @@
-/* The checkers of the tiles: descriptors broken on purpose must fail. Each mistake is made around the reference's tile.
- */
+/* The checkers of the tiles: descriptors broken on purpose must fail. Mistakes are made around the reference's tile. */
 #include <math.h>
 #include <string.h>
 #include "mutants.h"
+#include "mutants_f32.h"
 #include "run.h"
 
 static const struct qnt_gemm *real;
@@ -123,6 +123,8 @@ enum ignored {
     COPY_FLIP,
     COPY_LINE,
     COLUMNS_OF_A,
+    PLACE,
+    OUTSIDE,
     FUSION,
     IGNORED
 };
@@ -145,6 +147,8 @@ static const char *const ignored_names[IGNORED] = {
     [COPY_FLIP] = "copies bytes as they are",
     [COPY_LINE] = "copies a line less",
     [COLUMNS_OF_A] = "A by rows only",
+    [PLACE] = "A from the begin of its line",
+    [OUTSIDE] = "adds products outside of a line",
     [FUSION] = "multiplies, then adds",
 };
 static enum ignored ignored;
@@ -242,28 +246,24 @@ static void forgetful_f32(const struct qnt_f32_operands *o, const struct qnt_til
         operands.a_row = o->a_k;
         operands.a_k = 1;
     }
+    operands.at = ignored == PLACE ? 0 : o->at;
     real->run_f32(&operands, &tile);
 }
 
 static void unfused(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    real->run_f32(o, t);
-    const float *a = o->a, *w = o->w;
-    float *c = t->c, x = !t->first ? NAN : t->e->bias_f32 ? t->e->bias_f32[t->col] : 0.0f;
-    for (size_t r = 0; r < o->runs; r++, a += o->a_jump, w += o->w_jump)
-        for (ptrdiff_t p = 0; p < (ptrdiff_t)o->run; p++)
-            x += a[p * o->a_k] * w[p * o->w_k];
-    if (x > t->e->lo && x < t->e->hi) /* a value in doubt keeps the right one */
-        c[0] = x;
+    mutant_unfused(real, o, t);
+}
+
+static void adds_outside(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    mutant_adds_outside(real, o, t);
 }
 
 /* ---- packing ---- */
 enum packing { NO_XOR, FROM_START, FIRST_TAP, PACKS_MORE, READS_MORE, PACKINGS };
-static const char *const packings[PACKINGS] = {
-    [NO_XOR] = "in_xor ignored",       [FROM_START] = "k0 ignored",
-    [FIRST_TAP] = "taps ignored",      [PACKS_MORE] = "packs a group too many",
-    [READS_MORE] = "reads past a row",
-};
+static const char *const packings[PACKINGS] = {"in_xor ignored", "k0 ignored", "taps ignored", "packs a group too many",
+                                               "reads past a row"};
 static enum packing packing;
 
 /* group: bytes of one of kr, 0 where rows lie one after the other. */
@@ -352,7 +352,7 @@ static void check_op(const char *op, ck_checker *check, bool upper)
         if (real->binary)
             s8 = i < RUNS && i != ROW_TERM && i != ROW_TERM_ROW && i != W_ZERO_COLUMN;
         ignored = (enum ignored)i;
-        g.run_f32 = !real->run_f32 ? NULL : i == FUSION ? unfused : forgetful_f32;
+        g.run_f32 = !real->run_f32 ? NULL : i == FUSION ? unfused : i == OUTSIDE ? adds_outside : forgetful_f32;
         if (real->run_f32 ? f32 : s8)
             expect(&c, check, ignored_names[i], "");
     }

@@ -46,7 +46,8 @@ static inline void naive_forward(const struct qnt_conv_geom *g, const float *x, 
         FOR(c, s.cg)
         {
             size_t at = input_at(g, n, y, px, ky, kx, o / s.og, c);
-            acc = fmaf(at == SIZE_MAX ? 0 : x[at], *wo++, acc);
+            acc = at == SIZE_MAX ? acc : fmaf(x[at], *wo, acc);
+            wo++;
         }
         *out++ = acc < lo ? lo : acc > hi ? hi : acc;
     }

@@ -1,0 +1,89 @@
+#ifndef SIMD_GEMM_F32_ENDS_H
+#define SIMD_GEMM_F32_ENDS_H
+/* Rows of f32 tiles that are windows on a line of an image (width) and lack elements: those at the begin of the line
+ * the first ones of each run, those at its end the last ones. */
+#include <stdbool.h>
+#include "kernels.h"
+
+/* Of a tile of m rows: what the first row lacks and the second one, what the last one lacks and the one before, and the
+ * steps that all rows have. */
+struct qnt_f32_ends {
+    size_t head[2], tail[2], all;
+};
+
+QNT_INLINE size_t qnt_f32_part(ptrdiff_t n, size_t run)
+{
+    return n <= 0 ? 0 : (size_t)n < run ? (size_t)n : run;
+}
+
+QNT_INLINE size_t qnt_f32_head(const struct qnt_f32_operands *o, ptrdiff_t i)
+{
+    return qnt_f32_part(-(o->at + i * o->a_row), o->run);
+}
+
+QNT_INLINE size_t qnt_f32_tail(const struct qnt_f32_operands *o, ptrdiff_t i)
+{
+    return qnt_f32_part(o->at + i * o->a_row + (ptrdiff_t)o->run - (ptrdiff_t)o->width, o->run);
+}
+
+QNT_INLINE struct qnt_f32_ends qnt_f32_ends(const struct qnt_f32_operands *o, ptrdiff_t m)
+{
+    struct qnt_f32_ends e = {
+        {qnt_f32_head(o, 0), qnt_f32_head(o, 1)}, {qnt_f32_tail(o, m - 1), qnt_f32_tail(o, m - 2)}, 0};
+    e.all = o->run - e.head[0] - e.tail[0];
+    return e;
+}
+
+/* Each stretch of rows that lack the same by `plain`, without width. */
+__attribute__((noinline)) static void qnt_f32_apart(const struct qnt_f32_operands *o, const struct qnt_tile *t,
+                                                    qnt_gemm_f32_fn *plain)
+{
+    const ptrdiff_t m = t->m;
+    for (ptrdiff_t i = 0, n; i < m; i += n) {
+        const size_t head = qnt_f32_head(o, i), tail = qnt_f32_tail(o, i);
+        for (n = 1; i + n < m && qnt_f32_head(o, i + n) == head && qnt_f32_tail(o, i + n) == tail;)
+            n++;
+        struct qnt_f32_operands part = *o;
+        struct qnt_tile rows = *t;
+        part.at += i * o->a_row + (ptrdiff_t)head;
+        part.w += (ptrdiff_t)head * o->w_k;
+        part.run -= head + tail;
+        part.width = 0;
+        if (part.run == 0)
+            part.runs = 0;
+        if (part.runs == 0)
+            part.at = 0;
+        rows.c = (float *)t->c + i * (ptrdiff_t)t->ldc;
+        rows.row += (uint32_t)i;
+        rows.m = (uint32_t)n;
+        plain(&part, &rows);
+    }
+}
+
+/* Windows by `plain` where no row lacks elements, by `ends` where no more than the two first and the two last ones do.
+ */
+__attribute__((noinline)) static void qnt_f32_windows(const struct qnt_f32_operands *o, const struct qnt_tile *t,
+                                                      qnt_gemm_f32_fn *plain, qnt_gemm_f32_fn *ends,
+                                                      qnt_gemm_f32_fn *any)
+{
+    const ptrdiff_t m = t->m;
+    const size_t head = qnt_f32_head(o, 0), tail = qnt_f32_tail(o, m - 1);
+    if (head == 0 && tail == 0)
+        plain(o, t);
+    else if (head + tail <= o->run && (m <= 2 || (qnt_f32_head(o, 2) == 0 && qnt_f32_tail(o, m - 3) == 0)))
+        ends(o, t);
+    else
+        qnt_f32_apart(o, t, any);
+}
+
+/* A tile whose functions for this number of rows are plain and ends, for all numbers any. What windows need is not
+ * inlined: the other tiles would save registers for it. */
+QNT_INLINE void qnt_f32_run(const struct qnt_f32_operands *o, const struct qnt_tile *t, qnt_gemm_f32_fn *plain,
+                            qnt_gemm_f32_fn *ends, qnt_gemm_f32_fn *any)
+{
+    if (o->width)
+        qnt_f32_windows(o, t, plain, ends, any);
+    else
+        plain(o, t);
+}
+#endif
