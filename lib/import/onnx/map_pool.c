@@ -16,24 +16,24 @@ qnt_status qnt_onnx_pool(struct onnx_mapper *mp, const struct onnx_node *n, cons
     return qnt_onnx_image_back(mp, n, &x->shape, x->shape.dim[1], &w, n->out[0], id, s);
 }
 
-/* All places of an image [..][c] as one line of pixels; *s: ONNX shape of the result. */
+/* All places of an image [..][c] as its lines one below the other; *s: ONNX shape of the result. */
 qnt_status qnt_onnx_pool_all(struct onnx_mapper *mp, const struct onnx_node *n, const char *op, struct onnx_value *x,
                              const struct qnt_tensor *out, int *id, struct onnx_shape *s)
 {
     struct onnx_shape image = {0};
     char text[ONNX_SHAPE_TEXT];
-    size_t places = 1;
+    size_t lines = 1; /* 0 where there are none, which the reshape is refused */
     *s = x->shape;
     if (x->shape.rank < 3)
         return qnt_onnx_fail(QNT_ERR_SHAPE, n, "input '%s' is %s, expected dimensions behind the channels", x->name,
                              qnt_onnx_shape_text(&x->shape, text));
     for (uint32_t d = 2; d < s->rank; d++) {
-        places *= s->dim[d];
+        lines *= d + 1 < s->rank ? s->dim[d] : 1;
         s->dim[d] = 1;
     }
     if (mp->whole)
         image.dim[image.rank++] = x->shape.dim[0];
-    image.dim[image.rank++] = places / x->shape.dim[s->rank - 1];
+    image.dim[image.rank++] = lines;
     image.dim[image.rank++] = x->shape.dim[s->rank - 1];
     image.dim[image.rank++] = x->shape.dim[1];
     const struct onnx_shape stored = qnt_onnx_stored(mp, s, true);
