@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "ck.h"
+#include "tests/common/quick.h"
 
 struct shape {
     size_t n, rows, block, blocks, panels, k;
@@ -54,7 +55,7 @@ static struct qnt_blocks_out result(struct ck *c, const struct shape *s, enum ck
 
 static size_t cases(const struct ck *c)
 {
-    return c->quick ? 120 : 700;
+    return test_repeated() ? 24 : c->quick ? 120 : 700;
 }
 
 static void check_f32(struct ck *c, size_t bits)

@@ -2,6 +2,7 @@
  * line, per-channel scales, sums. The grid's size is the channels. */
 #include <math.h>
 #include "ck.h"
+#include "tests/common/quick.h"
 
 enum { MOST_TAPS = 49 };
 
@@ -11,7 +12,7 @@ static void check_windows(struct ck *c)
 {
     static const size_t channels_of[] = {3, 4, 8, 16, 24, 32, 48, 64, 65, 80, 128, 200}, side_of[] = {3, 3, 5, 5, 2};
     const int8_t *tap[MOST_TAPS];
-    for (size_t i = 0; i < (c->quick ? 300 : 2000); i++) {
+    for (size_t i = 0; i < (test_repeated() ? 60 : c->quick ? 300 : 2000); i++) {
         const size_t n = channels_of[ck_below(c, 12)], side = side_of[ck_below(c, 5)], taps = side * side;
         const size_t stride = 1 + ck_below(c, 3), dilation = 1 + ck_below(c, 4) / 3, pixels = ck_below(c, 20);
         const size_t lines = ck_below(c, 2) ? 1 : ck_below(c, 5), apart = 1 + ck_below(c, 2);
@@ -189,7 +190,7 @@ void check_depthwise_image_f32(struct ck *c)
 {
     static const float bounds[][2] = {{-INFINITY, INFINITY}, {0.0f, INFINITY}, {0.0f, 6.0f}, {-1.5f, 2.5f}};
     static const size_t channels_of[] = {1, 3, 4, 8, 9, 16, 16, 17, 24, 32, 48, 70};
-    for (size_t i = 0; i < (c->quick ? 300 : 3000); i++) {
+    for (size_t i = 0; i < (test_repeated() ? 60 : c->quick ? 300 : 3000); i++) {
         const size_t n = channels_of[ck_below(c, 12)];
         struct qnt_depthwise_image_f32 d = {.height = 1 + ck_below(c, 9), .channels = n, .step = 1 + ck_below(c, 2)};
         d.width = 1 + ck_below(c, ck_below(c, 2) ? 9 : 40);

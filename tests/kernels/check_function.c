@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "ck.h"
+#include "tests/common/quick.h"
 
 enum { BENCH = 4096 };
 
@@ -44,7 +45,7 @@ static void check_kind(struct ck *c, int32_t kind)
         ck_fill_near(src, edges[e]);
         CK_BOTH(c, function_f32, src, dst, CK_NEAR, &f);
     }
-    for (uint32_t part = 0, parts = c->quick ? 4 : 64; part < parts; part++) {
+    for (uint32_t part = 0, parts = test_repeated() ? 1 : c->quick ? 4 : 64; part < parts; part++) {
         const struct qnt_function f = some_function(c, kind);
         ck_case(c, "kind=%d a=%g b=%g sweep part=%u", kind, (double)f.a, (double)f.b, part);
         float *src = ck_in(c, 0, CK_F32, CK_SWEEP, CK_ZERO, CK_END), *dst = ck_out(c, 1, CK_F32, CK_SWEEP, CK_END);

@@ -8,6 +8,7 @@ import cases
 from cases import SLOW, has, natively, run
 
 QUICK = ("--rounds", 1 if SLOW else 3, "--seconds", 0.003)
+ONCE = ("--rounds", 1, "--seconds", 0.0005)
 NEAR = ("--sizes", "products,popcount,fma,L1,L2")  # what takes no large buffer
 FEW = ("--sizes", "popcount,L1")  # what is quick under emulation, too
 # Under emulation, and with the reference alone, what one instruction costs beside another means nothing.
@@ -137,7 +138,7 @@ def test_binary():
 
 def test_tune():
     natively("qbench: many cases")
-    done = run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "new/costs", "--json")
+    done = run("qbench", "tune", *ONCE, "--sizes", "gemm_f32", "--costs", "new/costs", "--json")
     rows = check_rows(json.loads(done.stdout))
     assert len({row["case"] for row in rows}) == 25 and {row["type"].split(", ")[0] for row in rows} == {"f32"}, rows
     has(done.stderr, r"^qbench: gemm_f32: of 25 shapes \d+ are chosen ")
@@ -145,14 +146,14 @@ def test_tune():
     costs = json.loads(run("qinfo", "--json", env={"QNT_COSTS": "new/costs"}).stdout)["costs"]
     assert costs == {"measured": True, "file": "new/costs", "reason": ""}, costs
     cache = {"QNT_COSTS": "", "XDG_CACHE_HOME": os.path.abspath("cache")}
-    done = run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", env=cache)  # into the cache folder
+    done = run("qbench", "tune", *ONCE, "--sizes", "gemm_f32", env=cache)  # into the cache folder
     assert os.path.isfile(done.stderr.splitlines()[-1].removeprefix("qbench: written: ")), done.stderr
     del cache["QNT_COSTS"]
     has(run("qinfo", env={**cache, "QNT_COSTS": os.path.join("cache", "libqnt", os.listdir("cache/libqnt")[0])}).stdout,
         "^costs of tiles: measured, of cache/libqnt/costs-")
-    run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "", env={"XDG_CACHE_HOME": os.path.abspath("none")})
+    run("qbench", "tune", *ONCE, "--sizes", "gemm_f32", "--costs", "", env={"XDG_CACHE_HOME": os.path.abspath("none")})
     assert not os.path.exists("none")
-    has(run("qbench", "tune", *QUICK, "--sizes", "gemm_f32", "--costs", "new/costs/x", code=1).stderr, "^qbench: new/costs/x: ")
+    has(run("qbench", "tune", *ONCE, "--sizes", "gemm_f32", "--costs", "new/costs/x", code=1).stderr, "^qbench: new/costs/x: ")
 
 
 def engine(*args, **how):

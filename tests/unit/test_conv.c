@@ -358,10 +358,10 @@ int main(void)
     Suite *suite = suite_create("conv");
     TCase *tc = tcase_create("conv");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, forward_equals_the_chain, 0, GEOMS);
-    tcase_add_loop_test(tc, grad_input_equals_the_chain, 0, GEOMS);
-    tcase_add_loop_test(tc, grad_weights_equal_the_chain, 0, GEOMS);
-    tcase_add_loop_test(tc, s8_equals_plain_loops, 0, (GEOMS + 1) * ZEROS);
+    unit_add_cases(tc, forward_equals_the_chain, GEOMS);
+    unit_add_cases(tc, grad_input_equals_the_chain, GEOMS);
+    unit_add_cases(tc, grad_weights_equal_the_chain, GEOMS);
+    unit_add_cases(tc, s8_equals_plain_loops, (GEOMS + 1) * ZEROS);
     tcase_add_test(tc, bad_geometry_is_refused);
     tcase_add_loop_test(tc, failed_allocations_leave_nothing, 0, 2);
     suite_add_tcase(suite, tc);

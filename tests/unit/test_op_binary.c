@@ -136,7 +136,7 @@ int main(void)
 {
     Suite *suite = suite_create("op_binary");
     TCase *tc = tcase_create("op_binary");
-    tcase_add_loop_test(tc, is_the_definition, 0, sizeof shapes / sizeof *shapes);
+    unit_add_cases(tc, is_the_definition, sizeof shapes / sizeof *shapes);
     tcase_add_test(tc, misfits_are_refused);
     tcase_add_test(tc, file_keeps_node_and_codes);
     suite_add_tcase(suite, tc);

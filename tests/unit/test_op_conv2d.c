@@ -33,7 +33,7 @@ static const struct shape shapes[] = {
     {5, 4, 7, 7, 2, 2, {3, 4}, {1, 1}, {5, 6, 0, 4}, 7, 4, 0, 11},
     {6, 5, 64, 64, 1, 1, {1, 1}, {1, 1}, {0}, 64, 8, 1, 0},
     {5, 6, 20, 20, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 20, TERNARY, 0, -9},
-    {9, 6, 12, 12, 3, 2, {1, 1}, {2, 3}, {2, 1, 3, 2}, 12, 8, 0, 31}, /* narrow, its taps apart */
+    {9, 6, 12, 12, 3, 2, {1, 1}, {2, 3}, {2, 1, 3, 2}, 12, 8, 0, 31},   /* narrow, its taps apart */
     {40, 60, 40, 40, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 40, 8, 0, 54}, /* staged in parts */
     {37, 62, 40, 40, 3, 5, {2, 1}, {1, 1}, {2, 2, 4, 2}, 40, 8, 0, -3},
     {9, 70, 200, 200, 3, 3, {2, 2}, {1, 1}, {1, 0, 0, 1}, 200, 8, 0, 5}, /* line by line */
@@ -270,11 +270,11 @@ int main(void)
     Suite *suite = suite_create("op_conv2d");
     TCase *tc = tcase_create("op_conv2d");
     const int n = sizeof shapes / sizeof *shapes;
-    tcase_add_loop_test(tc, s8_is_the_definition, 0, n);
-    tcase_add_loop_test(tc, f32_is_the_definition, 0, n);
+    unit_add_cases(tc, s8_is_the_definition, n);
+    unit_add_cases(tc, f32_is_the_definition, n);
     tcase_add_loop_test(tc, depthwise_layers_are_known, 0, n);
     tcase_add_loop_test(tc, extremes_do_not_saturate, 0, 12);
-    tcase_add_loop_test(tc, sums_and_codes_agree, 0, n);
+    unit_add_cases(tc, sums_and_codes_agree, n);
     tcase_add_test(tc, factors_are_rounded_in_the_order_told);
     tcase_add_test(tc, sums_that_may_overflow_are_refused);
     tcase_add_test(tc, a_bias_of_other_units_is_refused);

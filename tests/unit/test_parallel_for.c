@@ -138,8 +138,10 @@ START_TEST(the_bytes_of_a_team)
     size_t bytes = run(NULL, 2, MOST, team);
     ck_assert_uint_eq(calls, 0);
     for (size_t h = 0; h < sizeof hooks / sizeof *hooks; h++)
-        for (uint32_t threads = 1; threads <= 5; threads += test_emulated() ? 2 : 1)
+        for (uint32_t threads = 1; threads <= 5; threads += test_quick() ? 2 : 1)
             for (size_t batch = 1; batch <= MOST; batch += MOST - 1) {
+                if (test_quick() && (h + threads / 2 + (batch > 1)) % 2)
+                    continue;
                 memset(own, 0x55, bytes);
                 calls = 0;
                 run(hooks[h], threads, batch, own);

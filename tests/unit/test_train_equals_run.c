@@ -52,7 +52,7 @@ static qnt_model *trained(qnt_ctx *ctx, const struct width *w, qnt_train **t, qn
     c.weight_bits = w->bits;
     c.layer_bits = w->layers;
     c.batch = 32;
-    c.epochs = 2;
+    c.epochs = test_quick() ? 1 : 2;
     c.lr = 0.05f;
     c.momentum = 0.9f;
     c.threads = 2;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "tests/common/quick.h"
 
 /* For element by element: check's own macros make a system call for each one that holds. */
 #define EACH_MUST(condition, ...)                                                                                      \
@@ -38,6 +39,13 @@ static inline uint32_t unit_random(void)
 static inline float unit_random_float(void)
 {
     return (float)(int32_t)unit_random() * 0x1p-31f;
+}
+
+/* Cases [0, n) of a test; where this very program has run them on the machine's own processor, each fifth. */
+static inline void unit_add_cases(TCase *tc, const TTest *test, int n)
+{
+    for (int i = 0; i < n; i += test_repeated() ? 5 : 1)
+        tcase_add_loop_test(tc, test, i, i + 1);
 }
 
 static inline int unit_run(Suite *suite)
