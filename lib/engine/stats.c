@@ -55,25 +55,26 @@ static void tell_latencies(const qnt_engine *e, const struct qnt_counts *c, uint
     out[MOST] = to_ns(e, most);
 }
 
-static qnt_status find_worker(const qnt_engine *e, uint32_t worker, const char *what, const struct qnt_worker **out)
+/* NULL: *status says why. */
+static const struct qnt_worker *find_worker(const qnt_engine *e, uint32_t worker, const char *what, qnt_status *status)
 {
-    if (!e)
-        return qnt_fail(QNT_ERR_ARG, "%s: engine is NULL", what);
-    if (!*e->alive)
-        return qnt_fail(QNT_ERR_STATE, "%s: this is a child of fork, the engine is the parent's", what);
-    if (worker >= e->cores->n)
-        return qnt_fail(QNT_ERR_ARG, "%s: worker %u, the engine has %u", what, worker, e->cores->n);
-    *out = e->worker[worker];
-    return QNT_OK;
+    *status = !e           ? qnt_fail(QNT_ERR_ARG, "%s: engine is NULL", what)
+              : !*e->alive ? qnt_fail(QNT_ERR_STATE, "%s: this is a child of fork, the engine is the parent's", what)
+              : worker >= e->cores->n
+                  ? qnt_fail(QNT_ERR_ARG, "%s: worker %u, the engine has %u", what, worker, e->cores->n)
+                  : QNT_OK;
+    return *status ? NULL : e->worker[worker];
 }
 
 qnt_status qnt_engine_worker_get(const qnt_engine *e, uint32_t worker, qnt_engine_worker *out)
 {
-    const struct qnt_worker *w = NULL;
-    qnt_status status = find_worker(e, worker, "qnt_engine_worker_get", &w);
-    if (status)
+    qnt_status status;
+    const struct qnt_worker *w = find_worker(e, worker, "qnt_engine_worker_get", &status);
+    if (!w)
         return status;
     const struct qnt_counts *c = &w->counts;
+    /* The worker counts on: parts are read before what they are parts of. */
+    const uint64_t busy = load(&c->busy), empty = load(&c->empty), polls = load(&c->polls);
     const uint64_t age = qnt_ticks() - e->begun;
     qnt_engine_worker full = {.size = sizeof full,
                               .cpu = e->cores->cpu[worker],
@@ -87,19 +88,19 @@ qnt_status qnt_engine_worker_get(const qnt_engine *e, uint32_t worker, qnt_engin
                               .done = load(&c->done),
                               .errors = load(&c->errors),
                               .missed = load(&c->missed),
-                              .polls = load(&c->polls),
-                              .empty = load(&c->empty),
+                              .polls = polls,
+                              .empty = empty < polls ? empty : polls, /* they may be seen in another order */
                               .sleeps = load(&c->sleeps),
-                              .busy = age ? (double)load(&c->busy) / (double)age : 0};
+                              .busy = age ? (double)busy / (double)age : 0};
     tell_latencies(e, c, full.latency_ns);
     return qnt_result_copy(out, &full, sizeof full, "qnt_engine_worker_get");
 }
 
 qnt_status qnt_engine_stats_get(const qnt_engine *e, qnt_engine_stats *out)
 {
-    const struct qnt_worker *w = NULL;
-    qnt_status status = find_worker(e, 0, "qnt_engine_stats_get", &w);
-    if (status)
+    qnt_status status;
+    const struct qnt_worker *w = find_worker(e, 0, "qnt_engine_stats_get", &status);
+    if (!w)
         return status;
     qnt_engine_stats full = {.size = sizeof full,
                              .workers = e->cores->n,
@@ -121,9 +122,9 @@ qnt_status qnt_engine_stats_get(const qnt_engine *e, qnt_engine_stats *out)
 qnt_status qnt_engine_latencies(const qnt_engine *e, uint32_t worker, uint64_t *ns, uint64_t *counts, size_t room,
                                 size_t *count)
 {
-    const struct qnt_worker *w = NULL;
-    qnt_status status = find_worker(e, worker, "qnt_engine_latencies", &w);
-    if (status)
+    qnt_status status;
+    const struct qnt_worker *w = find_worker(e, worker, "qnt_engine_latencies", &status);
+    if (!w)
         return status;
     if (!count || (room && (!ns || !counts)))
         return qnt_fail(QNT_ERR_ARG, "qnt_engine_latencies: a pointer is NULL");
