@@ -92,11 +92,11 @@ struct qnt_depthwise_f32 {
     size_t taps, step, pixels, channels;
 };
 /* dst[p * ldd + c]: x = one chain of fma in order of the taps, from the bias on; any NaN is 0x7fc00000; then
- * (x < lo ? lo : x > hi ? hi : x). */
+ * (x < lo ? lo : x > hi ? hi : x). One pixel may have dst as its bias: its chain goes on. */
 typedef void qnt_depthwise_f32_fn(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi);
 
-/* Windows of side x side on an image and the zeros around it: output x of line y has tap (i, j) at line y * step + i -
- * top and column x * step + j - left of the image. Past its last line and column are as many zeros as are reached. */
+/* Windows of side x side on an image: output x of line y has tap (i, j) at line y * step + i - top and column
+ * x * step + j - left. Taps outside of the image are left out of the chain, whatever their weights. */
 struct qnt_depthwise_image_f32 {
     const float *src;  /* [height][width][channels] */
     const float *w;    /* [side][side][channels] */
@@ -106,8 +106,8 @@ struct qnt_depthwise_image_f32 {
     size_t top, left;
     size_t pixels; /* outputs of a line */
 };
-/* dst[((y - line0) * pixels + x) * ldd + c], lines [line0, line1), as depthwise_f32 computes it: the taps in order of
- * i, j, those in the padding too. */
+/* dst[((y - line0) * pixels + x) * ldd + c], lines [line0, line1), as depthwise_f32 computes it of the taps inside, in
+ * order of i, j. */
 typedef void qnt_depthwise_image_f32_fn(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
                                         size_t line1, float lo, float hi);
 

@@ -191,8 +191,8 @@ QNT_API qnt_status qnt_model_add_const(qnt_model *model, const char *name, uint3
  *  weights no constant as b and no concat. avgpool's mean is that of the window's pixels inside the image, unless mode says;
  *  every pool window must hold one. fully_connected works on the last dimension (a flatten, whose order is height, width,
  *  channels, makes an image one), conv2d, pools and resize on the last three; more in front are images of their own, which
- *  training does not know. Shapes are inferred now: a misfit is an error
- *  naming the node. *id receives its output tensor, named as the node. Changes the model. */
+ *  training does not know. conv2d's padding adds nothing, whatever the weights there are: not a NaN where one is infinite.
+ *  Shapes are inferred now: a misfit is an error naming the node. *id receives its output tensor, named as the node. Changes the model. */
 QNT_API qnt_status qnt_model_add_node(qnt_model *model, const char *op, const char *name, const qnt_node_attr *attr,
                                       const int *inputs, size_t n_inputs, int *id);
 /** The one activation that a session gives, instead of those before; or another one after them. It may be an input, and

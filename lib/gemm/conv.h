@@ -50,7 +50,7 @@ size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w); /* per thr
 /* Packs w[oc][kh][kw][c / groups] for `uses`. Call after every change of w, which must outlive the calls below. */
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights);
 /* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]; bias may be NULL. Order of k: ky, kx, c, from the bias on. A tap
- * outside of the image is left out of the chain, whatever its weight; depthwise kernels add 0 * w for it. */
+ * outside of the image is left out of the chain, whatever its weight: it does not add 0 * w. */
 void qnt_conv_f32_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
                           float *y, size_t images, void *scratch);
 /* The same for the share of a thread: output lines [line0, line1), line = image * oh + y, and of each group's output

@@ -1,7 +1,8 @@
 /* Depthwise convolutions of floats: the three products by kernels whose lanes run over channels. Each chain is the one
  * that the tiles would compute. Forward reads images where they lie, for usual windows; others and the gradient of the
- * weights go by lines (depthwise_lines.h); the gradient of the input reads an image's padded dy, with several outputs a
- * channel as many planes of it, one output in each. Scratch: lines; pointers to taps and planes of dy; sums of weights.
+ * weights go by lines (depthwise_lines.h), whose padding forward leaves out; the gradient of the input reads an image's
+ * padded dy, with several outputs a channel as many planes of it, one output in each. Scratch: lines, pointers to the
+ * taps of a pixel; pointers to taps and planes of dy; sums of weights.
  */
 #include <math.h>
 #include <string.h>
@@ -30,7 +31,8 @@ qnt_status qnt_conv_f32_depthwise_create(const qnt_ctx *ctx, struct qnt_conv_f32
     if (image_serves(g))
         w->depthwise_image = ctx->dsp.depthwise_image_f32;
     if (!w->depthwise_image || uses & QNT_CONV_GRADIENTS)
-        w->plane_floats = qnt_round_up(qnt_depthwise_lines_bytes(g, sizeof(float)) / sizeof(float), FLOATS_A_LINE);
+        w->plane_floats = qnt_round_up(qnt_depthwise_lines_bytes(g, sizeof(float)) / sizeof(float), FLOATS_A_LINE) +
+                          pointer_floats(w);
     if (uses & QNT_CONV_FORWARD &&
         !(w->packed = qnt_alloc_array(ctx, taps * g->oc, sizeof(float), "packed convolution weights")))
         return QNT_ERR_NOMEM;
@@ -107,6 +109,54 @@ static void forward_images(const struct qnt_conv_f32_work *w, const float *x, co
     }
 }
 
+/* Pixels [x0, x1) of a line, by lines of taps [ky0, ky1) and their columns [kx0, kx1). */
+struct window {
+    size_t x0, x1, ky0, ky1, kx0, kx1;
+};
+
+/* The columns of taps of pixel x, and how many pixels from x on have the same. */
+static void same_columns(const struct qnt_conv_geom *g, struct window *o)
+{
+    size_t kx0, kx1;
+    for (o->x1 = o->x0; o->x1 < g->ow; o->x1++) {
+        const ptrdiff_t at = (ptrdiff_t)(o->x1 * g->stride_w) - (ptrdiff_t)g->pad_left;
+        qnt_taps_inside(at, g->dil_w, g->kw, g->w, &kx0, &kx1);
+        if (o->x1 == o->x0) {
+            o->kx0 = kx0;
+            o->kx1 = kx1;
+        } else if (kx0 != o->kx0 || kx1 != o->kx1) {
+            break;
+        }
+    }
+}
+
+/* All columns of taps: one run. Else pixel by pixel, each line of taps from what the one before gave. */
+static void forward_window(const struct qnt_conv_f32_work *w, const struct qnt_depthwise_f32 *line,
+                           const struct window *o, const float **tap, float lo, float hi, float *y)
+{
+    const struct qnt_conv_geom *g = &w->geom;
+    const bool whole = o->kx0 == 0 && o->kx1 == g->kw;
+    const size_t lines = whole || o->ky0 == o->ky1 ? o->ky1 - o->ky0 : 1;
+    struct qnt_depthwise_f32 run = *line;
+    run.tap = tap;
+    run.taps = lines * (o->kx1 - o->kx0);
+    run.pixels = whole ? o->x1 - o->x0 : 1;
+    for (size_t x = o->x0; x < o->x1; x += run.pixels) {
+        float *dst = y + x * g->oc;
+        size_t ky = o->ky0;
+        run.bias = line->bias;
+        do {
+            const size_t first = ky * g->kw + o->kx0;
+            for (size_t t = 0; t < run.taps; t++)
+                tap[t] = line->tap[first + t] + x * line->step;
+            run.w = line->w + (run.taps ? first * g->oc : 0);
+            ky += lines;
+            w->depthwise(&run, dst, g->oc, ky < o->ky1 ? -INFINITY : lo, ky < o->ky1 ? INFINITY : hi);
+            run.bias = dst;
+        } while (ky < o->ky1);
+    }
+}
+
 void qnt_conv_f32_depthwise_forward(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo,
                                     float hi, float *y, size_t line0, size_t line1, void *scratch)
 {
@@ -117,11 +167,18 @@ void qnt_conv_f32_depthwise_forward(const struct qnt_conv_f32_work *w, const flo
         return;
     }
     struct qnt_depthwise_lines lines = qnt_depthwise_lines_of(g, sizeof(float), 0, x, scratch);
+    const float **tap = (const float **)(void *)((float *)scratch + w->plane_floats - pointer_floats(w));
     run.w = w->packed;
     run.bias = bias;
     for (size_t line = line0; line < line1; line++) {
+        const ptrdiff_t at = (ptrdiff_t)(line % g->oh * g->stride_h) - (ptrdiff_t)g->pad_top;
+        struct window o = {0};
         run.tap = (const float *const *)qnt_depthwise_lines_taps(&lines, line);
-        w->depthwise(&run, y + line * g->ow * g->oc, g->oc, lo, hi);
+        qnt_taps_inside(at, g->dil_h, g->kh, g->h, &o.ky0, &o.ky1);
+        for (; o.x0 < g->ow; o.x0 = o.x1) {
+            same_columns(g, &o);
+            forward_window(w, &run, &o, tap, lo, hi, y + line * g->ow * g->oc);
+        }
     }
 }
 

@@ -44,16 +44,6 @@ static void forward_whole(const struct qnt_conv_f32_work *w, struct qnt_nest *ne
     qnt_conv_f32_walk(nest, &walk);
 }
 
-/* Taps [*from, *to) of `taps`, `dil` apart from `at` on, lie in [0, size). */
-static void taps_inside(ptrdiff_t at, size_t dil, size_t taps, size_t size, size_t *from, size_t *to)
-{
-    const ptrdiff_t d = (ptrdiff_t)dil, past = (ptrdiff_t)size - at;
-    *from = at < 0 ? least((size_t)((d - 1 - at) / d), taps) : 0;
-    *to = past > 0 ? least((size_t)((past + d - 1) / d), taps) : 0;
-    if (*to < *from)
-        *to = *from;
-}
-
 /* Without taps there is the bias alone. */
 static void no_taps(struct qnt_nest *nest)
 {
@@ -88,7 +78,7 @@ static void forward_pixels(const struct qnt_conv_f32_work *w, const struct qnt_n
     nest.k[2] = (struct qnt_level){g->dil_w == 1 ? taps * c : c, 1, nr};
     if (!edges && g->oh == 1) { /* the same lines of taps for all: no more than loops, which can be merged */
         size_t ky0, ky1;
-        taps_inside(frame.line, g->dil_h, g->kh, p->height, &ky0, &ky1);
+        qnt_taps_inside(frame.line, g->dil_h, g->kh, p->height, &ky0, &ky1);
         nest.k[0].n = ky1 - ky0;
         nest.w += (ptrdiff_t)ky0 * nest.k[0].t;
         nest.frame = NULL;
@@ -110,9 +100,9 @@ static void forward_framed(const struct qnt_conv_f32_work *w, const struct qnt_n
     for (size_t x[2] = {0}; x[0] < g->ow; x[0] = x[1]) {
         size_t kx[2], next[2];
         const ptrdiff_t left = (ptrdiff_t)g->pad_left;
-        taps_inside((ptrdiff_t)(x[0] * g->stride_w) - left, g->dil_w, g->kw, g->w, &kx[0], &kx[1]);
+        qnt_taps_inside((ptrdiff_t)(x[0] * g->stride_w) - left, g->dil_w, g->kw, g->w, &kx[0], &kx[1]);
         for (x[1] = x[0] + 1; x[1] < g->ow; x[1]++) {
-            taps_inside((ptrdiff_t)(x[1] * g->stride_w) - left, g->dil_w, g->kw, g->w, &next[0], &next[1]);
+            qnt_taps_inside((ptrdiff_t)(x[1] * g->stride_w) - left, g->dil_w, g->kw, g->w, &next[0], &next[1]);
             if (next[0] != kx[0] || next[1] != kx[1])
                 break;
         }

@@ -58,14 +58,17 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Taps [ky0, ky1) of `taps` meet lines of the image, for line y of the result. */
-static void taps_inside(const struct qnt_frame *f, size_t taps, size_t y, size_t *ky0, size_t *ky1)
+/* Divisions are for the few lines that need them. */
+void qnt_taps_inside(ptrdiff_t at, size_t dil, size_t taps, size_t size, size_t *from, size_t *to)
 {
-    const ptrdiff_t line = f->line + (ptrdiff_t)(y * f->step_h), left = (ptrdiff_t)f->lines - line;
-    *ky0 = line < 0 ? least(((size_t)-line + f->dil_h - 1) / f->dil_h, taps) : 0;
-    *ky1 = left <= 0 ? 0 : (ptrdiff_t)((taps - 1) * f->dil_h) >= left ? ((size_t)left + f->dil_h - 1) / f->dil_h : taps;
-    if (*ky1 < *ky0)
-        *ky1 = *ky0;
+    const ptrdiff_t past = (ptrdiff_t)size - at;
+    *from = at < 0 ? least(((size_t)-at + dil - 1) / dil, taps) : 0;
+    if (taps == 0 || (ptrdiff_t)((taps - 1) * dil) < past)
+        *to = taps;
+    else
+        *to = past > 0 ? ((size_t)past + dil - 1) / dil : 0;
+    if (*to < *from)
+        *to = *from;
 }
 
 /* The operands of line y of the result, the block's first one being at o, and whether the stretch is the first and the
@@ -76,7 +79,7 @@ static bool enter(const struct qnt_nest *p, const struct block *b, size_t y, str
     const struct qnt_frame *f = p->frame;
     const size_t taps = p->k[0].n;
     size_t ky0, ky1;
-    taps_inside(f, taps, b->line + y, &ky0, &ky1);
+    qnt_taps_inside(f->line + (ptrdiff_t)((b->line + y) * f->step_h), f->dil_h, taps, f->lines, &ky0, &ky1);
     if (ky0 == ky1) { /* what there is to do is done with the first stretch */
         o->runs = 0;
         t->first = !p->more;

@@ -17,6 +17,8 @@ struct qnt_frame {
     size_t step_h, dil_h;       /* lines from one of the result (of taps) to the next */
     ptrdiff_t line, at;         /* of the first line of taps of the first row, and its place there; negative: outside */
 };
+/* Taps [*from, *to) of `taps`, `dil` apart from `at` on, lie in [0, size). */
+void qnt_taps_inside(ptrdiff_t at, size_t dil, size_t taps, size_t size, size_t *from, size_t *to);
 /* C[rows][n] = sum over k of A[rows][k] * W[k][n]. Rows and k are nests of three loops, outermost first; row levels
  * move A by s and C by t, k levels move A by s and W by t. Column j of W lies at (j / nr) * w_panel + j % nr.
  * Innermost, A is contiguous along k (k[2].s == 1) or along the rows (row[2].s == 1). Sums run in order of the k nest.

@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdbool.h>
 #include "kernels.h"
 
 void qnt_depthwise_f32_ref(const struct qnt_depthwise_f32 *d, float *dst, size_t ldd, float lo, float hi)
@@ -22,9 +21,8 @@ void qnt_depthwise_image_f32_ref(const struct qnt_depthwise_image_f32 *d, float 
                 float x = d->bias ? d->bias[c] : 0.0f;
                 for (size_t t = 0; t < d->side * d->side; t++) {
                     const size_t i = y * d->step + t / d->side - d->top, j = p * d->step + t % d->side - d->left;
-                    const bool inside = i < d->height && j < d->width; /* they wrap before the first */
-                    const float a = inside ? d->src[(i * d->width + j) * d->channels + c] : 0.0f;
-                    x = fmaf(a, d->w[t * d->channels + c], x);
+                    if (i < d->height && j < d->width) /* they wrap before the first */
+                        x = fmaf(d->src[(i * d->width + j) * d->channels + c], d->w[t * d->channels + c], x);
                 }
                 dst[c] = x != x ? __builtin_nanf("") : x < lo ? lo : x > hi ? hi : x;
             }

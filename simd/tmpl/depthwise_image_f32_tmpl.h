@@ -2,7 +2,7 @@
  * by a vector of channels at a time. Each vector of the image in reach of the block is loaded once and multiplied for
  * every window that has it, by lines from the top and columns from the left, which is the order of every chain. So
  * eight outputs on each of two lines take 40 loads of the image for 144 fma, where a load for each tap would bind. The
- * image is read where it lies; a line or column in the padding is a vector of zeros. Blocks go along the line, all
+ * image is read where it lies; a line or column outside of it is left out. Blocks go along the line, all
  * channels of one before the next: two lines of output read four of input, from the top to the bottom.
  *
  * R * P sums, R lines of 3 or 5 weights, a vector of the image and the one after it.
@@ -29,8 +29,6 @@ struct di_run {
 };
 typedef void di_fn(const struct di_run *g, size_t x, size_t n); /* outputs [x, x + n), n <= P */
 
-static const float di_zeros[VL];
-
 /* Where a block's columns are: the first one as elements from the start of a line (it wraps before that), and which of
  * them are in the image. */
 struct di_at {
@@ -46,10 +44,9 @@ struct di_line {
     uint32_t in;  /* bit j: column j is in the image; counts at edges */
 };
 
-QNT_INLINE vf di_column(struct di_line *l, int j, size_t n, const bool edge)
+QNT_INLINE vf di_column(struct di_line *l, size_t n)
 {
-    const float *p = edge && !(l->in >> j & 1) ? di_zeros : (const float *)l->at;
-    const vf x = vf_load(p, n);
+    const vf x = vf_load((const float *)l->at, n);
     l->at += l->step;
     __asm__ volatile("" : "+r"(l->at)::"memory");
     return x;
@@ -61,10 +58,10 @@ QNT_INLINE void di_taps(const struct di_run *g, const struct di_at *at, const in
 {
     const size_t channels = g->d->channels;
     const float *const w = g->d->w + c, *line = g->line[i];
-    struct di_line l = {(uintptr_t)di_zeros, 0, 0};
+    if (!line)
+        return;
+    struct di_line l = {(uintptr_t)line + (at->offset + c) * sizeof *line, channels * sizeof *line, at->in};
     vf va[5], vb[5];
-    if (line)
-        l = (struct di_line){(uintptr_t)line + (at->offset + c) * sizeof *line, channels * sizeof *line, at->in};
     QNT_UNROLL
     for (int k = 0; k < K; k++) {
         if (a)
@@ -72,12 +69,16 @@ QNT_INLINE void di_taps(const struct di_run *g, const struct di_at *at, const in
         if (b)
             vb[k] = vf_load(w + (size_t)((i - S) * K + k) * channels, n);
     }
-    vf next = di_column(&l, 0, n, edge);
+    vf next = edge ? vf_set(0.0f) : di_column(&l, n); /* edges load what there is when it is wanted */
     QNT_UNROLL
     for (int j = 0; j < (P - 1) * S + K; j++) {
-        const vf x = next;
-        if (j + 1 < (P - 1) * S + K)
-            next = di_column(&l, j + 1, n, edge);
+        if (edge && !(l.in >> j & 1)) {
+            l.at += l.step;
+            continue;
+        }
+        const vf x = edge ? di_column(&l, n) : next;
+        if (!edge && j + 1 < (P - 1) * S + K)
+            next = di_column(&l, n);
         QNT_UNROLL
         for (int k = 0; k < P; k++) {
             const int tap = j - k * S;

@@ -83,7 +83,7 @@ static void bench_s8(struct ck *c)
 void check_depthwise_s8(struct ck *c);
 void check_depthwise_s8(struct ck *c)
 {
-    static const size_t taps_of[] = {9, 9, 25, 1, 2, 3, 4, 5, 8, 15, MOST_TAPS, 9};
+    static const size_t taps_of[] = {9, 9, 25, 1, 2, 0, 4, 5, 8, 15, MOST_TAPS, 9};
     const int8_t *tap[MOST_TAPS];
     check_windows(c);
     CK_GRID(c, CK_S8, g)
@@ -131,7 +131,7 @@ void check_depthwise_s8(struct ck *c)
 /* A run of floats; the image in slot 0 holds all that it reads. */
 static struct qnt_depthwise_f32 float_run(struct ck *c, const struct ck_point *g, const float **tap)
 {
-    static const size_t taps_of[] = {9, 9, 25, 1, 2, 3, 4, 7, 9, 10, 12, MOST_TAPS};
+    static const size_t taps_of[] = {9, 9, 25, 1, 2, 0, 4, 7, 9, 10, 12, MOST_TAPS};
     struct qnt_depthwise_f32 d = {.tap = tap, .channels = g->n, .taps = taps_of[ck_below(c, g->n < 300 ? 12 : 5)]};
     d.pixels = g->n < 300 ? ck_below(c, 21) : ck_below(c, 3);
     d.step = g->n * (1 + ck_below(c, 2)) + ck_below(c, 2) * ck_below(c, 9);

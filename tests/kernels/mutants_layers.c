@@ -99,8 +99,8 @@ static void depthwise_f32_drops_nan(const struct qnt_depthwise_f32 *d, float *ds
             dst[p * ldd + c] = fminf(fmaxf(depthwise_f32_sum(d, p, c, 0, 0), lo), hi);
 }
 
-/* What padding is: nothing (its products are left out), or what lies there in memory. */
-enum padding { NOTHING, NEIGHBOURS };
+/* What lies outside of the image: zeros, which are multiplied, or what is there in memory. */
+enum padding { ZEROS, NEIGHBOURS };
 
 static void depthwise_image_padded(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
                                    size_t line1, float lo, float hi, enum padding kind)
@@ -113,17 +113,17 @@ static void depthwise_image_padded(const struct qnt_depthwise_image_f32 *d, floa
                 const size_t j = p % d->pixels * d->step + t % d->side - d->left, at = i * d->width + j;
                 const bool inside =
                     kind == NEIGHBOURS ? i < d->height && at < d->height * d->width : i < d->height && j < d->width;
-                if (inside || kind != NOTHING)
+                if (inside || kind == ZEROS)
                     x = fmaf(inside ? d->src[at * d->channels + c] : 0.0f, d->w[t * d->channels + c], x);
             }
             dst[c] = x != x ? __builtin_nanf("") : x < lo ? lo : x > hi ? hi : x;
         }
 }
 
-static void depthwise_image_skips(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
-                                  size_t line1, float lo, float hi)
+static void depthwise_image_adds(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
+                                 size_t line1, float lo, float hi)
 {
-    depthwise_image_padded(d, dst, ldd, line0, line1, lo, hi, NOTHING);
+    depthwise_image_padded(d, dst, ldd, line0, line1, lo, hi, ZEROS);
 }
 
 static void depthwise_image_wraps(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,
@@ -277,7 +277,7 @@ const struct mutant layer_mutants[] = {
     M(depthwise_f32, "two roundings", depthwise_f32_unfused),
     M(depthwise_f32, "taps from the last", depthwise_f32_reversed),
     M(depthwise_f32, "NaN dropped", depthwise_f32_drops_nan),
-    M(depthwise_image_f32, "padding does not count", depthwise_image_skips),
+    M(depthwise_image_f32, "padding adds 0 * w", depthwise_image_adds),
     M(depthwise_image_f32, "columns of the line beside for padding", depthwise_image_wraps),
     M(depthwise_image_f32, "lines from the first", depthwise_image_top),
     M(add_f32, "NaN passed through", add_any_nan),
