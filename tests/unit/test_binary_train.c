@@ -133,6 +133,18 @@ static float *copy(const float *from, size_t n)
     return memcpy(to, from, n * sizeof *to);
 }
 
+static float *signed_floats(size_t n)
+{
+    float *x = floats(n, 2.0f);
+    return memcpy(x, (const float[]){0.0f /* of sign +1 */, -1.0f, 1.0f /* inside */}, 3 * sizeof *x);
+}
+
+static void free_all(void **p)
+{
+    while (*p)
+        free(*p++);
+}
+
 START_TEST(gradients_are_the_definition)
 {
     const struct shape *s = &shapes[_i];
@@ -144,10 +156,9 @@ START_TEST(gradients_are_the_definition)
     const int *in = step->node->in, out = step->node->out;
     const size_t nx = BATCH * qnt_tensor_count(step->in[0]), nw = qnt_tensor_count(step->in[1]),
                  ny = BATCH * qnt_tensor_count(step->out);
-    float *x = floats(nx, 2.0f), *dy = floats(ny, 1.0f), *dx = floats(nx, 1.0f), *dw = floats(nw, 1.0f),
+    float *x = signed_floats(nx), *dy = floats(ny, 1.0f), *dx = floats(nx, 1.0f), *dw = floats(nw, 1.0f),
           *db = floats(s->oc, 1.0f), *y = floats(ny, 1.0f), *dx0 = copy(dx, nx), *dw0 = copy(dw, nw),
           *db0 = copy(db, s->oc);
-    memcpy(x, (const float[]){0.0f /* of sign +1 */, -1.0f, 1.0f /* inside */}, 3 * sizeof *x);
     const float *value[8] = {0};
     float *delta[8] = {0}, *param[8] = {0};
     uint8_t set[8] = {0}, clamped[8] = {0};
@@ -190,9 +201,7 @@ START_TEST(gradients_are_the_definition)
     ck_assert_uint_eq(set[in[0]], 1);
     step->op->backward_release(ctx, state);
     qnt_release(ctx, g.scratch);
-    void *all[] = {x, dy, dx, dw, db, y, dx0, dw0, db0, want.dx, want.dw, want.db};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
+    free_all((void *[]){x, dy, dx, dw, db, y, dx0, dw0, db0, want.dx, want.dw, want.db, NULL});
     qnt_plan_free(p);
     qnt_model_free(m);
 }

@@ -97,6 +97,22 @@ static int are_images(const struct args *a, char **path, int n)
     return some;
 }
 
+/* The model at path[0], with n inputs behind it. */
+static int with_path(const struct opt_tool *tool, struct args *a, char **path, int n)
+{
+    struct run r = {.tool = tool, .a = a, .path = path[0]};
+    qnt_ctx *ctx = NULL;
+    a->model.channels_last |= are_images(a, path + 1, n);
+    int code = opt_fail(tool, env_context(tool, &ctx));
+    if (code == EXIT_OK)
+        code = opt_fail(tool, model_open(ctx, path[0], &a->model, &r.model));
+    if (code == EXIT_OK)
+        code = with_model(&r, ctx, path + 1, n);
+    qnt_model_free(r.model);
+    qnt_ctx_free(ctx);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct args a = {.batch = 1};
@@ -140,22 +156,13 @@ int main(int argc, char **argv)
                                   .min_operands = 1,
                                   .max_operands = -1,
                                   .options = options};
-    qnt_ctx *ctx = NULL;
-    int n = 0, code = opt_parse(&tool, argc, argv, &n);
+    int n = 0;
+    const int code = opt_parse(&tool, argc, argv, &n);
     if (code >= 0)
         return code;
-    struct run r = {.tool = &tool, .a = &a, .path = argv[1]};
     if (a.profile && (a.raw_out || a.hash || a.labels || a.layers))
         return opt_usage(&tool, "--profile gives no results: without --raw-out, --hash, --labels, --layers");
     if (a.plot && !a.profile)
         return opt_usage(&tool, "--plot draws what --profile tells");
-    a.model.channels_last |= are_images(&a, argv + 2, n - 1);
-    code = opt_fail(&tool, env_context(&tool, &ctx));
-    if (code == EXIT_OK)
-        code = opt_fail(&tool, model_open(ctx, argv[1], &a.model, &r.model));
-    if (code == EXIT_OK)
-        code = with_model(&r, ctx, argv + 2, n - 1);
-    qnt_model_free(r.model);
-    qnt_ctx_free(ctx);
-    return code;
+    return with_path(&tool, &a, argv + 1, n - 1);
 }

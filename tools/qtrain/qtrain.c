@@ -54,7 +54,7 @@ static const char *set_recipe(void *target, const char *value)
 
 /* Called once to learn the recipe and again, over the recipe's values, for all else: the order on the command line is
  * free. */
-static int parse(struct settings *s, int argc, char **argv, struct opt_tool *tool)
+static int parse(struct settings *s, int argc, char **argv, const struct opt_tool *tool)
 {
     qnt_train_config *c = &s->config;
     const struct opt options[] = {
@@ -110,10 +110,9 @@ static int parse(struct settings *s, int argc, char **argv, struct opt_tool *too
         {"json", 'j', NULL, "print the result as JSON, progress on stderr", OPT_FLAG, &s->json, 0, 0, NULL},
         {.name = NULL},
     };
-    tool->options = options;
-    int code = opt_parse(tool, argc, argv, NULL);
-    tool->options = NULL;
-    return code;
+    struct opt_tool with_options = *tool;
+    with_options.options = options;
+    return opt_parse(&with_options, argc, argv, NULL);
 }
 
 static int load_data(struct run *r)
