@@ -3,7 +3,8 @@
  * pixel a line, pixels that have the same columns of taps are a product of their own. */
 #include "conv_f32.h"
 
-enum { NEAR_FLOATS = 4096 }; /* W of so many stays in the first-level cache whatever the order */
+/* W of so many is read again by each tile of rows, so that lines of results are written whole. */
+enum { NEAR_FLOATS = 16384 };
 
 static size_t least(size_t a, size_t b)
 {

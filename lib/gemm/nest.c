@@ -3,8 +3,9 @@
 #include "nest.h"
 
 enum {
-    ROWS = 112,      /* of a block: W is read once for each, A once for each panel of W */
-    SPREAD_RUN = 256 /* steps of k where W is no packed panel: all panels together pass through the cache */
+    ROWS = 112,        /* of a block: W is read once for each, A once for each panel of W */
+    SPREAD_RUN = 256,  /* steps of k where W is no packed panel: all panels together pass through the cache */
+    NEAR_FLOATS = 6144 /* of results stay in the first-level cache */
 };
 
 /* Merges each loop into the one inside it where the strides allow, and drops loops of one step (the innermost only when
@@ -209,7 +210,8 @@ static struct block make_block(const struct qnt_nest *p, const struct cuts *k)
                              .w_k = p->k[2].t,
                              .runs = k->runs,
                              .a_jump = p->k[1].s,
-                             .w_jump = p->k[1].t}};
+                             .w_jump = p->k[1].t,
+                             .far = p->row[0].n * p->row[1].n * p->row[2].n > NEAR_FLOATS / p->n}};
     if (p->frame && p->k[1].n == 1) {
         b.at.a_jump = (ptrdiff_t)(p->frame->dil_h * p->frame->pitch);
         b.at.w_jump = p->k[0].t;

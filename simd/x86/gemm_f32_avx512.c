@@ -8,7 +8,7 @@
 #include "x86/rows_avx512.h"
 
 typedef __m512 vec;
-enum { LANES = 16, LONG = 768, AHEAD = 24 }; /* steps of k from a row of W to the one asked for meanwhile */
+enum { LANES = 16, LONG = 64, AHEAD = 24 }; /* steps of k from a row of W to the one asked for meanwhile */
 
 #define VEC_REG "v"
 QNT_INLINE vec vec_load(const float *p)
@@ -64,7 +64,7 @@ QNT_INLINE void start(const int M, const int V, const struct qnt_tile *t, __m512
     }
 }
 
-/* Stores at the end of a long sum find their lines on the way; those of short ones would keep W from coming. */
+/* Stores at the end of a sum find their lines on the way, but where it is so short that it would wait for them. */
 QNT_INLINE void find(const int M, const int V, const struct qnt_tile *t)
 {
     const float *c = t->c;
@@ -125,7 +125,7 @@ QNT_INLINE void tile(const int M, const int V, const bool ends, const struct qnt
                      const struct qnt_tile *t)
 {
     __m512 x[28], y[14];
-    if (t->first && o->run * o->runs >= LONG)
+    if (o->far && t->first && o->run * o->runs >= LONG)
         find(M, V, t);
     start(M, V, t, x, y);
     if (ends)

@@ -35,14 +35,6 @@ QNT_INLINE void step(const int FROM, const int TO, const int V, const float *con
     }
 }
 
-/* The first element of each fourth row of a run. Where elements are missing it may lie outside of the line. */
-QNT_INLINE void rows_at(const int M, const struct qnt_f32_operands *o, uintptr_t a, const float **q)
-{
-    QNT_UNROLL
-    for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-        q[g] = (const float *)(a + (uintptr_t)(g * GROUP * o->a_row) * sizeof **q);
-}
-
 /* Or gcc 12 would copy sums around the next loop, through the stack. */
 QNT_INLINE void settle(const int M, const int V, vec *x, vec *y)
 {
@@ -54,68 +46,83 @@ QNT_INLINE void settle(const int M, const int V, vec *x, vec *y)
     }
 }
 
-/* BY steps of rows [FROM, TO) of M, k contiguous in each row. */
-QNT_INLINE void steps(const int M, const int FROM, const int TO, const int V, const int BY,
-                      const struct qnt_f32_operands *o, const float **q, const float *w, vec *x, vec *y)
+/* Strides, in floats. */
+struct strides {
+    ptrdiff_t r1, r3, wk, ahead;
+};
+
+QNT_INLINE struct strides strides(const struct qnt_f32_operands *o)
 {
-    const ptrdiff_t r1 = o->a_row, r3 = 3 * r1, wk = o->w_k, ahead = AHEAD * wk;
-    QNT_UNROLL
-    for (int p = 0; p < BY; p++)
-        step(FROM, TO, V, q, r1, r3, p, w + p * wk, ahead, x, y);
-    QNT_UNROLL
-    for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-        q[g] += BY;
+    return (struct strides){o->a_row, 3 * o->a_row, o->w_k, AHEAD * o->w_k};
 }
 
-/* `n` steps of all rows, two at a time; returns W after them. */
-QNT_INLINE const float *all_rows(const int M, const int V, size_t n, const struct qnt_f32_operands *o, const float **q,
-                                 const float *w, vec *x, vec *y)
+/* `n` steps of all rows, k contiguous in each, two at a time; returns W after them. */
+QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct strides s, const float **q, const float *w,
+                                 vec *x, vec *y)
 {
-    for (; n >= 2; n -= 2, w += 2 * o->w_k)
-        steps(M, 0, M, V, 2, o, q, w, x, y);
+    for (; n >= 2; n -= 2, w += 2 * s.wk) {
+        step(0, M, V, q, s.r1, s.r3, 0, w, s.ahead, x, y);
+        step(0, M, V, q, s.r1, s.r3, 1, w + s.wk, s.ahead, x, y);
+        QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            q[g] += 2;
+    }
     if (n == 0)
         return w;
-    steps(M, 0, M, V, 1, o, q, w, x, y);
-    return w + o->w_k;
+    step(0, M, V, q, s.r1, s.r3, 0, w, s.ahead, x, y);
+    return w + s.wk;
 }
 
 /* `n` steps of rows [FROM, TO). */
-QNT_INLINE const float *some_rows(const int M, const int FROM, const int TO, const int V, size_t n,
-                                  const struct qnt_f32_operands *o, const float **q, const float *w, vec *x, vec *y)
+QNT_INLINE const float *some_rows(const int M, const int FROM, const int TO, const int V, size_t n, struct strides s,
+                                  const float **q, const float *w, vec *x, vec *y)
 {
-    for (; n > 0; n--, w += o->w_k)
-        steps(M, FROM, TO, V, 1, o, q, w, x, y);
+    for (; n > 0; n--, w += s.wk) {
+        step(FROM, TO, V, q, s.r1, s.r3, 0, w, s.ahead, x, y);
+        QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            q[g]++;
+    }
+    settle(M, V, x, y);
     return w;
 }
 
 QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
 {
+    const struct strides s = strides(o);
     const float *a = o->a + o->at, *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
         const float *q[GROUPS];
-        rows_at(M, o, (uintptr_t)a, q);
-        all_rows(M, V, o->run, o, q, w, x, y);
+        QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            q[g] = a + g * GROUP * s.r1;
+        all_rows(M, V, o->run, s, q, w, x, y);
     }
 }
 
-/* The same where the first two rows lack elements at the begin of each run, and the last two at its end. */
+/* The same where the first two rows lack elements at the begin of each run, and the last two at its end. The first
+ * element of a row may then lie outside of the line. */
 QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
 {
+    const struct strides s = strides(o);
     const struct qnt_f32_ends e = qnt_f32_ends(o, M);
     uintptr_t a = (uintptr_t)o->a + (uintptr_t)o->at * sizeof *o->a;
     const float *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += (uintptr_t)o->a_jump * sizeof *w, w += o->w_jump) {
         const float *q[GROUPS], *pw = w;
-        rows_at(M, o, a, q);
-        pw = some_rows(M, 2, M, V, e.head[1], o, q, pw, x, y);
+        QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            q[g] = (const float *)(a + (uintptr_t)(g * GROUP * s.r1) * sizeof *w);
+        pw = some_rows(M, 2, M, V, e.head[1], s, q, pw, x, y);
+        pw = some_rows(M, 1, M, V, e.head[0] - e.head[1], s, q, pw, x, y);
+        pw = all_rows(M, V, e.all, s, q, pw, x, y);
+        if (e.all & 1)
+            QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            q[g]++;
         settle(M, V, x, y);
-        pw = some_rows(M, 1, M, V, e.head[0] - e.head[1], o, q, pw, x, y);
-        settle(M, V, x, y);
-        pw = all_rows(M, V, e.all, o, q, pw, x, y);
-        settle(M, V, x, y);
-        pw = some_rows(M, 0, M - 1, V, e.tail[0] - e.tail[1], o, q, pw, x, y);
-        settle(M, V, x, y);
-        some_rows(M, 0, M - 2, V, e.tail[1], o, q, pw, x, y);
+        pw = some_rows(M, 0, M - 1, V, e.tail[0] - e.tail[1], s, q, pw, x, y);
+        some_rows(M, 0, M - 2, V, e.tail[1], s, q, pw, x, y);
     }
 }
 
