@@ -110,7 +110,7 @@ static qnt_status make_workers(qnt_engine *e)
     qnt_status status = QNT_OK;
     e->viewers = intra ? 1 : n;
     e->queue_pairs = e->config.queue_pairs ? e->config.queue_pairs : e->viewers;
-    if (!(e->user = qnt_alloc_untouched(e->ctx, e->queue_pairs * sizeof *e->user, "an engine's queue pairs")) ||
+    if (!(e->user = qnt_apart_alloc(e->ctx, e->queue_pairs * sizeof *e->user, "an engine's queue pairs")) ||
         !(e->queue = qnt_alloc_array(e->ctx, e->queue_pairs, sizeof *e->queue, "an engine's queues")) ||
         !(e->worker = qnt_alloc_array(e->ctx, n, sizeof *e->worker, "an engine's workers")) ||
         !(e->view = qnt_alloc_array(e->ctx, e->viewers, sizeof *e->view, "an engine's views")))
@@ -213,7 +213,7 @@ qnt_status qnt_engine_create(qnt_model *const *models, size_t n_models, const qn
     qnt_status status = read_config(config, &c);
     if (status)
         return status;
-    qnt_engine *e = qnt_alloc(models[0]->ctx, sizeof *e, "an engine");
+    qnt_engine *e = qnt_apart_alloc(models[0]->ctx, sizeof *e, "an engine");
     if (!e)
         return QNT_ERR_NOMEM;
     e->ctx = models[0]->ctx;
@@ -287,9 +287,9 @@ void qnt_engine_destroy(qnt_engine *e)
     qnt_release(ctx, e->view);
     qnt_release(ctx, e->worker);
     qnt_release(ctx, e->queue);
-    qnt_release(ctx, e->user);
+    qnt_apart_free(ctx, e->user);
     qnt_release(ctx, e->cores);
     qnt_fork_mark_free(e->mark);
     pthread_mutex_destroy(&e->control);
-    qnt_release(ctx, e);
+    qnt_apart_free(ctx, e);
 }

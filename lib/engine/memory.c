@@ -10,7 +10,7 @@
 #include "lib/run/pages.h"
 
 /* Newer than some C libraries. */
-enum { POPULATE_WRITE = 23, COLLAPSE = 25, HUGE_SHIFT = 26, KIB = 1024 };
+enum { POPULATE_WRITE = 23, COLLAPSE = 25, HUGE_SHIFT = 26, KIB = 1024, APART = 1024 };
 enum { HUGE_DEFAULT = 2 << 20, WASTE_MOST = 16 << 20 };
 
 struct kind {
@@ -193,6 +193,17 @@ void qnt_block_unmap(struct qnt_block *b)
     if (b->base)
         munmap(b->base, b->bytes);
     *b = (struct qnt_block){.base = NULL};
+}
+
+void *qnt_apart_alloc(const qnt_ctx *ctx, size_t bytes, const char *what)
+{
+    uint8_t *pages = qnt_alloc_untouched(ctx, APART + bytes, what);
+    return pages ? memset(pages + APART, 0, bytes) : NULL;
+}
+
+void qnt_apart_free(const qnt_ctx *ctx, void *apart)
+{
+    qnt_release(ctx, apart ? (uint8_t *)apart - APART : NULL);
 }
 
 uint8_t *qnt_fork_mark(void)

@@ -17,6 +17,11 @@ struct qnt_block {
 qnt_status qnt_block_map(const qnt_ctx *ctx, size_t bytes, qnt_engine_memory first, struct qnt_block *out);
 /* {0} is allowed; becomes that. */
 void qnt_block_unmap(struct qnt_block *b);
+/* Zeroed memory, aligned to 128, that the program's side has for itself: pages of its own, and not where they begin. A
+ * core that reads something to its end, as a worker does weights, fetches on past it, also the first lines of the page
+ * behind, and so takes them away from the core that writes them. NULL with the text set. */
+void *qnt_apart_alloc(const qnt_ctx *ctx, size_t bytes, const char *what);
+void qnt_apart_free(const qnt_ctx *ctx, void *apart); /* NULL is allowed */
 /* A page with a 1 in its first byte, that in a child of fork is 0; NULL where the system does not do that. */
 uint8_t *qnt_fork_mark(void);
 void qnt_fork_mark_free(uint8_t *mark);

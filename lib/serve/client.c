@@ -106,10 +106,9 @@ qnt_status qnt_client_connect(qnt_ctx *ctx, const char *path, const qnt_client_c
     qnt_status status = qnt_config_copy(&full, sizeof full, config, "client config");
     if (status)
         return status;
-    qnt_client *c = qnt_alloc_untouched(ctx, sizeof *c, "a client");
+    qnt_client *c = qnt_apart_alloc(ctx, sizeof *c, "a client");
     if (!c)
         return QNT_ERR_NOMEM;
-    memset(c, 0, sizeof *c);
     c->ctx = ctx;
     c->socket = -1;
     pthread_mutex_init(&c->parts, NULL);
@@ -143,7 +142,7 @@ void qnt_client_close(qnt_client *c)
     qnt_fork_mark_free(c->mark);
     pthread_mutex_destroy(&c->parts);
     qnt_release(c->ctx, c->part);
-    qnt_release(c->ctx, c);
+    qnt_apart_free(c->ctx, c);
 }
 
 qnt_status qnt_client_get(const qnt_client *c, qnt_client_info *out)

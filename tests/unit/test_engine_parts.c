@@ -123,6 +123,26 @@ START_TEST(maps_memory)
 }
 END_TEST
 
+/* What the program's side touches at every call begins neither with a page nor among anything else. */
+START_TEST(keeps_apart)
+{
+    enum { NEAR = 1024, BYTES = 5000 };
+    const qnt_engine_config c = {.size = sizeof c, .workers = 1};
+    qnt_engine *e = new_engine(&c);
+    uint8_t *apart = qnt_apart_alloc(ctx, BYTES, "bytes");
+    const void *const kept[] = {e, e->user, apart};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        EACH_MUST((uintptr_t)kept[i] % qnt_page_size() >= NEAR && (uintptr_t)kept[i] % 128 == 0, "%zu: at %p", i,
+                  kept[i]);
+    for (size_t i = 0; i < BYTES; i++)
+        EACH_MUST(!apart[i], "byte %zu is not zero", i);
+    memset(apart, 1, BYTES);
+    qnt_apart_free(ctx, apart);
+    qnt_apart_free(ctx, NULL);
+    qnt_engine_destroy(e);
+}
+END_TEST
+
 static qnt_status note_thread(void *arg)
 {
     *(pthread_t *)arg = pthread_self();
@@ -245,6 +265,7 @@ int main(void)
     tcase_add_test(tc, reads_lists_of_cores);
     tcase_add_test(tc, chooses_cores);
     tcase_add_loop_test(tc, maps_memory, QNT_ENGINE_BEST, QNT_ENGINE_SMALL + 1);
+    tcase_add_test(tc, keeps_apart);
     tcase_add_test(tc, does_errands_on_nodes);
     tcase_add_test(tc, counts_latencies);
     tcase_add_test(tc, survives_failing_allocations);
