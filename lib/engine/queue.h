@@ -117,11 +117,12 @@ static inline uint64_t qnt_queue_deadline(const struct qnt_queue_user *u, uint64
 static inline uint32_t qnt_queue_submit(struct qnt_queue_user *u, const qnt_engine_op *ops, uint32_t n, bool *wake)
 {
     const uint64_t room = qnt_ring_room(&u->ops, n);
+    struct qnt_ring_in p = u->ops; /* in registers: what is stored below might lie anywhere */
     uint64_t now = 0;
     n = n < room ? n : (uint32_t)room;
     for (uint32_t i = 0; i < n; i++) {
         const qnt_engine_op *op = &ops[i];
-        uint64_t *word = qnt_ring_next(&u->ops)->word;
+        uint64_t *word = qnt_ring_next(&p)->word;
         word[QNT_WORD_USER] = op->user;
         word[QNT_WORD_IN] = (uintptr_t)op->in - (uintptr_t)u->base;
         word[QNT_WORD_OUT] = (uintptr_t)op->out - (uintptr_t)u->base;
@@ -131,8 +132,9 @@ static inline uint32_t qnt_queue_submit(struct qnt_queue_user *u, const qnt_engi
             now = qnt_queue_now();
         word[QNT_WORD_DEADLINE] = op->deadline_ns ? qnt_queue_deadline(u, now, op->deadline_ns) : 0;
         word[QNT_WORD_TICKS] = now;
-        qnt_ring_send(&u->ops);
+        qnt_ring_send(&p);
     }
+    u->ops.tail = p.tail;
     *wake = false;
     if (n) {
         atomic_store_explicit(&u->submitted, atomic_load_explicit(&u->submitted, memory_order_relaxed) + n,

@@ -19,7 +19,8 @@
 enum {
     QNT_RING_WORDS = 7,
     QNT_RING_MOST = 1 << 20, /* slots */
-    QNT_RING_SHARE = 32      /* slots that are given back together, of many that are taken at once */
+    QNT_RING_SHARE = 32,     /* slots that are given back together, of many that are taken at once */
+    QNT_RING_AHEAD = 16      /* of the slot that is taken: the one that is fetched */
 };
 
 struct qnt_message {
@@ -100,24 +101,6 @@ static inline void qnt_ring_send(struct qnt_ring_in *in)
     atomic_store_explicit(&s->number, ++in->tail, memory_order_release);
 }
 
-static inline void qnt_ring_push(struct qnt_ring_in *in, const struct qnt_message *m)
-{
-    *qnt_ring_next(in) = *m;
-    qnt_ring_send(in);
-}
-
-/* As many messages as there is room for; tells how many. */
-static inline uint32_t qnt_ring_put(struct qnt_ring_in *in, const struct qnt_message *m, uint32_t n)
-{
-    const uint64_t room = qnt_ring_room(in, n);
-    struct qnt_ring_in p = *in; /* in registers: what is stored below might lie anywhere */
-    n = n < room ? n : (uint32_t)room;
-    for (uint32_t i = 0; i < n; i++)
-        qnt_ring_push(&p, &m[i]);
-    in->tail = p.tail;
-    return n;
-}
-
 /* Whether there is a message. */
 static inline bool qnt_ring_ready(const struct qnt_ring_out *out)
 {
@@ -131,12 +114,16 @@ static inline void qnt_ring_tell(const struct qnt_ring_out *out)
     atomic_store_explicit(&out->ring->head, out->head, memory_order_release);
 }
 
-/* Takes up to n messages; tells how many. Each is copied once: the other side may go on writing. */
+/* Takes up to n messages; tells how many. Each is copied once: the other side may go on writing. From the second on a
+ * slot further on is fetched with each; not with the first, which may be the last there is: a line that is fetched
+ * before it is written is taken away from who is about to write it. */
 static inline uint32_t qnt_ring_get(struct qnt_ring_out *out, struct qnt_message *m, uint32_t n)
 {
     struct qnt_ring_out c = *out;
     uint32_t taken = 0;
     while (taken < n && qnt_ring_ready(&c)) {
+        if (taken)
+            __builtin_prefetch(&c.ring->slot[(c.head + QNT_RING_AHEAD) & c.mask]);
         m[taken++] = c.ring->slot[c.head++ & c.mask].message;
         atomic_signal_fence(memory_order_seq_cst); /* the copy, not the slot, is what the caller looks at */
         if (c.head % QNT_RING_SHARE == 0)

@@ -168,7 +168,7 @@ def engine(*args, **how):
 def test_engine():
     """Each row has a figure, unless the machine was never calm around it; what is asked for is there."""
     wanted = ["engine depth 1 with data", "process depth 8", "a word each way", "TCP loopback", "ONNX Runtime", "ring 64 at a time",
-              "lines of the other core", "idle worker"]
+              "4096 lines to and fro", "idle worker"]
     report = json.loads(engine("--sizes", ",".join(wanted), "--json").stdout)
     assert report["program_cpu"] != report["worker_cpu"] and report["model"] == "784-128-10, 8-bit", report
     rows = {row["row"]: row for row in report["rows"]}

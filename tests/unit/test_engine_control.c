@@ -230,7 +230,8 @@ __attribute__((no_sanitize("address"))) long syscall(long number, ...)
         memcpy(&real, &symbol, sizeof real);
     }
     if (number == SYS_membarrier && late) {
-        qnt_ring_push(late, &late_op);
+        *qnt_ring_next(late) = late_op;
+        qnt_ring_send(late);
         late = NULL;
     }
     return real(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);

@@ -60,6 +60,7 @@ struct qe_case {
     const char *name;
     int (*run)(struct qe *e, const struct qe_case *c); /* a window: an exit code */
     uint32_t n;                                        /* depth, or messages at a time */
+    uint32_t slots;                                    /* of a ring, or lines that go to and fro: a power of two */
     const char *unit;                                  /* "us": of the window's median; else of its rate */
     double scale;                                      /* of the rate, to the unit */
     enum qe_measure measure;
@@ -116,7 +117,7 @@ int qe_depth_moving(struct qe *e, const struct qe_case *c); /* writes the input,
 int qe_process(struct qe *e, const struct qe_case *c);      /* from another process */
 int qe_way(struct qe *e, const struct qe_case *c);          /* arg: of qe_ways */
 int qe_ring(struct qe *e, const struct qe_case *c);
-int qe_lines_alone(struct qe *e, const struct qe_case *c);
+int qe_exchange(struct qe *e, const struct qe_case *c);
 int qe_idle(struct qe *e, const struct qe_case *c);
 int qe_ort(struct qe *e, const struct qe_case *c);
 /* Ways without an engine, by the name of their row. */

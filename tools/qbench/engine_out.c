@@ -66,10 +66,11 @@ static void print_md(const struct qe *e, const struct qe_report *r)
                r->trip.median * 1e9, 100 * qb_spread(&r->trip), r->kernel.median * 1e6, 100 * qb_spread(&r->kernel));
     printf("\nFrom submission to result at depth 1 and of the ways below, wall time per inference at others; over: "
            "beyond the kernel, also in round trips. with data: the input is\nwritten before, the output read. a word "
-           "each way: nothing but that around the kernel. process: a client of a server of the "
-           "engine's, in another process; of the\nengine's: of what comes over the kernel at depth 1, of the time at "
-           "others. Medians of windows between whose ends the round trip changed by less than 20 %%; +-: half the\n"
-           "distance of their quartiles.\n");
+           "each way: nothing but that around the kernel. process: a client of a server of the engine's, in another "
+           "process; of the\nengine's: of what comes over the kernel at depth 1, of the time at others. ring: messages "
+           "of a line each, through 4096 slots, which no first cache holds;\n256 slots are what an engine has by "
+           "default. to and fro: the lines alone, one half read while the other is written. Medians of windows between "
+           "whose ends the round\ntrip changed by less than 20 %%; +-: half the distance of their quartiles.\n");
     for (size_t i = 0; i < r->rows; i++)
         if (*r->row[i].skipped)
             printf("skipped: %s: %s\n", r->row[i].c->name, r->row[i].skipped);
