@@ -91,7 +91,9 @@ qnt_status qnt_engine_worker_get(const qnt_engine *e, uint32_t worker, qnt_engin
                               .polls = polls,
                               .empty = empty < polls ? empty : polls, /* they may be seen in another order */
                               .sleeps = load(&c->sleeps),
-                              .busy = age ? (double)busy / (double)age : 0};
+                              .busy = !age         ? 0
+                                      : busy < age ? (double)busy / (double)age
+                                                   : 1 /* that turn began before the engine was made */};
     tell_latencies(e, c, full.latency_ns);
     return qnt_result_copy(out, &full, sizeof full, "qnt_engine_worker_get");
 }
