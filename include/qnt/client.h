@@ -73,9 +73,9 @@ QNT_API qnt_status qnt_client_free(qnt_client *client, void *part);
 /** As qnt_engine_submit_burst and qnt_engine_poll_burst, with these differences. `in` and `out` lie in the data area,
  *  each at a multiple of its elements' size; else the operation comes back with QNT_ERR_ARG. QNT_OP_ARRAYS is not known
  *  (QNT_ERR_ARG). Of the operations that have been submitted and not been polled there are `depth` at most. `ticks` of
- * a result count from when the worker began on it. Once the server is gone nothing is taken any more, and what has no
- *  result comes back from polling with QNT_ERR_INTERRUPTED. Changes the submitting or the polling side
- *  of the client: one call at a time for a side; everything else but closing at the same time. */
+ * a result count from the look by which the worker found it. Once the server is gone nothing is taken any more, and
+ * what has no result comes back from polling with QNT_ERR_INTERRUPTED. Changes the submitting or the polling side of
+ * the client: one call at a time for a side; everything else but closing at the same time. */
 QNT_API uint32_t qnt_client_submit_burst(qnt_client *client, const qnt_engine_op *ops, uint32_t n);
 QNT_API uint32_t qnt_client_poll_burst(qnt_client *client, qnt_engine_op *ops, uint32_t n);
 /** QNT_OK, or QNT_ERR_STATE with a text: the server is gone, or this is a child of fork. Asks the system. Thread-safe.
