@@ -5,12 +5,6 @@
 #include <stdbool.h>
 #include "kernels.h"
 
-/* Of a tile of m rows: what the first row lacks and the second one, what the last one lacks and the one before, and the
- * steps that all rows have. */
-struct qnt_f32_ends {
-    size_t head[2], tail[2], all;
-};
-
 QNT_INLINE size_t qnt_f32_part(ptrdiff_t n, size_t run)
 {
     return n <= 0 ? 0 : (size_t)n < run ? (size_t)n : run;
@@ -24,14 +18,6 @@ QNT_INLINE size_t qnt_f32_head(const struct qnt_f32_operands *o, ptrdiff_t i)
 QNT_INLINE size_t qnt_f32_tail(const struct qnt_f32_operands *o, ptrdiff_t i)
 {
     return qnt_f32_part(o->at + i * o->a_row + (ptrdiff_t)o->run - (ptrdiff_t)o->width, o->run);
-}
-
-QNT_INLINE struct qnt_f32_ends qnt_f32_ends(const struct qnt_f32_operands *o, ptrdiff_t m)
-{
-    struct qnt_f32_ends e = {
-        {qnt_f32_head(o, 0), qnt_f32_head(o, 1)}, {qnt_f32_tail(o, m - 1), qnt_f32_tail(o, m - 2)}, 0};
-    e.all = o->run - e.head[0] - e.tail[0];
-    return e;
 }
 
 /* Each stretch of rows that lack the same by `plain`, without width. */
@@ -60,17 +46,48 @@ __attribute__((noinline)) static void qnt_f32_apart(const struct qnt_f32_operand
     }
 }
 
-/* Windows by `plain` where no row lacks elements, by `ends` where no more than the two first and the two last ones do.
- */
+/* Of a tile of m rows: what the first row lacks and the second one, what the last one lacks and the one before, and the
+ * steps that all rows have; where qnt_f32_has_ends. */
+struct qnt_f32_ends {
+    size_t head[2], tail[2], all;
+};
+
+QNT_INLINE ptrdiff_t qnt_f32_more(ptrdiff_t n)
+{
+    return n > 0 ? n : 0;
+}
+
+/* Floats that the last row's runs go past the line. */
+QNT_INLINE ptrdiff_t qnt_f32_past(const struct qnt_f32_operands *o, ptrdiff_t m)
+{
+    return o->at + (m - 1) * o->a_row + (ptrdiff_t)o->run - (ptrdiff_t)o->width;
+}
+
+/* No more than the first two and the last two rows lack elements, the first and the last one not the same ones. */
+QNT_INLINE bool qnt_f32_has_ends(const struct qnt_f32_operands *o, ptrdiff_t m, ptrdiff_t past)
+{
+    const ptrdiff_t most = 2 * o->a_row;
+    return qnt_f32_more(-o->at) + qnt_f32_more(past) <= (ptrdiff_t)o->run &&
+           (m <= 2 || (-o->at <= most && past <= most));
+}
+
+QNT_INLINE struct qnt_f32_ends qnt_f32_ends(const struct qnt_f32_operands *o, ptrdiff_t m)
+{
+    const ptrdiff_t head = qnt_f32_more(-o->at), tail = qnt_f32_more(qnt_f32_past(o, m));
+    return (struct qnt_f32_ends){{(size_t)head, (size_t)qnt_f32_more(head - o->a_row)},
+                                 {(size_t)tail, (size_t)qnt_f32_more(tail - o->a_row)},
+                                 o->run - (size_t)(head + tail)};
+}
+
+/* Windows by `plain` where no row lacks elements, by `ends` where it can. */
 __attribute__((noinline)) static void qnt_f32_windows(const struct qnt_f32_operands *o, const struct qnt_tile *t,
                                                       qnt_gemm_f32_fn *plain, qnt_gemm_f32_fn *ends,
                                                       qnt_gemm_f32_fn *any)
 {
-    const ptrdiff_t m = t->m;
-    const size_t head = qnt_f32_head(o, 0), tail = qnt_f32_tail(o, m - 1);
-    if (head == 0 && tail == 0)
+    const ptrdiff_t m = t->m, past = qnt_f32_past(o, m);
+    if (o->at >= 0 && past <= 0)
         plain(o, t);
-    else if (head + tail <= o->run && (m <= 2 || (qnt_f32_head(o, 2) == 0 && qnt_f32_tail(o, m - 3) == 0)))
+    else if (qnt_f32_has_ends(o, m, past))
         ends(o, t);
     else
         qnt_f32_apart(o, t, any);

@@ -75,10 +75,10 @@ static inline size_t qnt_rows_pitch(size_t k)
 }
 /* f32 tiles read A where it lies: broadcasts need no packed panel. k = runs * run; in each run, p = 0 .. run - 1, element
  * (i, p) of A is a[at + i * a_row + p * a_k] and (p, j) of W is w[p * w_k + j]; the next run starts at a + a_jump,
- * w + w_jump. Either a_k == 1 (rows of A are contiguous) or a_row == 1 (its columns are). Strides count floats; 0 is allowed.
- * width: not 0 where the rows of a run are windows on a line of an image of so many floats, a its first one: an element whose
- * place at + i * a_row + p is outside of [0, width) is not there: it is not read and its product left out, whatever W is.
- * Then a_k == 1 and a_row >= 0.
+ * w + w_jump. Either a_k == 1 (rows of A are contiguous) or a_row == 1 (its columns are). Strides count floats; 0 is
+ * allowed. width: not 0 where the rows of a run are windows on a line of an image of so many floats, a its first one: an
+ * element whose place at + i * a_row + p is outside of [0, width) is not there: it is not read and its product is left
+ * out, whatever W is. Then a_k == 1 and a_row >= 0.
  * Reads t->m rows of A and nr columns of W. Each output is one chain of fma in order of k, starting from the bias (or, in
  * later k blocks, from c); lanes run over outputs only, so the bits do not depend on tile or split. Which NaN a chain
  * gives is not told. */

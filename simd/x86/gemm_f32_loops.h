@@ -116,10 +116,11 @@ QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands 
         pw = some_rows(M, 2, M, V, e.head[1], s, q, pw, x, y);
         pw = some_rows(M, 1, M, V, e.head[0] - e.head[1], s, q, pw, x, y);
         pw = all_rows(M, V, e.all, s, q, pw, x, y);
-        if (e.all & 1)
+        if (e.all & 1) {
             QNT_UNROLL
-        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-            q[g]++;
+            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+                q[g]++;
+        }
         settle(M, V, x, y);
         pw = some_rows(M, 0, M - 1, V, e.tail[0] - e.tail[1], s, q, pw, x, y);
         some_rows(M, 0, M - 2, V, e.tail[1], s, q, pw, x, y);
