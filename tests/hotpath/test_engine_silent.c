@@ -45,7 +45,7 @@ static long operations(void)
     qnt_machine m = {.size = sizeof m};
     if (test_emulated() || qnt_machine_get(&m) || m.usable_cores < 2)
         return 2000;
-    return test_quick() ? 100000 : 1000000;
+    return test_quick() ? 30000 : 1000000;
 }
 
 static qnt_engine *new_engine(uint32_t idle)

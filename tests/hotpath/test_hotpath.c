@@ -12,7 +12,7 @@
 #include "tests/common/quick.h"
 #include "tests/hotpath/detect.h"
 
-enum { MAX_BATCH = 7, RUNS = 200, ROUNDS = 20, LEAST = 5, MAX_STEPS = 64, BAIT_PAGES = 3 };
+enum { MAX_BATCH = 7, RUNS = 200, EMULATED_RUNS = 40, ROUNDS = 20, LEAST = 5, MAX_STEPS = 64, BAIT_PAGES = 3 };
 static int failures, sessions;
 
 static void expect(bool good, const char *what, struct detected d)
@@ -63,6 +63,11 @@ static void baits(bool syscalls)
     expect(d.waits >= 1, "sleeping without waiting", d);
 }
 
+static int runs(void)
+{
+    return test_emulated() ? EMULATED_RUNS : RUNS;
+}
+
 static qnt_status measured_run(qnt_session *s, const void *in, void *out, size_t batch)
 {
     uint64_t ticks[MAX_STEPS];
@@ -91,7 +96,7 @@ static void session_is_silent(const char *name, qnt_model *m, uint32_t batch, bo
     for (int round = 0; round < LEAST || (round < ROUNDS && !quiet); round++) {
         qnt_status status = QNT_OK;
         detect_arm();
-        for (int i = 0; i < RUNS && !status; i++)
+        for (int i = 0; i < runs() && !status; i++)
             status = (i & 7 ? qnt_session_run : measured_run)(s, in, out, batch);
         d = detect_disarm();
         expect(!status && !d.syscalls && !d.allocations, what, d);
@@ -135,6 +140,6 @@ int main(void)
         qnt_model_free(m[i]);
     qnt_ctx_free(ctx);
     if (!failures)
-        printf("hotpath: %d sessions, %d runs each and more: silent\n", sessions, LEAST * RUNS);
+        printf("hotpath: %d sessions, %d runs each and more: silent\n", sessions, LEAST * runs());
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
