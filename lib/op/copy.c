@@ -2,7 +2,7 @@
 #include "infer.h"
 #include "step.h"
 
-enum { PIECE = 16384, TURN = 64 }; /* bytes copied, rows transposed at a time */
+enum { PIECE = 16384, TURN = 64, TURNED = 4096 }; /* bytes copied; rows and columns transposed at a time */
 
 /* Strides of a dense tensor, in bytes; returns an image's size. */
 static size_t strides(const struct qnt_tensor *t, ptrdiff_t stride[QNT_MAX_RANK])
@@ -63,6 +63,7 @@ static void choose(const qnt_ctx *ctx, struct qnt_copy *c, size_t elem, uint32_t
         for (c->outer = n - 2; d < c->outer; d++)
             c->axis[d] = c->axis[d + 1];
         c->chunk = TURN;
+        c->piece = TURNED;
         if (elem == 1)
             c->transpose_s8 = ctx->dsp.transpose_s8;
         else
@@ -74,6 +75,7 @@ static void choose(const qnt_ctx *ctx, struct qnt_copy *c, size_t elem, uint32_t
     c->row = n ? c->axis[--n] : (struct qnt_copy_axis){1, size, size}; /* one long row is rows of one element */
     c->outer = n;
     c->chunk = PIECE / (c->width * elem) + 1;
+    c->piece = c->width;
     c->copy_rows = ctx->dsp.copy_rows;
 }
 
@@ -106,15 +108,15 @@ qnt_status qnt_copy_prepare(const qnt_ctx *ctx, struct qnt_step *s, const struct
     return qnt_same_codes(s->node, x, y);
 }
 
-static void kernel(const struct qnt_copy *c, const uint8_t *src, uint8_t *dst, size_t rows)
+static void kernel(const struct qnt_copy *c, const uint8_t *src, uint8_t *dst, size_t rows, size_t columns)
 {
     if (c->copy_rows)
-        c->copy_rows(src, c->row.src, dst, c->row.dst, rows, c->width * c->elem);
+        c->copy_rows(src, c->row.src, dst, c->row.dst, rows, columns * c->elem);
     else if (c->transpose_s8)
-        c->transpose_s8((const int8_t *)src, (size_t)c->row.src, (int8_t *)dst, (size_t)c->column, rows, c->width);
+        c->transpose_s8((const int8_t *)src, (size_t)c->row.src, (int8_t *)dst, (size_t)c->column, rows, columns);
     else
         c->transpose_f32((const float *)(const void *)src, (size_t)c->row.src / 4, (float *)(void *)dst,
-                         (size_t)c->column / 4, rows, c->width);
+                         (size_t)c->column / 4, rows, columns);
 }
 
 /* Where the loops stand: image, then the outer dimensions. */
@@ -164,16 +166,18 @@ void qnt_copy_run(const struct qnt_step *s, const struct qnt_exec *x)
     const struct qnt_copy *c = s->state;
     const uint8_t *src = qnt_step_in(s, x);
     uint8_t *dst = qnt_step_out(s, x);
-    const size_t chunks = (c->row.extent + c->chunk - 1) / c->chunk;
+    const size_t chunks = (c->row.extent + c->chunk - 1) / c->chunk, pieces = (c->width + c->piece - 1) / c->piece;
     size_t i, end;
-    qnt_share(loops(c, x->batch) * chunks, x->part, x->parts, &i, &end);
-    struct place p = place_at(c, i / chunks);
-    for (size_t chunk = i % chunks; i < end; i++) {
-        const size_t row = chunk * c->chunk, left = c->row.extent - row;
-        kernel(c, src + p.src + (ptrdiff_t)row * c->row.src, dst + p.dst + (ptrdiff_t)row * c->row.dst,
-               left < c->chunk ? left : c->chunk);
-        if (++chunk == chunks) {
-            chunk = 0;
+    qnt_share(loops(c, x->batch) * chunks * pieces, x->part, x->parts, &i, &end);
+    struct place p = place_at(c, i / (chunks * pieces));
+    for (size_t k = i % (chunks * pieces); i < end; i++) {
+        const size_t row = k / pieces * c->chunk, left = c->row.extent - row;
+        const size_t column = k % pieces * c->piece, right = c->width - column;
+        kernel(c, src + p.src + (ptrdiff_t)row * c->row.src + (ptrdiff_t)(column * c->elem),
+               dst + p.dst + (ptrdiff_t)row * c->row.dst + (ptrdiff_t)column * c->column,
+               left < c->chunk ? left : c->chunk, right < c->piece ? right : c->piece);
+        if (++k == chunks * pieces) {
+            k = 0;
             step(c, &p);
         }
     }

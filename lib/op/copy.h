@@ -9,7 +9,7 @@ struct qnt_copy_axis {
     size_t extent;
     ptrdiff_t src, dst; /* strides; bytes */
 };
-/* A box, made by qnt_copy_prepare: loops around one kernel call for `chunk` of the `rows`. */
+/* A box, made by qnt_copy_prepare: loops around kernel calls for `chunk` of the rows, `piece` of their elements. */
 struct qnt_copy {
     size_t elem;              /* bytes: 1, 2, 4 or 8 */
     ptrdiff_t src_at, dst_at; /* the first element in an image, bytes */
@@ -18,8 +18,8 @@ struct qnt_copy {
     struct qnt_copy_axis axis[QNT_MAX_RANK]; /* the loops, outermost first */
     struct qnt_copy_axis row;                /* rows and where the next one lies */
     size_t width;                            /* elements of a row */
-    ptrdiff_t column; /* dst stride of a row's elements; elem: rows stay rows, else they become columns */
-    size_t chunk;
+    ptrdiff_t column;    /* dst stride of a row's elements; elem: rows stay rows, else they become columns */
+    size_t chunk, piece; /* rows, and elements of them, that go together */
     qnt_copy_rows_fn *copy_rows;
     qnt_transpose_s8_fn *transpose_s8; /* one of the three */
     qnt_transpose_f32_fn *transpose_f32;

@@ -54,8 +54,55 @@ QNT_INLINE void tall32(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, s
     }
 }
 
+typedef int64_t v_pairs __attribute__((vector_size(16 * V_LANES)));
+enum { FEW_COLUMNS = 4 * V_LANES };
+
+/* 2 or 3 rows, as images of so many channels have: each 16-byte part holds 4 columns of their own. */
+QNT_INLINE void few32(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, const size_t ROWS)
+{
+    size_t from[V_LANES];
+    vb x[4], y[4];
+    QNT_UNROLL
+    for (size_t k = 0; k < V_LANES; k++)
+        from[k] = 16 * k;
+    QNT_UNROLL
+    for (size_t k = 0; k < 4; k++) /* the last row stands for those that are none, too */
+        x[k] = vb_lanes(src + (k < ROWS ? k : ROWS - 1) * lds, from);
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        y[k] = vb_zip32(x[k / 2], x[k / 2 + 2], k % 2);
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++)
+        x[k] = vb_zip32(y[k / 2], y[k / 2 + 2], k % 2);
+    QNT_UNROLL
+    for (size_t i = 0; i < FEW_COLUMNS; i++) {
+        const int64_t two = ((v_pairs)x[i % 4])[2 * (i / 4)];
+        const int32_t third = ((v_dwords)x[i % 4])[4 * (i / 4) + 2];
+        memcpy(dst + i * ldd, &two, sizeof two);
+        if (ROWS == 3)
+            memcpy(dst + i * ldd + sizeof two, &third, sizeof third);
+    }
+}
+
+/* FEW_COLUMNS at least. */
+QNT_INLINE void few_rows32(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, size_t cols, const size_t ROWS)
+{
+    size_t c = 0;
+    for (; cols - c > FEW_COLUMNS; c += FEW_COLUMNS)
+        few32(src + 4 * c, lds, dst + c * ldd, ldd, ROWS);
+    c = cols - FEW_COLUMNS;
+    few32(src + 4 * c, lds, dst + c * ldd, ldd, ROWS);
+}
+
 void V_FN(transpose_f32)(const float *src, size_t lds, float *dst, size_t ldd, size_t rows, size_t cols)
 {
+    if ((rows == 2 || rows == 3) && cols >= FEW_COLUMNS) {
+        if (rows == 2)
+            few_rows32((const int8_t *)src, 4 * lds, (int8_t *)dst, 4 * ldd, cols, 2);
+        else
+            few_rows32((const int8_t *)src, 4 * lds, (int8_t *)dst, 4 * ldd, cols, 3);
+        return;
+    }
     if (rows < 4 || cols < 4) {
         for (size_t r = 0; r < rows; r++)
             for (size_t c = 0; c < cols; c++)

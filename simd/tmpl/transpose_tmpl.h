@@ -119,13 +119,10 @@ QNT_INLINE void tall8(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, si
     }
 }
 
-/* n = 2, 4 or 8 rows, up to BLOCK8 columns: zips leave columns of n bytes one after the other in each part. */
-QNT_INLINE void flat8(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, size_t cols, const int n)
+/* n = 2, 4 or 8 rows become columns of n bytes one after the other in each part. */
+QNT_INLINE void zip_rows(vb x[8], const int n)
 {
-    vb x[8], y[8], column[8];
-    QNT_UNROLL
-    for (int k = 0; k < n; k++)
-        x[k] = vb_load(src + (size_t)k * lds, cols);
+    vb y[8];
     QNT_UNROLL
     for (int done = 1; done < n; done *= 2) {
         QNT_UNROLL
@@ -137,6 +134,23 @@ QNT_INLINE void flat8(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, si
         for (int k = 0; k < n; k++)
             x[k] = y[k];
     }
+}
+
+/* Column c of those, in memory: part c / 16; 16 / n columns a vector. */
+QNT_INLINE const int8_t *zipped_column(const vb column[8], size_t c, const int n)
+{
+    const size_t i = c % 16 * (size_t)n;
+    return (const int8_t *)&column[i / 16] + c / 16 * 16 + i % 16;
+}
+
+/* n = 2, 4 or 8 rows, up to BLOCK8 columns. */
+QNT_INLINE void flat8(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, size_t cols, const int n)
+{
+    vb x[8], column[8];
+    QNT_UNROLL
+    for (int k = 0; k < n; k++)
+        x[k] = vb_load(src + (size_t)k * lds, cols);
+    zip_rows(x, n);
     if (ldd == (size_t)n && cols == BLOCK8) { /* dense: as they are */
         size_t to[V_LANES];
         QNT_UNROLL
@@ -150,10 +164,37 @@ QNT_INLINE void flat8(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, si
     QNT_UNROLL
     for (int k = 0; k < n; k++)
         column[k] = x[k];
-    for (size_t c = 0; c < cols; c++) { /* part c / 16; 16 / n columns a vector */
-        const size_t i = c % 16 * (size_t)n;
-        const int8_t *from = (const int8_t *)&column[i / 16] + c / 16 * 16 + i % 16;
-        memcpy(dst + c * ldd, from, (size_t)n);
+    for (size_t c = 0; c < cols; c++)
+        memcpy(dst + c * ldd, zipped_column(column, c, n), (size_t)n);
+}
+
+typedef int32_t v_dwords __attribute__((vector_size(16 * V_LANES)));
+
+/* 3 rows, as images of so many channels have: each of their columns is stored with a byte too many, which the next one
+ * replaces, but for the last. */
+QNT_INLINE void three8(const int8_t *src, size_t lds, int8_t *dst, size_t cols)
+{
+    for (size_t c = 0; c < cols; c += BLOCK8) {
+        const size_t left = cols - c < BLOCK8 ? cols - c : BLOCK8, wide = c + left < cols ? left : left - 1;
+        vb x[8], column[8];
+        QNT_UNROLL
+        for (size_t k = 0; k < 4; k++)
+            x[k] = vb_load(src + (k < 3 ? k : 2) * lds + c, left);
+        zip_rows(x, 4);
+        if (wide == BLOCK8) {
+            QNT_UNROLL
+            for (size_t i = 0; i < BLOCK8; i++) {
+                const int32_t four = ((v_dwords)x[i % 16 / 4])[i / 16 * 4 + i % 4];
+                memcpy(dst + 3 * (c + i), &four, sizeof four);
+            }
+            continue;
+        }
+        QNT_UNROLL
+        for (int k = 0; k < 4; k++)
+            column[k] = x[k];
+        for (size_t i = 0; i < wide; i++)
+            memcpy(dst + 3 * (c + i), zipped_column(column, i, 4), 4);
+        memcpy(dst + 3 * (c + wide), zipped_column(column, wide, 4), 3);
     }
 }
 
@@ -200,6 +241,8 @@ void V_FN(transpose_s8)(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, 
 {
     if (rows < 2 || cols < 2)
         plain8(src, lds, dst, ldd, rows, cols);
+    else if (rows == 3 && ldd == 3)
+        three8(src, lds, dst, cols);
     else if (rows < 16)
         short8(src, lds, dst, ldd, rows, cols);
     else if (cols < 16)

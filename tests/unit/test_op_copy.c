@@ -125,8 +125,11 @@ END_TEST
 /* Rows longer than the pieces they are shared in. */
 static void build_long(struct qnt_model *m, const void *arg)
 {
+    const qnt_node_attr turn = ATTR(.axis = {1, 0});
     int x = add_input(m, 2, (size_t[]){2, 9001}), in[2];
     (void)arg;
+    x = add_node(m, "transpose", "turned", &turn, &x, 1, NULL);
+    x = add_node(m, "transpose", "back", &turn, &x, 1, NULL);
     in[0] = quantized(m, "a", x, 0.03f, 3);
     in[1] = quantized(m, "b", x, 0.02f, 9);
     float scale = 0.03f;
@@ -135,6 +138,7 @@ static void build_long(struct qnt_model *m, const void *arg)
     x = add_node(m, "concat", "join", &a, in, 2, &q);
     qnt_node_attr all = ATTR(.step = {1, 1}, .end = {2, 18002});
     x = add_node(m, "slice", "all", &all, &x, 1, NULL);
+    x = add_node(m, "transpose", "turned codes", &turn, &x, 1, NULL);
     OK(qnt_model_set_output(m, x));
 }
 
