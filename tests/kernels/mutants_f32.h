@@ -5,7 +5,8 @@
 #include <string.h>
 #include "simd/kernels.h"
 
-static void mutant_unfused(const struct qnt_gemm *real, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+static inline void mutant_unfused(const struct qnt_gemm *real, const struct qnt_f32_operands *o,
+                                  const struct qnt_tile *t)
 {
     real->run_f32(o, t);
     const float *a = o->a + o->at, *w = o->w;
@@ -18,7 +19,8 @@ static void mutant_unfused(const struct qnt_gemm *real, const struct qnt_f32_ope
 }
 
 /* The first row's products outside of its line as 0 * w. */
-static void mutant_adds_outside(const struct qnt_gemm *real, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+static inline void mutant_adds_outside(const struct qnt_gemm *real, const struct qnt_f32_operands *o,
+                                       const struct qnt_tile *t)
 {
     static float row[4096];
     struct qnt_f32_operands one = *o;
