@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 import cases
-from cases import has, natively, npy, run, write, write_onnx
+from cases import SLOW, has, natively, npy, run, write, write_onnx
 
 MODEL = os.path.abspath(f"qrun-{os.getpid()}.qnt")
 PIXELS = 32 * 32 * 3
@@ -191,7 +191,8 @@ def test_several_inputs_and_outputs():
     has(run("qrun", "io.onnx", "x.npy", "z.npy", "y.npy", code=1).stderr, r"^qrun: z\.npy: an array of 3 x 1, expected for input 'y' 2")
     has(run("qrun", "io.onnx", code=1).stderr, "the model has 3 inputs")
     rows = json.loads(run("qrun", "io.onnx", "--profile", "--json", "--repeat", 3).stdout)
-    assert rows["runs"] == 3 and rows["run_us"] > 0 and len(rows["layers"]) >= 2, rows
+    # an emulated counter may go by microseconds
+    assert rows["runs"] == 3 and (SLOW or rows["run_us"] > 0) and len(rows["layers"]) >= 2, rows
 
 
 def test_integer_inputs():

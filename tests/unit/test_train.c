@@ -16,13 +16,22 @@ START_TEST(weights_do_not_depend_on_the_thread_count)
         ck_assert(p.loss == q.loss && p.accuracy == q.accuracy);
         qnt_train_free(more);
     }
+    qnt_train_free(one);
+}
+END_TEST
+
+START_TEST(the_seed_does_count)
+{
+    qnt_train_config c = config(_i);
+    qnt_train *one = make(&c);
+    qnt_model *a, *b;
+    steps(one, 1);
     c.seed++;
     qnt_train *other = make(&c);
-    steps(other, n);
-    qnt_model *a, *b;
+    steps(other, 1);
     OK(qnt_train_float_model(one, &a));
     OK(qnt_train_float_model(other, &b));
-    ck_assert(!same_model(a, b)); /* the seed does count */
+    ck_assert(!same_model(a, b));
     qnt_model_free(a);
     qnt_model_free(b);
     qnt_train_free(other);
@@ -142,6 +151,7 @@ int main(void)
     TCase *tc = tcase_create("train");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, weights_do_not_depend_on_the_thread_count, 0, 5);
+    tcase_add_loop_test(tc, the_seed_does_count, 0, test_quick() ? 1 : 5);
     tcase_add_loop_test(tc, resuming_equals_not_stopping, test_quick() ? 2 : 0, 3); /* with a teacher: all there is */
     tcase_add_loop_test(tc, resuming_equals_not_stopping, 4, 5);
     if (!test_quick()) { /* weights are the same elsewhere (test_train_kernels.c), so they learn there too */
