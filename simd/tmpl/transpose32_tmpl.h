@@ -2,21 +2,28 @@
  * transpose_tmpl.h, which comes before this file. */
 enum { BLOCK32 = 4 * V_LANES, LINE32 = 16 };
 
-/* 4 columns; strides and places in bytes. */
-QNT_INLINE void block32(const int8_t *src, size_t lds, const size_t *from, int8_t *dst, size_t ldd, const size_t *to,
-                        const int whole)
+/* 4 rows of 4 in each part become its 4 columns. */
+QNT_INLINE void turn32(vb x[4])
 {
-    vb x[4], y[4];
-    size_t row = 0;
-    QNT_UNROLL
-    for (int k = 0; k < 4; k++, row = next_row(row, lds))
-        x[k] = vb_lanes(src + row, from);
+    vb y[4];
     QNT_UNROLL
     for (int k = 0; k < 4; k++)
         y[k] = vb_zip32(x[k / 2], x[k / 2 + 2], k % 2);
     QNT_UNROLL
     for (int k = 0; k < 4; k++)
         x[k] = vb_zip32(y[k / 2], y[k / 2 + 2], k % 2);
+}
+
+/* 4 columns; strides and places in bytes. */
+QNT_INLINE void block32(const int8_t *src, size_t lds, const size_t *from, int8_t *dst, size_t ldd, const size_t *to,
+                        const int whole)
+{
+    vb x[4];
+    size_t row = 0;
+    QNT_UNROLL
+    for (int k = 0; k < 4; k++, row = next_row(row, lds))
+        x[k] = vb_lanes(src + row, from);
+    turn32(x);
     QNT_UNROLL
     for (size_t k = 0; k < 4; k++)
         put_column(dst + k * ldd, to, x[k], whole);
@@ -61,19 +68,14 @@ enum { FEW_COLUMNS = 4 * V_LANES };
 QNT_INLINE void few32(const int8_t *src, size_t lds, int8_t *dst, size_t ldd, const size_t ROWS)
 {
     size_t from[V_LANES];
-    vb x[4], y[4];
+    vb x[4];
     QNT_UNROLL
     for (size_t k = 0; k < V_LANES; k++)
         from[k] = 16 * k;
     QNT_UNROLL
     for (size_t k = 0; k < 4; k++) /* the last row stands for those that are none, too */
         x[k] = vb_lanes(src + (k < ROWS ? k : ROWS - 1) * lds, from);
-    QNT_UNROLL
-    for (int k = 0; k < 4; k++)
-        y[k] = vb_zip32(x[k / 2], x[k / 2 + 2], k % 2);
-    QNT_UNROLL
-    for (int k = 0; k < 4; k++)
-        x[k] = vb_zip32(y[k / 2], y[k / 2 + 2], k % 2);
+    turn32(x);
     QNT_UNROLL
     for (size_t i = 0; i < FEW_COLUMNS; i++) {
         const int64_t two = ((v_pairs)x[i % 4])[2 * (i / 4)];
