@@ -58,17 +58,20 @@ static void tell_latencies(const qnt_engine *e, const struct qnt_counts *c, uint
 /* NULL: *status says why. */
 static const struct qnt_worker *find_worker(const qnt_engine *e, uint32_t worker, const char *what, qnt_status *status)
 {
-    *status = !e           ? qnt_fail(QNT_ERR_ARG, "%s: engine is NULL", what)
-              : !*e->alive ? qnt_fail(QNT_ERR_STATE, "%s: this is a child of fork, the engine is the parent's", what)
-              : worker >= e->cores->n
-                  ? qnt_fail(QNT_ERR_ARG, "%s: worker %u, the engine has %u", what, worker, e->cores->n)
-                  : QNT_OK;
-    return *status ? NULL : e->worker[worker];
+    if (!e)
+        *status = qnt_fail(QNT_ERR_ARG, "%s: engine is NULL", what);
+    else if (!*e->alive)
+        *status = qnt_fail(QNT_ERR_STATE, "%s: this is a child of fork, the engine is the parent's", what);
+    else if (worker >= e->cores->n)
+        *status = qnt_fail(QNT_ERR_ARG, "%s: worker %u, the engine has %u", what, worker, e->cores->n);
+    else
+        return e->worker[worker];
+    return NULL;
 }
 
 qnt_status qnt_engine_worker_get(const qnt_engine *e, uint32_t worker, qnt_engine_worker *out)
 {
-    qnt_status status;
+    qnt_status status = QNT_OK;
     const struct qnt_worker *w = find_worker(e, worker, "qnt_engine_worker_get", &status);
     if (!w)
         return status;
@@ -100,7 +103,7 @@ qnt_status qnt_engine_worker_get(const qnt_engine *e, uint32_t worker, qnt_engin
 
 qnt_status qnt_engine_stats_get(const qnt_engine *e, qnt_engine_stats *out)
 {
-    qnt_status status;
+    qnt_status status = QNT_OK;
     const struct qnt_worker *w = find_worker(e, 0, "qnt_engine_stats_get", &status);
     if (!w)
         return status;
@@ -124,7 +127,7 @@ qnt_status qnt_engine_stats_get(const qnt_engine *e, qnt_engine_stats *out)
 qnt_status qnt_engine_latencies(const qnt_engine *e, uint32_t worker, uint64_t *ns, uint64_t *counts, size_t room,
                                 size_t *count)
 {
-    qnt_status status;
+    qnt_status status = QNT_OK;
     const struct qnt_worker *w = find_worker(e, worker, "qnt_engine_latencies", &status);
     if (!w)
         return status;
