@@ -60,6 +60,10 @@ static inline bool qnt_mul_overflows(size_t a, size_t b, size_t *out)
 {
     return __builtin_mul_overflow(a, b, out);
 }
+static inline size_t qnt_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 static inline size_t qnt_round_up(size_t n, size_t to)
 {
     return (n + to - 1) / to * to;

@@ -4,12 +4,7 @@
 #include "conv_f32.h"
 
 /* W of so many is read again by each tile of rows, so that lines of results are written whole. */
-enum { NEAR_FLOATS = 16384 };
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
+enum { NEAR_WEIGHTS = 16384 };
 
 const struct qnt_plane *qnt_conv_f32_forward_plane(const struct qnt_conv_f32_work *w)
 {
@@ -119,7 +114,7 @@ static void forward_lines(const struct qnt_conv_f32_work *w, const float *x, con
     const struct qnt_conv_geom *g = &w->geom;
     const struct qnt_plane *plane = qnt_conv_f32_forward_plane(w);
     const size_t r0 = y0 * g->stride_h, r1 = (y1 - 1) * g->stride_h + (g->kh - 1) * g->dil_h + 1, pad = g->pad_top;
-    const size_t top = r0 > pad ? least(r0 - pad, g->h) : 0, end = r1 > pad ? least(r1 - pad, g->h) : 0;
+    const size_t top = r0 > pad ? qnt_least(r0 - pad, g->h) : 0, end = r1 > pad ? qnt_least(r1 - pad, g->h) : 0;
     for (size_t i = 0; i < g->groups; i++) {
         const size_t c = i * w->og + share->c0;
         struct qnt_epilogue own = *e;
@@ -128,7 +123,7 @@ static void forward_lines(const struct qnt_conv_f32_work *w, const float *x, con
                                 .w = w->packed + i * w->packed_group + share->c0 * w->k,
                                 .c = y + y0 * g->ow * g->oc + c,
                                 .n = share->c1 - share->c0,
-                                .rows_first = w->k <= w->forward->k_run && w->k * w->og <= NEAR_FLOATS,
+                                .rows_first = w->k <= w->forward->k_run && w->k * w->og <= NEAR_WEIGHTS,
                                 .e = &own};
         struct part part = {x, images, y0, y1, 0, g->h};
         if (!plane->in_place) {
@@ -165,7 +160,7 @@ void qnt_conv_f32_forward_share(const struct qnt_conv_f32_work *w, const float *
         images = w->lines < g->oh                                                ? 0
                  : images > w->chunk && !qnt_conv_f32_forward_plane(w)->in_place ? w->chunk
                                                                                  : images;
-        count = images ? images * g->oh : least(least(line1 - line, g->oh - y0), w->lines);
+        count = images ? images * g->oh : qnt_least(qnt_least(line1 - line, g->oh - y0), w->lines);
         forward_lines(w, x + image * g->h * g->w * g->c, bias, &e, y + image * g->oh * g->ow * g->oc,
                       images ? images : 1, y0, images ? g->oh : y0 + count, share, scratch);
     }

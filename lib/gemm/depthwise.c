@@ -27,11 +27,6 @@ enum {
     FEW_LINES = 8            /* unless they have so few lines of output that most are copied twice */
 };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Lines of the padded image that `lines` of output see. */
 static size_t lines_seen(const struct qnt_conv_geom *g, const struct qnt_depthwise_lines *r, size_t lines)
 {
@@ -65,9 +60,9 @@ static void stage(const struct qnt_depthwise_call *c, const struct qnt_depthwise
                   size_t y, size_t n)
 {
     const struct qnt_conv_geom *g = c->geom;
-    const size_t left = least(g->pad_left, r->pw) * g->c, bytes = least(g->w * g->c, r->line - left);
-    const size_t above = y < g->pad_top ? least(g->pad_top - y, n) : 0, first = y + above - g->pad_top;
-    const size_t count = first < g->h ? least(g->h - first, n - above) : 0; /* lines of the image */
+    const size_t left = qnt_least(g->pad_left, r->pw) * g->c, bytes = qnt_least(g->w * g->c, r->line - left);
+    const size_t above = y < g->pad_top ? qnt_least(g->pad_top - y, n) : 0, first = y + above - g->pad_top;
+    const size_t count = first < g->h ? qnt_least(g->h - first, n - above) : 0; /* lines of the image */
     const size_t head = above * r->line + left, tail = (above + count - 1) * r->line + left + bytes;
     uint8_t *to = r->ring;
     if (!count) {
@@ -135,7 +130,7 @@ void qnt_depthwise_run(const struct qnt_depthwise_call *c, const int8_t *images,
     }
     for (size_t line = line0, count; line < line1; line += count) {
         const size_t in_image = line % g->oh, at = line * g->ow * g->oc;
-        const size_t left = least(line1 - line, g->oh - in_image), parts = (left + most - 1) / most;
+        const size_t left = qnt_least(line1 - line, g->oh - in_image), parts = (left + most - 1) / most;
         count = (left + parts - 1) / parts; /* even ones */
         run_together(c, &r, images + line / g->oh * g->h * g->w * g->c, in_image, count, y + at, acc ? acc + at : NULL);
     }

@@ -54,16 +54,11 @@ static void tile(const struct qnt_nest *p, const struct block *b, struct qnt_f32
     p->g->run_f32(o, t);
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Divisions are for the few lines that need them. */
 void qnt_taps_inside(ptrdiff_t at, size_t dil, size_t taps, size_t size, size_t *from, size_t *to)
 {
     const ptrdiff_t past = (ptrdiff_t)size - at;
-    *from = at < 0 ? least(((size_t)-at + dil - 1) / dil, taps) : 0;
+    *from = at < 0 ? qnt_least(((size_t)-at + dil - 1) / dil, taps) : 0;
     if (taps == 0 || (ptrdiff_t)((taps - 1) * dil) < past)
         *to = taps;
     else
@@ -87,7 +82,7 @@ static bool enter(const struct qnt_nest *p, const struct block *b, size_t y, str
         t->last = 1;
         return b->ky0 == 0 && b->from;
     }
-    const size_t from = ky0 > b->ky0 ? ky0 : b->ky0, to = least(ky1, b->ky1);
+    const size_t from = ky0 > b->ky0 ? ky0 : b->ky0, to = qnt_least(ky1, b->ky1);
     if (from >= to)
         return false;
     o->a += (f->line + (ptrdiff_t)((b->line + y) * f->step_h + from * f->dil_h)) * (ptrdiff_t)f->pitch;
@@ -153,7 +148,7 @@ struct cuts {
 
 static struct cuts cut(const struct qnt_nest *p)
 {
-    size_t most = p->k[2].t == p->g->nr ? p->g->k_run : least(p->g->k_run, SPREAD_RUN);
+    size_t most = p->k[2].t == p->g->nr ? p->g->k_run : qnt_least(p->g->k_run, SPREAD_RUN);
     size_t run = p->k[2].n, n;
     if (run <= most && p->frame && p->k[1].n == 1)
         return (struct cuts){run, p->k[0].n, 1, 1};
@@ -239,9 +234,9 @@ void qnt_nest_run(const struct qnt_nest *nest)
         for (size_t i1 = 0; i1 < p.row[1].n; i1 += step[1])
             for (size_t i2 = 0; i2 < p.row[2].n; i2 += step[2]) {
                 const ptrdiff_t on = (ptrdiff_t)i1 * p.row[1].s + (ptrdiff_t)i2 * p.row[2].s;
-                b.n[0] = least(p.row[0].n - i0, step[0]);
-                b.n[1] = least(p.row[1].n - i1, step[1]);
-                b.n[2] = least(p.row[2].n - i2, step[2]);
+                b.n[0] = qnt_least(p.row[0].n - i0, step[0]);
+                b.n[1] = qnt_least(p.row[1].n - i1, step[1]);
+                b.n[2] = qnt_least(p.row[2].n - i2, step[2]);
                 b.line = i1;
                 b.at.at = p.frame ? p.frame->at + (ptrdiff_t)i2 * p.row[2].s : 0;
                 block(&p, &k, &b, p.a + (ptrdiff_t)i0 * p.row[0].s + (p.frame ? 0 : on),

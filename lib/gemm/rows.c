@@ -22,11 +22,6 @@ enum {
     BESIDE_K = 4096         /* from which on the rows of a tile would share the sets of the cache */
 };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static size_t ceil_div(size_t n, size_t by)
 {
     return (n + by - 1) / by;
@@ -213,15 +208,15 @@ static void run_beside(const struct qnt_gemm_call *call, size_t m0, size_t m1, u
     copy_as_one(call, from, per * k, copied);
     from += per * k;
     for (size_t row = m0; row < m1; row += per) {
-        size_t left = least((size_t)(end - from), per * k);
+        size_t left = qnt_least((size_t)(end - from), per * k);
         const size_t each = s32 ? ceil_div(left / LINE_BYTES, ceil_div(call->n, g->nr)) : most;
         o.a = copied;
         o.w = call->packed_w;
         o.copy_to = other;
-        t.m = (uint32_t)least(m1 - row, per);
+        t.m = (uint32_t)qnt_least(m1 - row, per);
         t.row = (uint32_t)row;
         for (size_t col = 0; col < call->n; col += g->nr, o.w = (const char *)o.w + panel) {
-            o.copy_lines = least(left / LINE_BYTES, least(each, most));
+            o.copy_lines = qnt_least(left / LINE_BYTES, qnt_least(each, most));
             o.copy_from = from;
             t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
             t.col = (uint32_t)col;
