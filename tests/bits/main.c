@@ -123,7 +123,7 @@ static bool infer(const char *level, qnt_ctx *ctx, const struct bits_row *row, u
 static bool train(const char *level, qnt_ctx *ctx, const struct bits_row *row, uint64_t *digest)
 {
     uint64_t other;
-    for (uint32_t threads = 1; threads <= MAX_THREADS; threads++) {
+    for (uint32_t threads = 1; threads <= (test_repeated() ? 1 : MAX_THREADS); threads++) {
         if (bits_train(ctx, row, threads, threads == 1 ? digest : &other))
             return fail(level, row, "training", qnt_last_error());
         if (threads > 1 && other != *digest)

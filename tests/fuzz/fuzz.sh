@@ -1,6 +1,7 @@
 #!/bin/sh
-# fuzz.sh TARGET SEEDS-PROGRAM FORMAT: a minute of libFuzzer from fresh seeds. QNT_FUZZ_SECONDS sets another length,
-# QNT_FUZZ_CORPUS a folder where a folder for each format is kept and gone on from. What is found lies in the folder named at the end.
+# fuzz.sh TARGET SEEDS-PROGRAM FORMAT: libFuzzer from fresh seeds, a minute of the importer or half a minute of .qnt files,
+# which are checked as a whole before they are read. QNT_FUZZ_SECONDS sets another length, QNT_FUZZ_CORPUS a folder where a
+# folder for each format is kept and gone on from. What is found lies in the folder named at the end.
 set -eu
 target=$1 seeds=$2 format=$3
 corpus=${QNT_FUZZ_CORPUS:+$QNT_FUZZ_CORPUS/$format}
@@ -10,9 +11,11 @@ if [ -z "$corpus" ]; then
 fi
 mkdir -p "$work/seeds" "$work/found" "$corpus"
 "$seeds" "$format" "$work/seeds"
+seconds=60
+[ "$format" != qnt ] || seconds=30
 memory=/dev/shm # saving waits for a disk
 [ -w $memory ] || memory=$work
-if TMPDIR=$memory "$target" -max_total_time="${QNT_FUZZ_SECONDS:-60}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+if TMPDIR=$memory "$target" -max_total_time="${QNT_FUZZ_SECONDS:-$seconds}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
     -artifact_prefix="$work/found/" "$corpus" "$work/seeds" > "$work/log" 2>&1; then
     grep -E 'DONE|stat::(number_of_executed_units|average_exec)' "$work/log"
     rm -rf "$work"

@@ -155,7 +155,7 @@ START_TEST(they_are_the_definitions)
 {
     static const char *const ops[] = {"rnn", "gru", "lstm"};
     const uint32_t direction[] = {0, QNT_RNN_REVERSE, QNT_RNN_BOTH};
-    for (uint32_t i = 0; i < 24; i += test_emulated() ? 5 : 1) {
+    for (uint32_t i = 0; i < 24; i += test_quick() ? 5 : 1) {
         struct pick p = {.op = ops[_i], .mode = direction[i % 3], .n = i / 3 % 2 ? 2 : 31, .h = i / 6 % 2 ? 37 : 4};
         p.mode |= (i & 1 ? QNT_RNN_BIAS : 0) | (i & 2 ? QNT_RNN_FIRST_H : 0) | (i & 4 ? QNT_RNN_LENGTHS : 0);
         if (_i == 1 && i & 8)
