@@ -44,6 +44,15 @@ typedef struct qnt_import_config {
                                file stay as they are */
     int external_data; /**< onnx: 1: constants may lie in other files, in or below the folder of the model's. Else a
                           model that has such is refused. */
+    int ort_x86; /**< onnx: 1: the numbers that ONNX Runtime 1.30 gives on x86-64 with AVX-512 by default, for models
+                    that were made or judged with it. What reads or gives int8 codes of the graph's inputs or outputs,
+                    or codes that several nodes read, it computes in floats there, and it adds the products of
+                    convolutions and matrices with constant weights up in parts: 256 of a matrix's row, of channels 128
+                    in convolutions of 1 x 1, else 16, or one at a time where there are fewer than 16. Slower; layers
+                    whose order of sums is not known are refused. 0: all of it in integers where DequantizeLinear
+                    and QuantizeLinear stand around an operation, as ONNX Runtime does for uint8, and for int8 on ARM64.
+                    The two differ where a result lies next to the border between two codes. */
+    uint32_t reserved; /**< 0 */
 } qnt_import_config;
 
 /** Reads a model from a file. config may be NULL. A .qnt file is mapped and must not be changed while the model lives;

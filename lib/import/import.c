@@ -75,6 +75,8 @@ static qnt_status check_config(const qnt_import_config *c)
         return qnt_fail(QNT_ERR_ARG, "import config: %s is NULL", c->n_bind && !c->bind ? "bind" : "dim");
     if (c->channels_last > (QNT_CHANNELS_LAST_INPUTS | QNT_CHANNELS_LAST_OUTPUTS))
         return qnt_fail(QNT_ERR_ARG, "import config: channels_last is %u, expected flags up to 3", c->channels_last);
+    if (c->reserved)
+        return qnt_fail(QNT_ERR_ARG, "import config: reserved is %u, expected 0", c->reserved);
     for (size_t i = 0; i < c->n_bind; i++) {
         const qnt_import_bind *b = &c->bind[i];
         if (!b->name || (!b->data && b->bytes) || (!b->dim && b->rank) || b->zero)

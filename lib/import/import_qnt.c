@@ -17,6 +17,7 @@ static qnt_status load(qnt_ctx *ctx, struct qnt_import_source *s, const qnt_impo
                       : c->n_bind        ? "bind"
                       : c->n_dim         ? "dim"
                       : c->external_data ? "external_data"
+                      : c->ort_x86       ? "ort_x86"
                                          : NULL;
     if (set)
         return qnt_fail(QNT_ERR_ARG, "import config: %s is set, which a .qnt file has no use for", set);

@@ -52,11 +52,10 @@ QNT_INLINE void step(const int FROM, const int TO, const int V, const struct pla
 /* What a function is for beside its number of rows. */
 enum mode {
     PLAIN,
-    EDGES, /* leaves out head and tail */
     FAR,   /* asks for lines; sums of 32 bits only */
     AHEAD, /* asks for those at o->ahead alone, */
-    EDGES_AHEAD,
-    COPY /* asks for the results' lines, copies others */
+    EDGES, /* and leaves out head and tail; where none are wanted, asks for W's, which are there */
+    COPY   /* asks for the results' lines, copies others */
 };
 
 /* Lines that will be wanted, asked for beside the products, which leave the load units time for it: the results'
@@ -77,7 +76,9 @@ QNT_INLINE struct wanted wanted(const int M, const enum mode MODE, const struct 
     const char *c = t->c;
     return (struct wanted){.c = c,
                            .c_last = c + (M - 1) * row,
-                           .a = MODE == COPY ? o->copy_from : o->ahead,
+                           .a = MODE == COPY                 ? o->copy_from
+                                : MODE == EDGES && !o->ahead ? (const uint8_t *)o->w
+                                                             : o->ahead,
                            .c_row = row,
                            .to = o->copy_to,
                            .flip = o->copy_flip * UINT64_C(0x0101010101010101)};
@@ -126,7 +127,7 @@ QNT_INLINE void steps(const enum mode MODE, const int M, const int FROM, const i
         step(FROM, TO, V, at, 0, 0, x, y);
         if (MODE == FAR || MODE == COPY)
             ask_c(next);
-        if (MODE == FAR || MODE == AHEAD || MODE == EDGES_AHEAD)
+        if (MODE == FAR || MODE == AHEAD || MODE == EDGES)
             ask_ahead(MODE, next);
         if (MODE == COPY) {
             copy_half(next, 32);
@@ -168,13 +169,12 @@ QNT_INLINE void sums(const int M, const int V, const enum mode MODE, const struc
     struct place at = {.w = o->w, .r1 = o->a_row, .r3 = 3 * o->a_row};
     struct wanted next = wanted(M, MODE, o, t);
     const size_t copied = MODE == COPY ? 8 * o->copy_lines : 0;
-    const bool edges = MODE == EDGES || MODE == EDGES_AHEAD;
     const uint8_t *a = o->a;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump) {
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             at.q[g] = a + g * GROUP * at.r1;
-        if (edges && o->head) {
+        if (MODE == EDGES && o->head) {
             steps(MODE, M, 1, M, V, o->head, ws, &at, &next, x, y, x, y);
             settle(M, V, x, y);
         }
@@ -182,9 +182,9 @@ QNT_INLINE void sums(const int M, const int V, const enum mode MODE, const struc
             steps(MODE, M, 0, M, V, copied, ws, &at, &next, x, y, x, y);
             settle(M, V, x, y);
         }
-        steps(MODE == COPY ? PLAIN : MODE, M, 0, M, V, edges ? o->run - o->head - o->tail : o->run - copied, ws, &at,
-              &next, x, y, few ? x2 : x, few ? y2 : y);
-        if (edges && o->tail) {
+        steps(MODE == COPY ? PLAIN : MODE, M, 0, M, V, MODE == EDGES ? o->run - o->head - o->tail : o->run - copied, ws,
+              &at, &next, x, y, few ? x2 : x, few ? y2 : y);
+        if (MODE == EDGES && o->tail) {
             settle(M, V, x, y);
             steps(MODE, M, 0, M - 1, V, o->tail, ws, &at, &next, x, y, x, y);
         }
@@ -235,10 +235,6 @@ typedef void rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t, 
     {                                                                                                                  \
         tile(m, v, AHEAD, o, t, ws);                                                                                   \
     }                                                                                                                  \
-    static void edges_ahead_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)         \
-    {                                                                                                                  \
-        tile(m, v, EDGES_AHEAD, o, t, ws);                                                                             \
-    }                                                                                                                  \
     static void copy_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                \
     {                                                                                                                  \
         tile(m, v, COPY, o, t, ws);                                                                                    \
@@ -250,14 +246,12 @@ QNT_ROWS_7_14(TILE_MODES, 2)
 #define NAME_EDGES(m, v) edges_##m##x##v,
 #define NAME_FAR(m, v) far_##m##x##v,
 #define NAME_AHEAD(m, v) ahead_##m##x##v,
-#define NAME_EDGES_AHEAD(m, v) edges_ahead_##m##x##v,
 #define NAME_COPY(m, v) copy_##m##x##v,
 enum { MANY = 7 }; /* rows from which the modes have functions */
 static rows_fn *const wide[] = {QNT_ROWS_14(NAME, 2)};
 static rows_fn *const wide_edges[] = {QNT_ROWS_7_14(NAME_EDGES, 2)};
 static rows_fn *const wide_far[] = {QNT_ROWS_7_14(NAME_FAR, 2)};
 static rows_fn *const wide_ahead[] = {QNT_ROWS_7_14(NAME_AHEAD, 2)};
-static rows_fn *const wide_edges_ahead[] = {QNT_ROWS_7_14(NAME_EDGES_AHEAD, 2)};
 static rows_fn *const wide_copy[] = {QNT_ROWS_7_14(NAME_COPY, 2)};
 static rows_fn *const narrow[] = {QNT_ROWS_28(NAME, 1)};
 
@@ -287,7 +281,7 @@ static void run_14x32(const struct qnt_s8_operands *o, const struct qnt_tile *t)
     if (t->n > 16 && t->m >= MANY) {
         const bool edges = o->head || o->tail;
         fn = o->copy_lines               ? wide_copy
-             : edges                     ? (o->ahead ? wide_edges_ahead : wide_edges)
+             : edges                     ? wide_edges
              : !o->ahead                 ? wide
              : t->e->kind == QNT_EPI_S32 ? wide_far
                                          : wide_ahead;

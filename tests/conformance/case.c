@@ -125,7 +125,7 @@ static enum outcome run_sets(struct model *m, const struct one_case *c, char tex
 
 enum outcome case_run(qnt_ctx *ctx, const struct one_case *c, char family[64], char text[TEXT])
 {
-    struct model m = {.ctx = ctx, .path = c->model, .rewrite = c->rewrite};
+    struct model m = {.ctx = ctx, .path = c->model, .rewrite = c->rewrite, .ort_x86 = c->ort_x86};
     struct onnx_graph *g = NULL;
     size_t bytes;
     uint8_t *data = read_bytes(c->model, &bytes);

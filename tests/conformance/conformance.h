@@ -47,6 +47,7 @@ struct model {
     bool bound[MOST_VALUES];        /* inputs that the importer wants to know */
     size_t batch;                   /* of the configuration */
     bool rewrite;                   /* written as ONNX and imported again before it runs */
+    bool ort_x86;                   /* of the configuration */
     qnt_model *imported;            /* NULL: yet to be imported */
 };
 /* Imports if need be, runs on the inputs and compares. REFUSED: the library says that it does not support it. */
@@ -56,8 +57,8 @@ void model_free(struct model *m);
 struct one_case {
     const char *name, *model, *folder; /* folder: of test_data_set_*, or of .npy files */
     struct tolerance tolerance;
-    bool rewrite;        /* as of a model */
-    const char *network; /* of whole networks: their family, else NULL */
+    bool rewrite, ort_x86; /* as of a model */
+    const char *network;   /* of whole networks: their family, else NULL */
 };
 /* All sets: PASSED when all of them do. family: what the operations of the model are about. */
 enum outcome case_run(qnt_ctx *ctx, const struct one_case *c, char family[64], char text[TEXT]);

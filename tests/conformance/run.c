@@ -59,7 +59,7 @@ static qnt_status import_once(struct model *m, const struct set *s)
 {
     qnt_import_bind bind[MOST_VALUES];
     qnt_import_dim dim[MOST_VALUES];
-    qnt_import_config c = {.size = sizeof c, .batch = m->batch, .bind = bind, .dim = dim};
+    qnt_import_config c = {.size = sizeof c, .batch = m->batch, .bind = bind, .dim = dim, .ort_x86 = m->ort_x86};
     c.n_dim = named_dims(m->graph, s, dim, MOST_VALUES);
     for (size_t i = 0; i < m->graph->n_inputs; i++) {
         const struct value *v = &s->in[i];

@@ -62,7 +62,8 @@ static void manner_of(const struct onnx_graph *g, uint64_t seed, struct manner *
                                     .format = qnt_rng_below(&r, 2) ? "onnx" : NULL,
                                     .batch = qnt_rng_below(&r, 4) ? 0 : 1 + qnt_rng_below(&r, 3),
                                     .bind = m->bind,
-                                    .channels_last = qnt_rng_below(&r, 2) ? 0 : qnt_rng_below(&r, 4)};
+                                    .channels_last = qnt_rng_below(&r, 2) ? 0 : qnt_rng_below(&r, 4),
+                                    .ort_x86 = !qnt_rng_below(&r, 4)};
     const uint32_t some = qnt_rng_below(&r, 3); /* none, all but the first, any */
     for (size_t i = 1; g && some && i < g->n_inputs; i++)
         if (some == 1 || qnt_rng_below(&r, 2))

@@ -149,7 +149,7 @@ static const struct {
     ROW(qnt_server_config, "server config: ", call_server_config, server_config, offsetof(qnt_server_config, names),
         reserved),
     ROW(qnt_client_config, "client config: ", call_client_config, client_config, sizeof(size_t), timeout_ms),
-    ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), external_data),
+    ROW(qnt_import_config, "import config: ", call_import_config, import_config, sizeof(size_t), reserved),
     ROW(qnt_export_config, "export config: ", call_export_config, export_config, sizeof(size_t), reserved),
     ROW(qnt_ptq_config, "quantization config: ", call_ptq_config, ptq_config, sizeof(size_t), n_layers),
     ROW(qnt_block_config, "block config: ", call_block_config, block_config, sizeof(size_t), only),
@@ -173,6 +173,8 @@ static void teardown(void)
 {
     unlink(path);
     unlink(exported);
+    qnt_engine_destroy(engine);
+    engine = NULL;
     qnt_dataset_free(images);
     qnt_model_free(net);
     qnt_model_free(model);
@@ -343,7 +345,6 @@ START_TEST(results_fill_what_is_there)
     qnt_ptq_free(ptq);
     qnt_client_close(client);
     qnt_server_destroy(server);
-    qnt_engine_destroy(engine);
     qnt_session_free(session);
 }
 END_TEST

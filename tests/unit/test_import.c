@@ -140,6 +140,8 @@ START_TEST(fields_without_a_use_are_refused)
         {{.bind = &bind, .n_bind = 1}, "bind is set"},
         {{.dim = &dim, .n_dim = 1}, "dim is set"},
         {{.external_data = 1}, "memory has no folder"},
+        {{.ort_x86 = 1}, "ort_x86 is set"},
+        {{.reserved = 1}, "reserved is 1"},
         {{.format = "caffe"}, "format 'caffe' is not known, expected one of qnt, onnx"},
         {{.n_bind = 1}, "bind is NULL"},
         {{.n_dim = 1}, "dim is NULL"},

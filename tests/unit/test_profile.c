@@ -267,6 +267,7 @@ START_TEST(measured_runs_give_the_bytes_of_others)
     qnt_session *s;
     c.parallel_for = _i ? NULL : hook;
     expected_output(m, want);
+    hook_calls = 0;
     OK(qnt_session_create(m, &c, &s));
     for (int k = 0; k < 3; k++) {
         ck_assert_str_eq(profile_once(s, out, want), "");

@@ -62,7 +62,8 @@ qnt_status model_open(qnt_ctx *ctx, const char *path, const struct model_options
                                       .dim = o->dim,
                                       .n_dim = o->n_dim,
                                       .channels_last = o->channels_last ? QNT_CHANNELS_LAST_INPUTS : 0,
-                                      .external_data = o->external_data};
+                                      .external_data = o->external_data,
+                                      .ort_x86 = o->ort_x86};
     qnt_model *model;
     qnt_status status = qnt_model_import(ctx, path, &config, &model);
     if (status == QNT_OK && (o->mean.n || o->deviation.n) && (status = set_normalisation(model, o)))

@@ -11,7 +11,7 @@ struct channels {
     float value[4];
 };
 struct model_options {
-    int external_data; /* of qnt_import_config, as are the next */
+    int external_data, ort_x86; /* of qnt_import_config, as are the next */
     uint32_t fixed_batch;
     int channels_last;               /* of the inputs */
     struct channels mean, deviation; /* instead of the model's */
@@ -36,6 +36,15 @@ const char *model_resize_parse(void *target, const char *value);
      0,                                                                                                                \
      0,                                                                                                                \
      NULL},                                                                                                            \
+        {"ort-x86",                                                                                                    \
+         0,                                                                                                            \
+         NULL,                                                                                                         \
+         "give MODEL the numbers that ONNX Runtime has on x86-64, where int8 layers may run in floats (ONNX)",         \
+         OPT_FLAG,                                                                                                     \
+         &(o).ort_x86,                                                                                                 \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         NULL},                                                                                                        \
         {"fixed-batch",                                                                                                \
          0,                                                                                                            \
          "N",                                                                                                          \

@@ -25,7 +25,7 @@ qnt_status qnt_onnx_rows_in(struct onnx_mapper *mp, const struct onnx_node *n, s
 {
     struct onnx_value *from = x->source;
     *places = 1;
-    if (x->id[0] >= 0 || !from || !qnt_onnx_is_last(from))
+    if (x->id[0] >= 0 || !from || !qnt_onnx_is_last(from) || mp->config->ort_x86) /* which adds in ONNX's order */
         return qnt_onnx_as_tensor(mp, n, x, false, id);
     for (uint32_t d = 2; d < from->shape.rank; d++)
         *places *= from->shape.dim[d];

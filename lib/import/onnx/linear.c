@@ -165,13 +165,28 @@ static qnt_status no_bias(struct onnx_mapper *mp, const struct onnx_linear *l, i
     return t.data ? qnt_onnx_emit_const(mp, &t, l->base, id) : QNT_ERR_NOMEM;
 }
 
+qnt_status qnt_onnx_linear_product(struct onnx_mapper *mp, const struct onnx_linear *l, int in, int *id)
+{
+    int ins[2] = {in, -1};
+    qnt_status status = float_weights(mp, l, &ins[1]);
+    return status ? status : qnt_onnx_emit(mp, l->n, l->op, &l->attr, ins, 2, l->base, NULL, id);
+}
+
+qnt_status qnt_onnx_linear_bias(struct onnx_mapper *mp, const struct onnx_linear *l, int *id)
+{
+    qnt_status status = check_bias(l);
+    return status ? status : l->codes ? code_bias(mp, l, id) : float_bias(mp, l, id);
+}
+
 qnt_status qnt_onnx_linear(struct onnx_mapper *mp, const struct onnx_linear *l, int in, int *id)
 {
     int ins[4] = {in, -1, -1, -1};
     struct qnt_tensor out = {0};
+    if (!l->codes && mp->config->ort_x86)
+        return qnt_onnx_linear_parts(mp, l, in, id);
     qnt_status status = l->codes ? code_weights(mp, l, &ins[1], &ins[3]) : float_weights(mp, l, &ins[1]);
-    if (!status && l->bias && !(status = check_bias(l)))
-        status = l->codes ? code_bias(mp, l, &ins[2]) : float_bias(mp, l, &ins[2]);
+    if (!status && l->bias)
+        status = qnt_onnx_linear_bias(mp, l, &ins[2]);
     if (!status && !l->bias && ins[3] >= 0)
         status = no_bias(mp, l, &ins[2]);
     if (status)

@@ -28,6 +28,11 @@ struct onnx_linear {
 
 /* The node, with its weights and bias. in: the tensor of x. */
 qnt_status qnt_onnx_linear(struct onnx_mapper *mp, const struct onnx_linear *l, int in, int *id);
+/* The same of floats for config.ort_x86: nodes whose results add up to the layer's as ONNX Runtime adds. */
+qnt_status qnt_onnx_linear_parts(struct onnx_mapper *mp, const struct onnx_linear *l, int in, int *id);
+/* What it is made of: the node without a bias, and the bias, which is refused when it does not fit the rows. */
+qnt_status qnt_onnx_linear_product(struct onnx_mapper *mp, const struct onnx_linear *l, int in, int *id);
+qnt_status qnt_onnx_linear_bias(struct onnx_mapper *mp, const struct onnx_linear *l, int *id);
 /* w_quant can be that of the weights: per tensor, or per row. */
 bool qnt_onnx_linear_quant(const struct onnx_rows *r, const struct onnx_quant *q);
 

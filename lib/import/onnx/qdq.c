@@ -75,10 +75,32 @@ struct qnt_tensor qnt_onnx_code_tensor(const struct onnx_quant *q)
                                .zero = (int32_t)(q->type == ONNX_UINT8 ? q->zero[0] - 128 : q->zero[0])};
 }
 
+/* What ONNX Runtime on x86-64 computes in floats, for config.ort_x86: it has integer operations for uint8 alone, so
+ * int8 codes become uint8 on their way from a QuantizeLinear to a DequantizeLinear that is read once. Others stay.
+ * real: the DequantizeLinear's. */
+static bool in_floats(const struct onnx_mapper *mp, const struct onnx_value *codes, const struct onnx_value *real)
+{
+    return mp->config->ort_x86 && codes->type == ONNX_INT8 &&
+           (codes->input || codes->given || codes->readers != 1 || !real ||
+            real->readers + real->given != 1);
+}
+
+/* The same of codes that a QuantizeLinear is about to give. */
+static bool leaves_floats(struct onnx_mapper *mp, const struct onnx_node *quantize, int32_t type)
+{
+    const struct onnx_value *v = qnt_onnx_out(mp, quantize, 0);
+    const struct onnx_node *r = v && v->readers == 1 ? &mp->g->node[v->reader] : NULL;
+    struct onnx_value codes = v ? *v : (struct onnx_value){.readers = 0};
+    codes.type = type; /* which it does not have yet */
+    return in_floats(mp, &codes, r && !strcmp(r->op, "DequantizeLinear") ? qnt_onnx_out(mp, r, 0) : NULL);
+}
+
 struct onnx_value *qnt_onnx_codes(struct onnx_mapper *mp, const struct onnx_node *n, size_t k)
 {
     struct onnx_value *v = qnt_onnx_in(mp, n, k);
-    return v && v->kind == ONNX_ACTIVATION && v->codes && qnt_onnx_is_plain(&v->quant) ? v->codes : NULL;
+    return v && v->kind == ONNX_ACTIVATION && v->codes && qnt_onnx_is_plain(&v->quant) && !in_floats(mp, v->codes, v)
+               ? v->codes
+               : NULL;
 }
 
 static bool known(struct onnx_mapper *mp, const struct onnx_node *n, size_t k)
@@ -110,7 +132,7 @@ bool qnt_onnx_after(struct onnx_mapper *mp, const struct onnx_node *n, struct on
         if (!strcmp(r->op, "QuantizeLinear")) {
             a->last = r;
             return known(mp, r, 1) && known(mp, r, 2) && !qnt_onnx_quantize_params(mp, r, &v->shape, &a->quant) &&
-                   qnt_onnx_is_plain(&a->quant);
+                   qnt_onnx_is_plain(&a->quant) && !leaves_floats(mp, r, a->quant.type);
         }
         if ((strcmp(r->op, "Relu") && strcmp(r->op, "Clip")) || !bounds(mp, r, a))
             return false;
