@@ -30,11 +30,11 @@ bool ck_grid(struct ck *c, enum ck_type type, struct ck_point *p)
         p->place = CK_END;
         if ((int)++p->fill == fills) {
             p->fill = CK_NOISE;
-            p->size++;
+            p->size += test_repeated() ? 3 : 1;
         }
     }
     p->begun = true;
-    if (p->size == SIZES || (c->quick && sizes[p->size] > (test_repeated() ? REPEATED : QUICK)))
+    if (p->size >= SIZES || (c->quick && sizes[p->size] > (test_repeated() ? REPEATED : QUICK)))
         return false;
     p->n = sizes[p->size];
     snprintf(c->base, sizeof c->base, "n=%zu fill=%s place=%s", p->n, ck_fill_name(p->fill), ck_place_name(p->place));
