@@ -58,6 +58,10 @@ struct qnt_s8_operands {
     const void *w;
     ptrdiff_t a_row, a_jump;
     size_t run, runs, head, tail;
+    /* Tiles with `lines`: rows from `line` on, a multiple of 4, lie line_jump bytes further: in the next line of an image.
+     * 0: all rows are at a_row. Then copy_lines is 0. */
+    size_t line;
+    ptrdiff_t line_jump;
     /* Tiles with `beside`: copy_to[i] = copy_from[i] ^ copy_flip for so many lines of 64 bytes, at most one by 8 bytes of k,
      * beside the products: rows of a later tile. Then runs is 1, head and tail are 0, and copy_to overlaps nothing. */
     const uint8_t *copy_from;
@@ -112,6 +116,7 @@ struct qnt_gemm {
     uint8_t w_more;     /* see above */
     uint8_t binary;     /* 1: a binary tile */
     uint8_t beside;     /* 1: run_rows copies lines beside its products */
+    uint8_t lines;      /* 1: its rows may be of two lines */
     uint16_t cost_step, cost_tile, cost_unpack, cost_row; /* as struct qnt_tile_cost says: lib/gemm chooses by them */
     uint16_t k_run; /* f32: a loop nest cuts longer runs of k, so that a W panel stays near; 0 for 8-bit */
     uint8_t m_least;    /* its least: a tile of m rows takes max(m, m_least) / mr of a full one; 0: always a full one */

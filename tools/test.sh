@@ -100,7 +100,7 @@ fi
 if [ $quick = no ]; then
     if build clang clang all -Dwerror=true --native-file .ci/native/clang.ini; then
         # The tools and the harness are checked in gcc's build, what runs no kernels there and under clang's sanitizers.
-        check clang clang --no-suite emulated --no-suite board --no-suite tools --no-suite harness --no-suite kernel-free
+        check clang clang --setup again
     fi
     if [ $gcc = yes ]; then
         check gcc-ref gcc --setup ref
@@ -146,7 +146,7 @@ if [ $quick = no ]; then
     elif build aarch64 aarch64 all --cross-file .ci/cross/aarch64.ini -Dwerror=true; then
         check cortex-a53 aarch64 --setup cortex_a53
         check cortex-a76 aarch64 --setup cortex_a76
-        check i8mm aarch64 --setup i8mm --suite kernels
+        check i8mm aarch64 --setup i8mm --suite kernels --no-suite harness --no-suite same-kernels
         check aarch64 aarch64 --suite emulated
     fi
     case $fuzz in

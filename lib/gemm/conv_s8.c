@@ -1,48 +1,16 @@
 /* 8-bit convolutions. Image lines go into a plane with their padding written out, where the kw taps of a line are one
  * of kw * c bytes. Tiles that read rows find theirs there, so that nothing is copied for each tap. Others pack it: that
  * pays where few input channels make taps too short to address one by one. */
-#include <string.h>
-#include "conv.h"
+#include "conv_plane.h"
 #include "rows.h"
 
-enum {
-    PLANE_BYTES = 20 << 10, /* stays in the first cache */
-    MOST_CHANNELS = 64,     /* with more, addresses cost nothing beside the products */
-    ROWS_BYTES = 256 << 10, /* part of the second level; */
-    MOST_BYTES = 4 << 20,   /* or this much, when the taps of one line need it */
-    SLACK = 64              /* runs are padded */
-};
-
-/* Lines of taps [ky0, ky1) that lie in the image for line y of the output. */
-static void taps_inside(const struct qnt_conv_geom *g, size_t y, size_t *ky0, size_t *ky1)
-{
-    const size_t top = y * g->stride_h, end = g->pad_top + g->h;
-    *ky0 = 0;
-    *ky1 = g->kh;
-    while (*ky0 < *ky1 && top + *ky0 * g->dil_h < g->pad_top)
-        ++*ky0;
-    while (*ky0 < *ky1 && top + (*ky1 - 1) * g->dil_h >= end)
-        --*ky1;
-}
-
-/* The row past those from r on, of r1, whose lines have the same taps. */
-static size_t same_taps(const struct qnt_conv_geom *g, size_t r, size_t r1, size_t *ky0, size_t *ky1)
-{
-    size_t line = r / g->ow + 1, y = (line - 1) % g->oh, first, last;
-    taps_inside(g, y, ky0, ky1);
-    for (++y; y < g->oh && line * g->ow < r1; y++, line++) {
-        taps_inside(g, y, &first, &last);
-        if (first != *ky0 || last != *ky1)
-            break;
-    }
-    return line * g->ow < r1 ? line * g->ow : r1;
-}
+enum { LINE_ROWS = 4 }; /* whose number a line has where a tile may go on in the next */
 
 /* Taps that the last line leaves out below, which are the most: sets are by those above, then by those below. */
 static size_t most_below(const struct qnt_conv_geom *g)
 {
     size_t ky0, ky1;
-    taps_inside(g, g->oh - 1, &ky0, &ky1);
+    qnt_conv_taps_inside(g, g->oh - 1, &ky0, &ky1);
     return g->kh - ky1;
 }
 
@@ -52,9 +20,9 @@ size_t qnt_conv_s8_bias_sets(const struct qnt_gemm *tile, const struct qnt_conv_
     size_t above, end, work = 0;
     if (tile->run_rows || g->kw * (g->c / g->groups) % tile->kr || !rows)
         return 1;
-    taps_inside(g, 0, &above, &end);
+    qnt_conv_taps_inside(g, 0, &above, &end);
     for (size_t r = 0, next, ky0, ky1; r < rows; r = next) {
-        next = same_taps(g, r, rows, &ky0, &ky1);
+        next = qnt_conv_same_taps(g, r, rows, &ky0, &ky1);
         if (ky0 == ky1)
             return 1;
         work += (next - r + tile->mr - 1) / tile->mr * (ky1 - ky0);
@@ -75,59 +43,24 @@ void qnt_conv_s8_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *til
         }
 }
 
-struct plane {
-    const struct qnt_conv_geom *g;
-    const struct qnt_gemm *tile;
-    uint8_t in_xor;     /* of the images */
-    size_t ph, pw;      /* padded image */
-    size_t reach, room; /* lines that the taps of a pixel span; bytes of the plane */
-    size_t line, image; /* bytes of a padded line and of all lines of an image */
-    bool in_place;      /* the image needs no padding */
-    const int8_t *data; /* of lines y0.. of image0.. */
-    size_t image0, y0;
-    size_t ky0, ky1; /* lines of taps that are taken */
-};
-
-static struct plane plane_of(const struct qnt_gemm *tile, const struct qnt_conv_geom *g, uint8_t in_xor)
-{
-    struct plane p = {.g = g, .tile = tile, .in_xor = in_xor, .reach = (g->kh - 1) * g->dil_h + 1, .ky1 = g->kh};
-    p.ph = (g->oh - 1) * g->stride_h + p.reach;
-    p.pw = (g->ow - 1) * g->stride_w + g->kw;
-    p.in_place = !tile->run_rows && !g->pad_top && !g->pad_left && p.ph <= g->h && p.pw <= g->w;
-    p.line = (p.in_place ? g->w : p.pw) * g->c;
-    p.image = p.in_place ? g->h * p.line : p.ph * p.line;
-    p.room = !tile->run_rows ? PLANE_BYTES : p.reach * p.line > ROWS_BYTES ? p.reach * p.line : ROWS_BYTES;
-    return p;
-}
-
-static bool plane_serves(const struct plane *p)
-{
-    const struct qnt_conv_geom *g = p->g;
-    if (g->groups != 1 || g->dil_w != 1 || g->kw * g->kh == 1)
-        return false;
-    if (p->tile->run_rows)
-        return g->stride_w <= g->kw && g->stride_h <= p->reach && p->pw <= MOST_BYTES / p->reach / g->c;
-    return g->kw > 1 && g->c <= MOST_CHANNELS && (p->in_place || p->line <= PLANE_BYTES / p->reach);
-}
-
 /* Taps of a line are padded to whole steps where they lie side by side in the plane. */
-static size_t packed_k(const struct plane *p)
+static size_t packed_k(const struct qnt_conv_plane *p)
 {
     const struct qnt_conv_geom *g = p->g;
     const size_t line = g->kw * (g->c / g->groups);
-    return p->tile->run_rows && plane_serves(p) ? g->kh * qnt_round_up(line, p->tile->kr) : g->kh * line;
+    return p->tile->run_rows && qnt_conv_plane_serves(p) ? g->kh * qnt_round_up(line, p->tile->kr) : g->kh * line;
 }
 
 size_t qnt_conv_s8_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t n)
 {
-    const struct plane p = plane_of(g, geom, 0);
+    const struct qnt_conv_plane p = qnt_conv_plane_of(g, geom, 0);
     return qnt_gemm_packed_bytes(g, n, packed_k(&p));
 }
 
 void qnt_conv_s8_pack_w(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, const int8_t *w, size_t n,
                         void *packed)
 {
-    const struct plane p = plane_of(g, geom, 0);
+    const struct qnt_conv_plane p = qnt_conv_plane_of(g, geom, 0);
     const size_t kp = packed_k(&p), line = geom->kw * (geom->c / geom->groups), k = geom->kh * line;
     const struct qnt_operand rows = qnt_operand_rows(w, k, k, 1);
     if (kp == k) {
@@ -147,7 +80,7 @@ void qnt_conv_s8_pack_w(const struct qnt_gemm *g, const struct qnt_conv_geom *ge
 
 static void plane_rows(const struct qnt_operand *o, size_t m0, size_t used, const void **ptr)
 {
-    const struct plane *p = o->detail;
+    const struct qnt_conv_plane *p = o->detail;
     const struct qnt_conv_geom *g = p->g;
     const size_t step = g->stride_w * g->c;
     for (size_t i = 0, n; i < used; i += n) {
@@ -163,70 +96,6 @@ static void plane_rows(const struct qnt_operand *o, size_t m0, size_t used, cons
     }
 }
 
-/* `bytes` of one line of an image, as the tiles want them. */
-static void fill_line(const struct plane *p, const int8_t *from, size_t bytes, int8_t *to)
-{
-    const void *row = from;
-    if (p->tile->run_rows)
-        p->tile->pack_a(&row, bytes, 0, bytes, 1, p->in_xor, to); /* may pad: what follows is written next */
-    else
-        memcpy(to, from, bytes);
-}
-
-/* Few bytes, in whole steps: what follows is written next, or is the plane's slack. */
-static void fill_gap(int8_t *to, size_t bytes, uint64_t eight)
-{
-    for (size_t i = 0; i < bytes; i += 2 * sizeof eight) {
-        memcpy(to + i, &eight, sizeof eight);
-        memcpy(to + i + sizeof eight, &eight, sizeof eight);
-    }
-}
-
-/* Lines [y0, y1) of one padded image. */
-static void fill(const struct plane *p, const int8_t *image, uint8_t zero, size_t y0, size_t y1, int8_t *to)
-{
-    const struct qnt_conv_geom *g = p->g;
-    const size_t left = g->pad_left * g->c, room = p->line > left ? p->line - left : 0;
-    const size_t whole = g->w * g->c, part = whole < room ? whole : room;
-    const uint64_t eight = zero * UINT64_C(0x0101010101010101);
-    for (size_t y = y0; y < y1; y++, to += p->line) {
-        if (y < g->pad_top || y - g->pad_top >= g->h || !part) {
-            memset(to, zero, p->line);
-            continue;
-        }
-        fill_gap(to, left, eight);
-        fill_line(p, image + (y - g->pad_top) * whole, part, to + left);
-        fill_gap(to + left + part, room - part, eight);
-    }
-}
-
-/* Fills the plane from row r on, as far as it goes; returns the row past it. */
-static size_t stage(struct plane *p, const int8_t *images, uint8_t zero, size_t r, size_t r1, int8_t *space)
-{
-    const struct qnt_conv_geom *g = p->g;
-    const size_t pixels = g->oh * g->ow, source = g->h * g->w * g->c;
-    const size_t image = r / pixels, oy = r % pixels / g->ow;
-    size_t end, last;
-    p->data = space;
-    p->image0 = image;
-    p->y0 = 0;
-    if (p->image <= p->room) {
-        end = (image + p->room / p->image) * pixels;
-    } else {
-        size_t lines = (p->room / p->line - p->reach) / g->stride_h + 1;
-        p->y0 = oy * g->stride_h;
-        end = image * pixels + (oy + lines < g->oh ? oy + lines : g->oh) * g->ow;
-    }
-    end = end < r1 ? end : r1;
-    last = (end - 1) / pixels;
-    for (size_t i = image; i <= last; i++) { /* only the lines that rows [r, end) see */
-        size_t y = i == image ? oy * g->stride_h : 0;
-        size_t y1 = i == last ? (end - 1) % pixels / g->ow * g->stride_h + p->reach : p->ph;
-        fill(p, images + i * source, zero, y, y1, space + (i - image) * p->image + (y - p->y0) * p->line);
-    }
-    return end;
-}
-
 /* Bytes of a run that lie left of the image for the first pixel of a line, and right of it for the last. */
 static void edges(const struct qnt_conv_geom *g, size_t run, size_t *head, size_t *tail)
 {
@@ -237,9 +106,46 @@ static void edges(const struct qnt_conv_geom *g, size_t run, size_t *head, size_
         *head = *tail = 0;
 }
 
+/* Whether tiles should go on in the next line: where a line is no number of whole tiles, which then are fuller. */
+static bool goes_on(const struct qnt_gemm *tile, const struct qnt_conv_geom *g)
+{
+    return tile->lines && g->ow % LINE_ROWS == 0 && g->ow % tile->mr != 0;
+}
+
+/* As walk, by tiles of two lines. */
+static void walk_on(const struct qnt_conv_plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t,
+                    const char *panel, size_t r0, size_t r1, bool skip)
+{
+    const struct qnt_conv_geom *g = p->g;
+    const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), step = g->stride_w * g->c, rows = g->oh * g->ow;
+    struct qnt_s8_operands o = {.a_row = (ptrdiff_t)step,
+                                .a_jump = (ptrdiff_t)(g->dil_h * p->line),
+                                .run = run,
+                                .line_jump = (ptrdiff_t)(g->stride_h * p->line - g->ow * step)};
+    size_t ky0, ky1, end = r0;
+    for (size_t r = r0, n; r < r1; r += n) {
+        if (r == end)
+            end = qnt_conv_same_taps(g, r, r1, &ky0, &ky1);
+        const size_t image = r / rows, y = r % rows / g->ow, x = r % g->ow, left = g->ow - x;
+        const size_t most = x % LINE_ROWS ? left : left + g->ow;
+        n = end - r < most ? end - r : most;
+        n = n < call->g->mr ? n : call->g->mr;
+        const size_t ky = skip ? ky0 : 0;
+        o.a = (const uint8_t *)p->data + (image - p->image0) * p->image +
+              (y * g->stride_h - p->y0 + ky * g->dil_h) * p->line + x * step;
+        o.w = panel + ky * run * call->g->nr;
+        o.runs = skip ? ky1 - ky0 : g->kh;
+        o.line = n > left ? left : 0;
+        t->m = (uint32_t)n;
+        t->row = (uint32_t)r;
+        t->c = qnt_gemm_place(call, r, t->col);
+        call->g->run_rows(&o, t);
+    }
+}
+
 /* Rows [r0, r1) and the columns of one panel from the plane. next: the panel to ask for, or NULL. */
-static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t, const char *panel,
-                 const uint8_t *next, size_t r0, size_t r1, bool skip)
+static void walk(const struct qnt_conv_plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t,
+                 const char *panel, const uint8_t *next, size_t r0, size_t r1, bool skip)
 {
     const struct qnt_conv_geom *g = p->g;
     const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = run * call->g->nr;
@@ -252,7 +158,7 @@ static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct
     for (size_t r = r0, n; r < r1; r += n, x = 0) {
         size_t ky0 = 0, ky1 = g->kh, above = (image - p->image0) * p->image + (y * g->stride_h - p->y0) * p->line;
         if (skip)
-            taps_inside(g, y, &ky0, &ky1);
+            qnt_conv_taps_inside(g, y, &ky0, &ky1);
         n = g->ow - x < r1 - r ? g->ow - x : r1 - r;
         o.a = (const uint8_t *)p->data + above + ky0 * g->dil_h * p->line + x * g->stride_w * g->c;
         o.w = panel + ky0 * part;
@@ -267,27 +173,25 @@ static void walk(const struct plane *p, const struct qnt_gemm_call *call, struct
     }
 }
 
-static size_t plane_bytes(const struct plane *p)
-{
-    return qnt_round_up(p->room + SLACK, 64);
-}
-
 /* Panels outside, as for matrices. */
-static void rows_run(struct plane *p, const struct qnt_gemm_call *call, const int8_t *images, uint8_t zero, size_t r0,
-                     size_t r1, int8_t *space)
+static void rows_run(struct qnt_conv_plane *p, const struct qnt_gemm_call *call, const int8_t *images, uint8_t zero,
+                     size_t r0, size_t r1, int8_t *space)
 {
     const struct qnt_gemm *g = call->g;
     const uint8_t stored = zero ^ p->in_xor ^ g->w_bias;
     const size_t k = packed_k(p), panel = qnt_panel_w_bytes(g, k);
     struct qnt_tile t = {.ldc = call->ldc, .first = 1, .last = 1, .e = call->e};
     for (size_t r = r0, end; r < r1; r = end) {
-        end = stage(p, images, stored, r, r1, space);
+        end = qnt_conv_plane_stage(p, images, stored, r, r1, space);
         for (size_t col = 0; col < call->n; col += g->nr) {
             t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
             t.col = (uint32_t)col;
             const char *w = (const char *)call->packed_w + col / g->nr * panel;
-            walk(p, call, &t, qnt_rows_panel(g, w, k, space + plane_bytes(p)), qnt_rows_next_panel(call, col, w, panel),
-                 r, end, stored == 0);
+            const char *const read = qnt_rows_panel(g, w, k, space + qnt_conv_plane_bytes(p));
+            if (goes_on(g, p->g))
+                walk_on(p, call, &t, read, r, end, stored == 0);
+            else
+                walk(p, call, &t, read, qnt_rows_next_panel(call, col, w, panel), r, end, stored == 0);
         }
     }
 }
@@ -305,17 +209,17 @@ static size_t packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom 
 
 size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom)
 {
-    const struct plane p = plane_of(g, geom, 0);
-    if (g->run_rows && plane_serves(&p))
-        return plane_bytes(&p) + qnt_rows_room(g, packed_k(&p));
-    return packed_bytes(g, geom) + (plane_serves(&p) && !p.in_place ? plane_bytes(&p) : 0);
+    const struct qnt_conv_plane p = qnt_conv_plane_of(g, geom, 0);
+    if (g->run_rows && qnt_conv_plane_serves(&p))
+        return qnt_conv_plane_bytes(&p) + qnt_rows_room(g, packed_k(&p));
+    return packed_bytes(g, geom) + (qnt_conv_plane_serves(&p) && !p.in_place ? qnt_conv_plane_bytes(&p) : 0);
 }
 
 /* The operand of the taken taps: the lines of a plane, or images tap by tap. */
-static struct qnt_operand operand(const struct plane *p, const void *images, const struct qnt_conv_src *src)
+static struct qnt_operand operand(const struct qnt_conv_plane *p, const void *images, const struct qnt_conv_src *src)
 {
     const struct qnt_conv_geom *g = p->g;
-    if (!plane_serves(p)) {
+    if (!qnt_conv_plane_serves(p)) {
         struct qnt_operand o = qnt_operand_im2col(images, src, 1);
         o.in_xor = p->in_xor;
         return o;
@@ -329,7 +233,7 @@ static struct qnt_operand operand(const struct plane *p, const void *images, con
 }
 
 /* Rows [r0, r1) by tiles that pack; the plane holds them. */
-static void packed_run(struct plane *p, const struct qnt_gemm_call *product, const void *images,
+static void packed_run(struct qnt_conv_plane *p, const struct qnt_gemm_call *product, const void *images,
                        const struct qnt_conv_src *src, size_t r0, size_t r1, void *scratch)
 {
     const struct qnt_conv_geom *g = p->g;
@@ -342,7 +246,7 @@ static void packed_run(struct plane *p, const struct qnt_gemm_call *product, con
     }
     const size_t below = most_below(g);
     for (size_t r = r0, end; r < r1; r = end) {
-        end = same_taps(g, r, r1, &p->ky0, &p->ky1);
+        end = qnt_conv_same_taps(g, r, r1, &p->ky0, &p->ky1);
         struct qnt_conv_geom part = *g;
         struct qnt_conv_src taken = *src;
         struct qnt_epilogue e = *product->e;
@@ -365,9 +269,9 @@ void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, co
     const struct qnt_conv_geom *g = src->geom;
     const struct qnt_gemm *tile = product->g;
     const uint8_t zero = *(const uint8_t *)src->zero_row;
-    struct plane p = plane_of(tile, g, product->a.in_xor);
+    struct qnt_conv_plane p = qnt_conv_plane_of(tile, g, product->a.in_xor);
     p.data = images;
-    if (!plane_serves(&p) || p.in_place) {
+    if (!qnt_conv_plane_serves(&p) || p.in_place) {
         packed_run(&p, product, images, src, r0, r1, scratch);
         return;
     }
@@ -377,7 +281,7 @@ void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, co
     }
     int8_t *space = (int8_t *)scratch + packed_bytes(tile, g);
     for (size_t r = r0, end; r < r1; r = end) {
-        end = stage(&p, images, zero, r, r1, space);
+        end = qnt_conv_plane_stage(&p, images, zero, r, r1, space);
         packed_run(&p, product, images, src, r, end, scratch);
     }
 }

@@ -4,6 +4,11 @@
 
 enum { MR = 5, NR = 8, KR = 4, STEP = NR * KR };
 
+static const uint8_t *row_at(const struct qnt_s8_operands *o, size_t i)
+{
+    return o->a + (ptrdiff_t)i * o->a_row + (o->line && i >= o->line ? o->line_jump : 0);
+}
+
 static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
     int32_t acc[MR * NR] = {0};
@@ -11,10 +16,8 @@ static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
     for (size_t r = 0; r < o->runs; r++)
         for (size_t p = 0; p < o->run; p += KR, w += NR * KR)
             for (size_t i = 0; i < (size_t)t->m * NR * KR; i++)
-                acc[i / KR] +=
-                    (int8_t)
-                        o->a[(ptrdiff_t)(i / KR / NR) * o->a_row + (ptrdiff_t)r * o->a_jump + (ptrdiff_t)(p + i % KR)] *
-                    w[i % (NR * KR)];
+                acc[i / KR] += (int8_t)row_at(o, i / KR / NR)[(ptrdiff_t)r * o->a_jump + (ptrdiff_t)(p + i % KR)] *
+                               w[i % (NR * KR)];
     qnt_tile_store_ref(t, acc, NR);
     for (size_t i = 0; i < 64 * o->copy_lines; i++)
         o->copy_to[i] = o->copy_from[i] ^ o->copy_flip;
@@ -73,6 +76,7 @@ static void unpack_s2(const void *panel, size_t k, int8_t *out)
         .a_size = 1,                                                                                                   \
         .w_bits = bits,                                                                                                \
         .beside = 1,                                                                                                   \
+        .lines = 1,                                                                                                    \
         .cost_step = 10000,                                                                                            \
         .cost_tile = 5000,                                                                                             \
         .m_least = 1,                                                                                                  \

@@ -173,7 +173,7 @@ QNT_INLINE void sums(const int M, const int V, const enum mode MODE, const struc
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump) {
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-            at.q[g] = a + g * GROUP * at.r1;
+            at.q[g] = a + g * GROUP * at.r1 + (V == 1 && o->line && (size_t)(g * GROUP) >= o->line ? o->line_jump : 0);
         if (MODE == EDGES && o->head) {
             steps(MODE, M, 1, M, V, o->head, ws, &at, &next, x, y, x, y);
             settle(M, V, x, y);
@@ -348,6 +348,7 @@ QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
         .w_bits = BITS,                                                                                                \
         .w_bias = 128,                                                                                                 \
         .beside = NR == 32,                                                                                            \
+        .lines = NR == 16,                                                                                             \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
         .cost_unpack = costunpack,                                                                                     \

@@ -50,7 +50,7 @@ void oom_sweep(const char *name, qnt_status (*call)(void))
     ck_assert_msg(live == before, "%s leaks", name);
     needed = calls;
     ck_assert_msg(needed > 0, "%s allocates nothing", name);
-    const size_t step = test_emulated() ? 13 : test_quick() ? 5 : 1;
+    const size_t step = test_emulated() ? 29 : test_quick() ? 5 : 1;
     for (int alone = 0; alone < 2; alone++)
         for (size_t n = 1; n <= needed; n += step) {
             qnt_status status = call_failing(call, n, alone ? n : SIZE_MAX);

@@ -13,7 +13,8 @@ static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struc
         uint32_t sum = (t->first ? 0 : (uint32_t)old[j]) + (t->last ? (uint32_t)t->e->bias[t->col + j] : 0);
         for (size_t r = 0; r < o->runs; r++)
             for (size_t p = 0; p < o->run; p++) {
-                uint8_t byte = o->a[(ptrdiff_t)i * o->a_row + (ptrdiff_t)r * o->a_jump + (ptrdiff_t)p];
+                const ptrdiff_t row = (ptrdiff_t)i * o->a_row + (o->line && i >= o->line ? o->line_jump : 0);
+                uint8_t byte = o->a[row + (ptrdiff_t)r * o->a_jump + (ptrdiff_t)p];
                 int a = d->w_bias ? byte : (int8_t)byte;
                 int w = ((const int8_t *)o->w)[((r * o->run + p) / d->kr * d->nr + j) * d->kr + p % d->kr];
                 sum += (uint32_t)(a * w);
@@ -27,14 +28,24 @@ static void zero_edges(const struct qnt_s8_operands *o, size_t m, uint8_t *a)
 {
     for (size_t r = 0; r < o->runs; r++, a += o->a_jump) {
         memset(a, 0, o->head);
-        memset(a + (ptrdiff_t)(m - 1) * o->a_row + (o->run - o->tail), 0, o->tail);
+        memset(a + (ptrdiff_t)(m - 1) * o->a_row + (o->line && m > o->line ? o->line_jump : 0) + (o->run - o->tail), 0,
+               o->tail);
     }
+}
+
+/* Rows of two lines, for tiles that take such: after none of m rows, or some, or past them. */
+static void second_line(struct ck *c, struct qnt_s8_operands *o, size_t m)
+{
+    if (!c->gemm->lines || ck_below(c, 2))
+        return;
+    o->line = 4 * ck_below(c, m / 4 + 2);
+    o->line_jump = (ptrdiff_t)ck_below(c, 90);
 }
 
 /* Lines to copy, for tiles that do: as many as k allows, fewer or none. */
 static void lines_to_copy(struct ck *c, struct qnt_s8_operands *o, enum ck_place place)
 {
-    if (!c->gemm->beside || o->runs > 1 || o->head || o->tail)
+    if (!c->gemm->beside || o->runs > 1 || o->head || o->tail || o->line)
         return;
     o->copy_lines = ck_below(c, 2) ? o->run / 8 : ck_below(c, o->run / 8 + 1);
     o->copy_flip = ck_below(c, 2) ? 0x80 : 0;
@@ -66,9 +77,11 @@ static void rows(struct ck *c)
     o.a_jump = (ptrdiff_t)jumps[ck_below(c, 4)];
     o.head = run % 8 ? 0 : 8 * ck_below(c, 2) * ck_below(c, run / 8 + 1);
     o.tail = run % 8 ? 0 : 8 * ck_below(c, 2) * ck_below(c, (run - o.head) / 8 + 1);
-    ck_case(c, "rows m=%zu n=%zu run=%zu runs=%zu a=%td,%td edges=%zu,%zu place=%s", m, n, run, o.runs, o.a_row,
-            o.a_jump, o.head, o.tail, ck_place_name(place));
-    const size_t span = (m - 1) * (size_t)o.a_row + (o.runs - 1) * (size_t)o.a_jump + run;
+    second_line(c, &o, m);
+    ck_case(c, "rows m=%zu n=%zu run=%zu runs=%zu a=%td,%td edges=%zu,%zu line=%zu,%td place=%s", m, n, run, o.runs,
+            o.a_row, o.a_jump, o.head, o.tail, o.line, o.line_jump, ck_place_name(place));
+    const size_t further = o.line && m > o.line ? (size_t)o.line_jump : 0;
+    const size_t span = (m - 1) * (size_t)o.a_row + (o.runs - 1) * (size_t)o.a_jump + run + further;
     uint8_t *a = ck_in(c, A, CK_U8, run ? span : 0, CK_NOISE, place);
     zero_edges(&o, m, a);
     o.a = a;

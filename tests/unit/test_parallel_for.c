@@ -140,7 +140,7 @@ START_TEST(the_bytes_of_a_team)
     for (size_t h = 0; h < sizeof hooks / sizeof *hooks; h++)
         for (uint32_t threads = 1; threads <= 5; threads += test_quick() ? 2 : 1)
             for (size_t batch = 1; batch <= MOST; batch += MOST - 1) {
-                if (test_quick() && (h + threads / 2 + (batch > 1)) % (test_emulated() ? 4 : 2))
+                if (test_quick() && (h + threads / 2 + (batch > 1)) % (test_emulated() ? 6 : 2))
                     continue;
                 memset(own, 0x55, bytes);
                 calls = 0;
