@@ -144,7 +144,8 @@ if [ $quick = no ]; then
     if [ $arm = no ]; then
         skip aarch64 "no cross compiler or no qemu-aarch64"
     elif build aarch64 aarch64 all --cross-file .ci/cross/aarch64.ini -Dwerror=true; then
-        check cortex-a53 aarch64 --setup cortex_a53
+        # Some wait, and one starts compilers.
+        check cortex-a53 aarch64 --setup cortex_a53 --num-processes $(($(nproc) + 1))
         check cortex-a76 aarch64 --setup cortex_a76
         check i8mm aarch64 --setup i8mm --suite kernels --no-suite harness --no-suite same-kernels
         check aarch64 aarch64 --suite emulated

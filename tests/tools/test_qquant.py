@@ -292,6 +292,7 @@ def test_several_inputs():
 
 
 def test_onnx():
+    natively("qquant: files written and read again")
     command = ("qquant", float_model(), *IMAGES, "--bits", 4, "--out", "four.qnt", "--onnx", "four.onnx")
     done = subprocess.run(cases.command(*command), capture_output=True, text=True, check=False)
     if "it has no protobuf-c" in done.stderr:

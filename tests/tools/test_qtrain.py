@@ -164,6 +164,7 @@ def test_checkpoints():
 
 
 def test_progress_on_a_terminal():
+    natively("qtrain: a terminal")
     main, terminal = pty.openpty()
     options = (*FEW, "--images", 16 if SLOW else 256, "--epochs", 2)
     with subprocess.Popen(cases.command("qtrain", *options), stdout=terminal, stderr=subprocess.STDOUT) as child:
