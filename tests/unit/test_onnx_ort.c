@@ -174,33 +174,33 @@ START_TEST(unknown_orders_are_refused)
 }
 END_TEST
 
-/* Relu between codes of `type`, twice; the codes between have one reader or, with a second output, two. */
+static const char *numbered(char text[16], const char *before, int i, const char *behind)
+{
+    snprintf(text, 16, "%s%d%s", before, i, behind);
+    return text;
+}
+
+/* Four layers between codes of `type`; those behind the second one have one reader or, with a second output, two. */
 static void chain(struct graph *b, int32_t type, bool two)
 {
     static const float s = 0.05f;
     static const uint8_t z = 3;
     const int64_t dims[] = {1, 6};
+    char in[16], out[16];
     begin(b, 13);
     input(b, "x", type, 2, dims);
     constant(b, "s", ONNX_FLOAT, 0, NULL, &s);
     constant(b, "z", type, 0, NULL, &z);
     constant(b, "w", ONNX_INT8, 2, (size_t[]){6, 6}, w);
     node(b, "DequantizeLinear", "w s", "wf");
-    node(b, "DequantizeLinear", "x s z", "a");
-    node(b, "Gemm", "a wf", "g0");
-    node(b, "QuantizeLinear", "g0 s z", "q0");
-    node(b, "DequantizeLinear", "q0 s z", "d0");
-    node(b, "Gemm", "d0 wf", "g1");
-    node(b, "QuantizeLinear", "g1 s z", "q1");
-    node(b, "DequantizeLinear", "q1 s z", "d1");
-    node(b, "Gemm", "d1 wf", "g2");
-    node(b, "QuantizeLinear", "g2 s z", "q2");
-    node(b, "DequantizeLinear", "q2 s z", "d2");
-    node(b, "Gemm", "d2 wf", "g3");
-    node(b, "QuantizeLinear", "g3 s z", "y");
+    for (int i = 0; i < 4; i++) {
+        node(b, "DequantizeLinear", i ? numbered(in, "q", i - 1, " s z") : "x s z", numbered(out, "d", i, ""));
+        node(b, "Gemm", numbered(in, "d", i, " wf"), numbered(out, "g", i, ""));
+        node(b, "QuantizeLinear", numbered(in, "g", i, " s z"), i < 3 ? numbered(out, "q", i, "") : "y");
+    }
     output(b, "y");
     if (two) {
-        node(b, "Relu", "d1", "r");
+        node(b, "Relu", "d2", "r");
         output(b, "r");
     }
 }
