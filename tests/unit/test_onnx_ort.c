@@ -171,6 +171,13 @@ START_TEST(unknown_orders_are_refused)
     b.attr[0][0].f = 0.5f;
     output(&b, "y");
     refused_as_ort(&b, "alpha 0.5");
+    begin(&b, 13);
+    input(&b, "x", ONNX_FLOAT, 2, (int64_t[]){2, 4});
+    constant(&b, "w", ONNX_FLOAT, 2, (size_t[]){4, 4}, w);
+    constant(&b, "c", ONNX_FLOAT, 2, (size_t[]){2, 1}, w);
+    node(&b, "Gemm", "x w c", "y");
+    output(&b, "y");
+    refused_as_ort(&b, "'c' is no bias");
 }
 END_TEST
 

@@ -90,6 +90,9 @@ qnt_status qnt_onnx_map_gemm(struct onnx_mapper *mp, const struct onnx_node *n)
     g.l.x_quant = g.a->quant;
     g.l.w_quant = g.l.w->quant;
     g.l.out = &after.quant;
+    if (g.c && mp->config->ort_x86)
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n,
+                             "'%s' is no bias: the order in which ONNX Runtime adds floats is not known", g.c->name);
     if ((status = left(mp, &g, &places, &id)) || (status = qnt_onnx_full(mp, &g.l, &g.r, places, id, &id)))
         return status;
     if (g.c && (status = qnt_onnx_add_to(mp, n, id, &g.s, g.c, &id)))
