@@ -9,7 +9,7 @@
 #include "requant.h"
 #include "step.h"
 
-enum { MAX_TAPS = 1 << 16 };
+enum { MAX_TAPS = 1 << 16, BLOCK = 64 /* channels that threads do not share: a line of the cache, of codes */ };
 
 /* One axis. */
 struct axis {
@@ -126,9 +126,9 @@ qnt_status qnt_avgpool_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t ma
 }
 
 /* As the kernel, but divided by `count`: for the windows at the border. */
-static void average_of(const struct qnt_window *w, const float *x, float *y, size_t count)
+static void average_of(const struct qnt_window *w, const float *x, float *y, size_t ldy, size_t count)
 {
-    for (size_t p = 0; p < w->pixels; p++, x += w->step, y += w->channels) {
+    for (size_t p = 0; p < w->pixels; p++, x += w->step, y += ldy) {
         for (size_t c = 0; c < w->channels; c++)
             y[c] = 0.0f;
         for (size_t i = 0; i < w->kh; i++)
@@ -157,7 +157,7 @@ static void windows(const struct qnt_step *s, const struct qnt_exec *x, size_t i
         if (count == w->kh * w->kw)
             st->average_f32((const float *)from + in, (float *)to + out, st->c, w);
         else
-            average_of(w, (const float *)from + in, (float *)to + out, count);
+            average_of(w, (const float *)from + in, (float *)to + out, st->c, count);
     } else {
         struct qnt_requant rq = st->rq;
         float factor = st->ratio / (float)count;
@@ -166,23 +166,43 @@ static void windows(const struct qnt_step *s, const struct qnt_exec *x, size_t i
     }
 }
 
+/* One thread's lines of output, and channels of these. */
+struct share {
+    size_t line0, line1, c0, c1;
+};
+
+/* Lines, or where there are fewer of them than threads, as for a global pool, channels. */
+static struct share share_of(const struct state *st, const struct qnt_exec *x)
+{
+    struct share s = {.line1 = x->batch * st->h.out, .c1 = st->c};
+    if (s.line1 >= x->parts) {
+        qnt_share(s.line1, x->part, x->parts, &s.line0, &s.line1);
+        return s;
+    }
+    qnt_share((st->c + BLOCK - 1) / BLOCK, x->part, x->parts, &s.c0, &s.c1);
+    s.c0 = qnt_least(s.c0 * BLOCK, st->c);
+    s.c1 = qnt_least(s.c1 * BLOCK, st->c);
+    return s;
+}
+
 void qnt_pool_run(const struct qnt_step *s, const struct qnt_exec *x)
 {
     const struct state *st = s->state;
     const struct axis *h = &st->h, *v = &st->w;
-    size_t line, end;
-    qnt_share(x->batch * h->out, x->part, x->parts, &line, &end);
-    for (; line < end; line++) {
+    const struct share own = share_of(st, x);
+    struct qnt_window w = {.row = h->dilation * v->in * st->c,
+                           .col = v->dilation * st->c,
+                           .step = v->stride * st->c,
+                           .channels = own.c1 - own.c0};
+    for (size_t line = own.line0; line < own.line1 && w.channels; line++) {
         size_t iy, ix, count, top = line / h->out * h->in;
-        struct qnt_window w = {.row = h->dilation * v->in * st->c, .col = v->dilation * st->c, .channels = st->c};
         w.kh = clip(h, line % h->out, &iy);
-        w.step = v->stride * st->c;
         for (size_t ox = 0; ox < v->out; ox += count) {
             count = ox == v->inner0 && v->inner1 > ox ? v->inner1 - ox : 1;
             w.kw = clip(v, ox, &ix);
             w.pixels = count;
             const size_t taps = st->count_padding ? counted(h, line % h->out) * counted(v, ox) : w.kh * w.kw;
-            windows(s, x, ((top + iy) * v->in + ix) * st->c, (line * v->out + ox) * st->c, &w, taps);
+            windows(s, x, ((top + iy) * v->in + ix) * st->c + own.c0, (line * v->out + ox) * st->c + own.c0, &w, taps);
         }
     }
 }
