@@ -226,8 +226,9 @@ struct share {
     size_t r0, r1, p0, c0, c1;
 };
 
-/* Rows cost each thread all weights, columns the packing of all rows, so the cut is made where the largest share is the
- * least, when a tile counts one and so does the reading of a panel of either operand. */
+/* Rows cost each thread all weights, columns the packing of all rows, and whoever reads the results by rows gets them
+ * from the caches of others. So the cut is made where the largest share is the least, when a tile counts one and so does
+ * the reading of a panel of either operand, and of as many bytes of results. */
 static struct share share_of(const struct state *st, const struct qnt_exec *x)
 {
     const size_t rows = x->batch * st->pixels, mr = st->g->mr, nr = st->g->nr, panels = st->panels, parts = x->parts;
@@ -235,7 +236,8 @@ static struct share share_of(const struct state *st, const struct qnt_exec *x)
     if (parts == 1)
         return s;
     const size_t tiles = (rows + mr - 1) / mr, t = (tiles + parts - 1) / parts, p = (panels + parts - 1) / parts;
-    if (t * panels + t + panels <= tiles * p + tiles + p) {
+    const size_t results = t * (st->og - st->og / parts) / st->k;
+    if (t * panels + t + panels <= tiles * p + tiles + p + results) {
         qnt_share(tiles, x->part, x->parts, &s.r0, &s.r1);
         s.r0 *= mr;
         s.r1 = s.r1 * mr < rows ? s.r1 * mr : rows;
