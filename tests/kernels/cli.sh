@@ -19,6 +19,7 @@ run 0 'seed 7' --op clamp_s8 --isa ref --seed 7
 run 0 'Gelem/s .* 1.00 x ref' --op clamp_s8 --isa ref --bench
 run 0 '"outcome": "passed"' --op clamp_s8 --json
 run 0 '^dot_s8 *ref *usable$' --list
+run 0 '"op": "dot_s8", "variant": "ref", "usable": true}' --list --json
 run 2 "no op 'nothing'" --op nothing
 run 2 "unknown ISA level 'avx9'" --isa avx9
 CHECKKERN_ISA=avx9 run 2 "CHECKKERN_ISA: unknown ISA level 'avx9'" --op clamp_s8

@@ -205,11 +205,27 @@ static void run_all(unsigned *count)
 
 static void list(void)
 {
-    for (size_t i = 0; i < ENTRIES; i++)
-        if (asked(&entries[i])) {
-            const char *reason = why_not(&entries[i]);
-            printf("%-22s %-18s %s\n", entries[i].op, entries[i].variant, reason ? reason : "usable");
+    const char *comma = "";
+    if (opt.json)
+        printf("{\"variants\": [");
+    for (size_t i = 0; i < ENTRIES; i++) {
+        const struct entry *e = &entries[i];
+        const char *reason = asked(e) ? why_not(e) : NULL;
+        if (!asked(e))
+            continue;
+        if (!opt.json) {
+            printf("%-22s %-18s %s\n", e->op, e->variant, reason ? reason : "usable");
+            continue;
         }
+        printf("%s\n  {\"op\": \"%s\", \"variant\": \"%s\", \"usable\": %s", comma, e->op, e->variant,
+               reason ? "false" : "true");
+        if (reason)
+            printf(", \"reason\": \"%s\"", reason);
+        printf("}");
+        comma = ",";
+    }
+    if (opt.json)
+        printf("\n]}\n");
 }
 
 static const char *set_isa(void *target, const char *text)
