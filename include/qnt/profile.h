@@ -41,11 +41,12 @@ typedef struct qnt_step_work {
 QNT_API qnt_status qnt_session_step_work(const qnt_session *session, size_t i, qnt_step_work *out);
 
 /** Runs as qnt_session_run does, with the same result, and counts the ticks (qnt_ticks_per_second) of each part:
- * ticks[0] is the begin (workers are woken, the input is copied), ticks[1 + i] step i, ticks[1 + steps] copying the
- * output. Together they are the whole run. n: elements of ticks, which must be qnt_session_step_count + 2. A step that
- * only renames a tensor has 0. With several threads a step lasts until the last one is done with its share. Reading the
- * counter waits for what is under way, some ten nanoseconds a step, which are in the counts. No allocation, lock or
- * system call with threads <= 1. On an error ticks are unspecified. Changes the session. */
+ * ticks[0] is the begin (workers are woken, inputs are copied that no step reads where they are), ticks[1 + i] step i,
+ * ticks[1 + steps] copying the output. Together they are the whole run. n: elements of ticks, which must be
+ * qnt_session_step_count + 2. A step that only renames a tensor has 0. With several threads a step lasts until the last
+ * one is done with its share. Reading the counter waits for what is under way, some ten nanoseconds a step, which are in
+ * the counts. No allocation, lock or system call with threads <= 1. On an error ticks are unspecified. Changes the
+ * session. */
 QNT_API qnt_status qnt_session_profile(qnt_session *session, const void *in, void *out, size_t batch, uint64_t *ticks,
                                        size_t n);
 /** The same with the inputs and outputs of qnt_session_run_io. Changes the session. */

@@ -4,10 +4,33 @@
 
 enum { LINE = 64 };
 
+/* Inputs that only steps read which can do so anywhere stay where the caller has them. */
+static void leave_outside(struct qnt_plan *p, bool wanted)
+{
+    const struct qnt_model *m = p->model;
+    p->inputs_inside = m->inputs.n;
+    for (size_t k = 0; wanted && k < m->inputs.n; k++) {
+        const int id = m->inputs.id[k];
+        size_t readers = 0, others = 0;
+        for (size_t i = 0; i < p->n_steps; i++)
+            for (uint32_t j = 0; j < p->step[i].node->n_in; j++)
+                if (p->step[i].node->in[j] == id)
+                    *(j == 0 && p->step[i].op->reads_outside ? &readers : &others) += 1;
+        for (size_t i = 0; i < m->outputs.n; i++)
+            others += m->outputs.id[i] == id;
+        if (!readers || others)
+            continue;
+        p->inputs_inside--;
+        for (size_t i = 0; i < p->n_steps; i++)
+            if (p->step[i].node->n_in && p->step[i].node->in[0] == id)
+                p->step[i].outside = (uint32_t)k + 1;
+    }
+}
+
 /* Steps during which a tensor's bytes must stay; inputs are there before step 0, outputs after the last. */
 struct life {
     int root; /* the tensor whose memory this is: itself, or what a flatten aliases */
-    bool used, placed;
+    bool used, placed, outside;
     size_t from, to, bytes;
 };
 
@@ -28,6 +51,8 @@ static qnt_status tensor_bytes(const struct qnt_plan *p, int id, size_t *bytes)
 static void touch(struct life *life, int id, size_t step)
 {
     struct life *l = &life[life[id].root];
+    if (l->outside)
+        return;
     if (!l->used || step < l->from)
         l->from = step;
     if (!l->used || step > l->to)
@@ -40,6 +65,9 @@ static qnt_status find_lives(const struct qnt_plan *p, struct life *life)
 {
     for (size_t i = 0; i < p->model->n_tensors; i++)
         life[i].root = (int)i;
+    for (size_t i = 0; i < p->n_steps; i++)
+        if (p->step[i].outside)
+            life[p->step[i].node->in[0]].outside = true;
     for (size_t i = 0; i < p->model->inputs.n; i++)
         touch(life, p->model->inputs.id[i], 0);
     for (size_t i = 0; i < p->n_steps; i++) {
@@ -122,7 +150,7 @@ static qnt_status place(struct qnt_plan *p, struct life *life, bool share, struc
     return QNT_OK;
 }
 
-qnt_status qnt_plan_place(struct qnt_plan *p, bool share)
+qnt_status qnt_plan_place(struct qnt_plan *p, bool share, bool inputs_outside)
 {
     size_t n = p->model->n_tensors;
     struct placed placed = {.id = qnt_alloc_array(p->ctx, n, sizeof *placed.id, "placed tensors")};
@@ -131,6 +159,7 @@ qnt_status qnt_plan_place(struct qnt_plan *p, bool share)
     if (placed.id && life && (p->offset = qnt_alloc_array(p->ctx, n, sizeof *p->offset, "offsets"))) {
         for (size_t i = 0; i < n; i++)
             p->offset[i] = SIZE_MAX;
+        leave_outside(p, inputs_outside);
         if (!(status = find_lives(p, life)))
             status = place(p, life, share, &placed);
     }

@@ -115,7 +115,7 @@ static qnt_status build(struct qnt_plan *p, const struct qnt_plan_options *o)
         status = QNT_ERR_NOMEM;
     if (!status && !(status = rewrite(p->model, o, r))) {
         make_steps(p, r);
-        if (!(status = qnt_plan_place(p, !o->keep_tensors)))
+        if (!(status = qnt_plan_place(p, !o->keep_tensors, o->inputs_outside)))
             status = prepare(p);
     }
     qnt_release(p->ctx, r);

@@ -20,5 +20,5 @@ qnt_status qnt_rewrite_bits(struct qnt_model *m, const struct qnt_rewrite *r);
 /* Marks what no output needs. */
 qnt_status qnt_rewrite_sweep(const struct qnt_model *m, struct qnt_rewrite *r);
 /* memory.c: offset[] by tensor id and arena_bytes, from the steps. */
-qnt_status qnt_plan_place(struct qnt_plan *p, bool share);
+qnt_status qnt_plan_place(struct qnt_plan *p, bool share, bool inputs_outside);
 #endif

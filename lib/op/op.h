@@ -16,10 +16,12 @@ struct qnt_step {
     const struct qnt_kernel_row *variant; /* kernel bound, &qnt_no_variant for none */
     uint64_t macs;            /* per image */
     size_t lead;              /* images of the op in one of the model: in[0] and out are without dimensions in front */
+    uint32_t outside;         /* input 0 is the model's input outside - 1 and lies where the caller has it; 0: in the arena */
 };
 /* One thread's view of a run. */
 struct qnt_exec {
     uint8_t *arena;
+    const uint8_t *outside; /* for a step whose input 0 is not in the arena: where that lies, of the same images */
     uint8_t *scratch; /* this thread's own, 64-byte aligned */
     size_t batch;
     uint32_t part, parts; /* this thread does share `part` of `parts` of the step (any split gives the same bytes) */
@@ -33,6 +35,7 @@ struct qnt_op_def {
      * and a run has as many images more. 0: it works on all. */
     uint32_t rank;
     bool packed_weights; /* input 1 may be a constant whose codes are packed */
+    bool reads_outside;  /* it reads input 0 by qnt_step_in and nothing past it: that may lie outside of the arena */
     /* Before infer: replaces attributes that are 0 for "by default", for a node of which nothing is proved but its inputs.
      * Doing it twice changes nothing. NULL: 0 has no such meaning, or lib/graph/model.c knows it. */
     void (*normalise)(const struct qnt_model *m, struct qnt_node *n);

@@ -64,6 +64,7 @@ static void run(const struct qnt_step *s, const struct qnt_exec *x)
 const struct qnt_op_def qnt_op_quantize = {.name = "quantize",
                                            .min_in = 1,
                                            .max_in = 1,
+                                           .reads_outside = true,
                                            .infer = infer,
                                            .prepare = prepare,
                                            .run = run,

@@ -5,7 +5,7 @@
 
 static inline const void *qnt_step_in(const struct qnt_step *s, const struct qnt_exec *x)
 {
-    return x->arena + s->in_offset[0];
+    return s->outside ? x->outside : x->arena + s->in_offset[0];
 }
 
 static inline void *qnt_step_out(const struct qnt_step *s, const struct qnt_exec *x)

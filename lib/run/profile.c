@@ -127,7 +127,7 @@ static void profile_share(void *arg, uint32_t part, uint32_t parts)
     qnt_fpenv saved = qnt_fpenv_enter();
     for (size_t first = 0; first < s->batch; first += s->chunk)
         for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
-            if (!qnt_session_has_work(s, phase))
+            if (phase && !qnt_session_has_work(s, phase)) /* the begin is told, even if nothing is copied */
                 continue;
             qnt_session_run_phase(s, first, phase, part);
             if (s->team)

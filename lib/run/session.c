@@ -52,7 +52,8 @@ static void touch_share(void *arg, uint32_t part, uint32_t parts)
     const struct qnt_plan *p = s->plan;
     memset(s->scratch + part * s->scratch_stride, 0, s->scratch_stride);
     for (size_t i = 0; i < p->model->inputs.n; i++)
-        touch_tensor(s, p->model->inputs.id[i], part, parts);
+        if (p->offset[p->model->inputs.id[i]] != SIZE_MAX)
+            touch_tensor(s, p->model->inputs.id[i], part, parts);
     for (size_t i = 0; i < p->n_steps; i++)
         if (p->step[i].op->run)
             touch_tensor(s, p->step[i].node->out, part, parts);
@@ -122,8 +123,10 @@ qnt_status qnt_session_prepare(struct qnt_session *s, qnt_model *model, const qn
     s->chunk = choose_chunk(model, c);
     s->keep_tensors = c->keep_tensors;
     s->threads = c->threads;
-    struct qnt_plan_options o = {
-        .max_batch = s->chunk, .quantized_io = c->quantized_io, .keep_tensors = c->keep_tensors};
+    struct qnt_plan_options o = {.max_batch = s->chunk,
+                                 .quantized_io = c->quantized_io,
+                                 .keep_tensors = c->keep_tensors,
+                                 .inputs_outside = s->inputs_outside && !c->keep_tensors};
     qnt_status status = qnt_team_check_threads(c->threads);
     if (!status && !(status = qnt_plan_create(model, &o, &s->plan)))
         status = note_sizes(s);
@@ -139,6 +142,7 @@ void qnt_session_unprepare(struct qnt_session *s)
 
 static qnt_status create(qnt_session *s, qnt_model *model, const qnt_session_config *c)
 {
+    s->inputs_outside = true;
     qnt_status status = qnt_session_prepare(s, model, c);
     if (status)
         return status;
@@ -190,14 +194,16 @@ void qnt_session_free(qnt_session *s)
 static void run_share(void *arg, uint32_t part, uint32_t parts)
 {
     const qnt_session *s = arg;
-    (void)parts; /* s->threads */
+    bool begun = false; /* what comes first waits for nobody */
+    (void)parts;        /* s->threads */
     qnt_fpenv saved = qnt_fpenv_enter();
     for (size_t first = 0; first < s->batch; first += s->chunk)
         for (size_t phase = 0; phase < qnt_session_phases(s); phase++) {
             if (!qnt_session_has_work(s, phase))
                 continue;
-            if (s->team && (first || phase))
+            if (s->team && begun)
                 qnt_team_barrier(s->team);
+            begun = true;
             qnt_session_run_phase(s, first, phase, part);
         }
     qnt_fpenv_leave(saved);

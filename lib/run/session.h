@@ -12,6 +12,7 @@ struct qnt_session {
     struct qnt_plan *plan;
     struct qnt_team *team; /* NULL: the caller alone */
     bool keep_tensors;
+    bool inputs_outside; /* of the arena where they can be: the caller leaves them alone during a run */
     uint32_t threads;
     size_t *in_bytes, *out_bytes; /* of one image, by input and output */
     uint8_t *arena, *scratch;     /* scratch: scratch_stride bytes for each thread */
@@ -54,8 +55,9 @@ static inline void qnt_session_copy_in(const qnt_session *s, uint32_t part, size
 {
     const struct qnt_ids *ids = &s->plan->model->inputs;
     for (size_t i = 0; i < ids->n; i++)
-        qnt_session_copy(s->arena + s->plan->offset[ids->id[i]], (const uint8_t *)s->in[i] + first * s->in_bytes[i],
-                         images * s->in_bytes[i], part, s->threads);
+        if (s->plan->offset[ids->id[i]] != SIZE_MAX)
+            qnt_session_copy(s->arena + s->plan->offset[ids->id[i]], (const uint8_t *)s->in[i] + first * s->in_bytes[i],
+                             images * s->in_bytes[i], part, s->threads);
 }
 
 static inline void qnt_session_copy_out(const qnt_session *s, uint32_t part, size_t first, size_t images)
@@ -74,7 +76,9 @@ static inline size_t qnt_session_phases(const qnt_session *s)
 
 static inline bool qnt_session_has_work(const qnt_session *s, size_t phase)
 {
-    return phase == 0 || phase == s->plan->n_steps + 1 || s->plan->step[phase - 1].op->run;
+    if (phase == 0)
+        return s->plan->inputs_inside > 0;
+    return phase == s->plan->n_steps + 1 || s->plan->step[phase - 1].op->run;
 }
 
 /* Of the chunk that begins with image `first`. */
@@ -82,16 +86,20 @@ static inline void qnt_session_run_phase(const qnt_session *s, size_t first, siz
 {
     const struct qnt_plan *p = s->plan;
     const size_t left = s->batch - first, images = left < s->chunk ? left : s->chunk;
-    const struct qnt_exec x = {.arena = s->arena,
-                               .scratch = s->scratch + part * s->scratch_stride,
-                               .batch = images,
-                               .part = part,
-                               .parts = s->threads};
-    if (phase == 0)
+    struct qnt_exec x = {.arena = s->arena,
+                         .scratch = s->scratch + part * s->scratch_stride,
+                         .batch = images,
+                         .part = part,
+                         .parts = s->threads};
+    if (phase == 0) {
         qnt_session_copy_in(s, part, first, images);
-    else if (phase <= p->n_steps)
+    } else if (phase <= p->n_steps) {
+        const uint32_t outside = p->step[phase - 1].outside;
+        if (outside)
+            x.outside = (const uint8_t *)s->in[outside - 1] + first * s->in_bytes[outside - 1];
         qnt_plan_run_step(p, phase - 1, &x);
-    else
+    } else {
         qnt_session_copy_out(s, part, first, images);
+    }
 }
 #endif
