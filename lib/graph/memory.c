@@ -1,4 +1,6 @@
-/* One arena by lifetime: the largest tensor first, each into the smallest gap that is free during its whole life. */
+/* One arena by lifetime: the largest tensor first, each into a gap that is free during its whole life: where its middle
+ * is nearest to that of the first one, or, should the arena be larger for that, into the smallest gap. Threads take
+ * their shares of tensors in order, so with one middle they write what they have in their own caches. */
 #include "lib/op/binary.h"
 #include "rewrite.h"
 
@@ -98,22 +100,40 @@ static bool meet(const struct life *a, const struct life *b)
 struct placed {
     int *id;
     size_t n;
+    bool centred;  /* how places are chosen, */
+    size_t middle; /* and of the first one */
 };
+
+/* How far from where l should be is its best place in the gap [at, end), which goes to *place. */
+static size_t distance(const struct placed *placed, const struct life *l, size_t at, size_t end, size_t *place)
+{
+    const size_t last = end - l->bytes, half = l->bytes / 2;
+    const size_t wanted = placed->middle > half ? (placed->middle - half) / LINE * LINE : 0;
+    if (!placed->centred) {
+        *place = at;
+        return end - at;
+    }
+    *place = wanted < at ? at : qnt_least(wanted, last);
+    return *place > wanted ? *place - wanted : wanted - *place;
+}
 
 static size_t best_fit(const struct qnt_plan *p, const struct life *life, const struct life *l, bool share,
                        const struct placed *placed)
 {
-    size_t at = 0, best = SIZE_MAX, least = SIZE_MAX;
-    for (size_t i = 0; i < placed->n; i++) {
-        const struct life *o = &life[placed->id[i]];
-        size_t offset = p->offset[placed->id[i]];
-        if (share && !meet(l, o))
+    size_t at = 0, best = SIZE_MAX, least = SIZE_MAX, place;
+    for (size_t i = 0; i <= placed->n; i++) {
+        const struct life *o = i < placed->n ? &life[placed->id[i]] : NULL;
+        const size_t offset = o ? p->offset[placed->id[i]] : p->arena_bytes;
+        if (o && share && !meet(l, o))
             continue;
-        if (offset > at && offset - at >= l->bytes && offset - at < least) {
-            best = at;
-            least = offset - at;
+        if (offset > at && offset - at >= l->bytes) {
+            const size_t off = distance(placed, l, at, offset, &place);
+            if (off < least) {
+                best = place;
+                least = off;
+            }
         }
-        at = offset + o->bytes > at ? offset + o->bytes : at;
+        at = o && offset + o->bytes > at ? offset + o->bytes : at;
     }
     return best == SIZE_MAX ? at : best;
 }
@@ -126,9 +146,13 @@ static void insert(const struct qnt_plan *p, struct placed *placed, int id)
     placed->id[i] = id;
 }
 
-static qnt_status place(struct qnt_plan *p, struct life *life, bool share, struct placed *placed)
+static qnt_status place(struct qnt_plan *p, struct life *life, bool share, struct placed *placed, bool centred)
 {
     size_t n = p->model->n_tensors;
+    *placed = (struct placed){.id = placed->id, .centred = centred};
+    p->arena_bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        life[i].placed = false;
     for (;;) {
         int largest = -1;
         for (size_t i = 0; i < n; i++)
@@ -142,12 +166,23 @@ static qnt_status place(struct qnt_plan *p, struct life *life, bool share, struc
             return qnt_fail(QNT_ERR_RANGE, "the tensors of %zu images are too large together", p->max_batch);
         p->offset[largest] = at;
         l->placed = true;
+        if (placed->n == 0)
+            placed->middle = l->bytes / 2;
         insert(p, placed, largest);
         p->arena_bytes = at + l->bytes > p->arena_bytes ? at + l->bytes : p->arena_bytes;
     }
-    for (size_t i = 0; i < n; i++)
-        p->offset[i] = p->offset[life[i].root];
     return QNT_OK;
+}
+
+static qnt_status place_all(struct qnt_plan *p, struct life *life, bool share, struct placed *placed)
+{
+    qnt_status status = place(p, life, share, placed, false);
+    const size_t least = p->arena_bytes;
+    if (!status && share && !(status = place(p, life, share, placed, true)) && p->arena_bytes > least)
+        status = place(p, life, share, placed, false);
+    for (size_t i = 0; i < p->model->n_tensors; i++)
+        p->offset[i] = p->offset[life[i].root];
+    return status;
 }
 
 qnt_status qnt_plan_place(struct qnt_plan *p, bool share, bool inputs_outside)
@@ -161,7 +196,7 @@ qnt_status qnt_plan_place(struct qnt_plan *p, bool share, bool inputs_outside)
             p->offset[i] = SIZE_MAX;
         leave_outside(p, inputs_outside);
         if (!(status = find_lives(p, life)))
-            status = place(p, life, share, &placed);
+            status = place_all(p, life, share, &placed);
     }
     qnt_release(p->ctx, placed.id);
     qnt_release(p->ctx, life);

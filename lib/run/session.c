@@ -6,7 +6,7 @@
 #include "lib/run/session.h"
 #include "simd/fpenv.h"
 
-enum { CHUNK_BYTES = 1 << 19 };
+enum { CHUNK_BYTES = 1 << 19, PIECE_BYTES = 16 << 10, PIECES = 8 /* a thread, at most */ };
 
 static qnt_status read_config(const qnt_session_config *config, qnt_session_config *c)
 {
@@ -87,8 +87,11 @@ static qnt_status note_sizes(qnt_session *s)
     if (!(s->in_bytes = qnt_alloc_array(s->ctx, in->n, sizeof *s->in_bytes, "sizes of inputs")) ||
         !(s->out_bytes = qnt_alloc_array(s->ctx, out->n, sizeof *s->out_bytes, "sizes of outputs")))
         return QNT_ERR_NOMEM;
+    size_t all = 0;
     for (size_t i = 0; i < in->n; i++)
-        s->in_bytes[i] = image_bytes(s->plan, in->id[i]);
+        all += s->in_bytes[i] = image_bytes(s->plan, in->id[i]);
+    all = all * s->chunk / PIECE_BYTES; /* which the plan found no overflow in */
+    s->pieces = (uint32_t)qnt_least(all > s->threads ? all : s->threads, (size_t)s->threads * PIECES);
     for (size_t i = 0; i < out->n; i++)
         s->out_bytes[i] = image_bytes(s->plan, out->id[i]);
     return QNT_OK;
@@ -191,9 +194,29 @@ void qnt_session_free(qnt_session *s)
     qnt_release(ctx, s);
 }
 
+/* Parked workers take as long to come as some inputs to be read: the caller begins at the front meanwhile, those who
+ * come take pieces from the back. */
+static void run_first(qnt_session *s, size_t phase, uint32_t part)
+{
+    const uint64_t one = part ? UINT64_C(1) << 32 : 1;
+    for (;;) {
+        const uint64_t taken = atomic_fetch_add_explicit(&s->taken, one, memory_order_relaxed);
+        const uint32_t front = (uint32_t)taken, back = (uint32_t)(taken >> 32);
+        if (front >= s->pieces || back >= s->pieces - front)
+            return;
+        qnt_session_run_piece(s, 0, phase, part ? s->pieces - 1 - back : front, s->pieces, part);
+    }
+}
+
+/* Copying, or a step that only reads inputs: any cut of them is as good. */
+static bool goes_by_pieces(const qnt_session *s, size_t phase)
+{
+    return s->team && (phase == 0 || (phase <= s->plan->n_steps && s->plan->step[phase - 1].outside));
+}
+
 static void run_share(void *arg, uint32_t part, uint32_t parts)
 {
-    const qnt_session *s = arg;
+    qnt_session *s = arg;
     bool begun = false; /* what comes first waits for nobody */
     (void)parts;        /* s->threads */
     qnt_fpenv saved = qnt_fpenv_enter();
@@ -203,8 +226,11 @@ static void run_share(void *arg, uint32_t part, uint32_t parts)
                 continue;
             if (s->team && begun)
                 qnt_team_barrier(s->team);
+            if (!begun && goes_by_pieces(s, phase))
+                run_first(s, phase, part);
+            else
+                qnt_session_run_phase(s, first, phase, part);
             begun = true;
-            qnt_session_run_phase(s, first, phase, part);
         }
     qnt_fpenv_leave(saved);
 }
@@ -283,10 +309,12 @@ static qnt_status run(qnt_session *session, const char *what)
 {
     if (session->parallel_for)
         return run_foreign(session, what);
-    if (session->team)
+    if (session->team) {
+        atomic_store_explicit(&session->taken, 0, memory_order_relaxed); /* the team's start releases it */
         qnt_team_run(session->team, run_share, session);
-    else
+    } else {
         run_share(session, 0, 1);
+    }
     return QNT_OK;
 }
 

@@ -17,7 +17,9 @@ struct qnt_session {
     size_t *in_bytes, *out_bytes; /* of one image, by input and output */
     uint8_t *arena, *scratch;     /* scratch: scratch_stride bytes for each thread */
     size_t scratch_stride;
-    const void *const *in; /* of the run under way, by input and output */
+    uint32_t pieces;        /* of the first phase of a team's run, */
+    _Atomic uint64_t taken; /* and those taken: from the front in the low half, from the back in the high one */
+    const void *const *in;  /* of the run under way, by input and output */
     void *const *out;
     const void *only_in; /* what in and out point at where there is one of each */
     void *only_out;
@@ -51,13 +53,13 @@ static inline void qnt_session_copy(void *to, const void *from, size_t bytes, ui
     memcpy((uint8_t *)to + begin, (const uint8_t *)from + begin, end - begin);
 }
 
-static inline void qnt_session_copy_in(const qnt_session *s, uint32_t part, size_t first, size_t images)
+static inline void qnt_session_copy_in(const qnt_session *s, uint32_t part, uint32_t parts, size_t first, size_t images)
 {
     const struct qnt_ids *ids = &s->plan->model->inputs;
     for (size_t i = 0; i < ids->n; i++)
         if (s->plan->offset[ids->id[i]] != SIZE_MAX)
             qnt_session_copy(s->arena + s->plan->offset[ids->id[i]], (const uint8_t *)s->in[i] + first * s->in_bytes[i],
-                             images * s->in_bytes[i], part, s->threads);
+                             images * s->in_bytes[i], part, parts);
 }
 
 static inline void qnt_session_copy_out(const qnt_session *s, uint32_t part, size_t first, size_t images)
@@ -81,18 +83,19 @@ static inline bool qnt_session_has_work(const qnt_session *s, size_t phase)
     return phase == s->plan->n_steps + 1 || s->plan->step[phase - 1].op->run;
 }
 
-/* Of the chunk that begins with image `first`. */
-static inline void qnt_session_run_phase(const qnt_session *s, size_t first, size_t phase, uint32_t part)
+/* Share `part` of `parts` of a phase, of the chunk that begins with image `first`, by thread `thread`. */
+static inline void qnt_session_run_piece(const qnt_session *s, size_t first, size_t phase, uint32_t part,
+                                         uint32_t parts, uint32_t thread)
 {
     const struct qnt_plan *p = s->plan;
     const size_t left = s->batch - first, images = left < s->chunk ? left : s->chunk;
     struct qnt_exec x = {.arena = s->arena,
-                         .scratch = s->scratch + part * s->scratch_stride,
+                         .scratch = s->scratch + thread * s->scratch_stride,
                          .batch = images,
                          .part = part,
-                         .parts = s->threads};
+                         .parts = parts};
     if (phase == 0) {
-        qnt_session_copy_in(s, part, first, images);
+        qnt_session_copy_in(s, part, parts, first, images);
     } else if (phase <= p->n_steps) {
         const uint32_t outside = p->step[phase - 1].outside;
         if (outside)
@@ -101,5 +104,10 @@ static inline void qnt_session_run_phase(const qnt_session *s, size_t first, siz
     } else {
         qnt_session_copy_out(s, part, first, images);
     }
+}
+
+static inline void qnt_session_run_phase(const qnt_session *s, size_t first, size_t phase, uint32_t part)
+{
+    qnt_session_run_piece(s, first, phase, part, s->threads, part);
 }
 #endif
