@@ -221,7 +221,7 @@ qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t 
     return QNT_OK;
 }
 
-/* One thread's share of each group: whole tiles of rows, or whole panels of columns. */
+/* One thread's share of each group: rows, or whole panels of columns. */
 struct share {
     size_t r0, r1, p0, c0, c1;
 };
@@ -238,9 +238,10 @@ static struct share share_of(const struct state *st, const struct qnt_exec *x)
     const size_t tiles = (rows + mr - 1) / mr, t = (tiles + parts - 1) / parts, p = (panels + parts - 1) / parts;
     const size_t results = t * (st->og - st->og / parts) / st->k;
     if (t * panels + t + panels <= tiles * p + tiles + p + results) {
-        qnt_share(tiles, x->part, x->parts, &s.r0, &s.r1);
-        s.r0 *= mr;
-        s.r1 = s.r1 * mr < rows ? s.r1 * mr : rows;
+        const size_t unit = st->g->m_least ? 1 : mr; /* tiles of fewer rows may cost less */
+        qnt_share((rows + unit - 1) / unit, x->part, x->parts, &s.r0, &s.r1);
+        s.r0 *= unit;
+        s.r1 = qnt_least(s.r1 * unit, rows);
         return s;
     }
     qnt_share(panels, x->part, x->parts, &s.p0, &s.c1);
