@@ -353,7 +353,7 @@ START_TEST(tensors_that_live_together_do_not_overlap)
 }
 END_TEST
 
-/* A chain needs no more than its two largest neighbours. */
+/* A chain needs no more than its two largest neighbours; others have their middle where the largest has it. */
 START_TEST(a_chain_takes_two_neighbours)
 {
     qnt_node_attr pool = ATTR(.kernel = {2, 2}, .stride = {2, 2});
@@ -366,6 +366,8 @@ START_TEST(a_chain_takes_two_neighbours)
     OK(qnt_model_set_output(m, x));
     struct qnt_plan *p = plan_of(false, false);
     ck_assert_uint_eq(p->arena_bytes, 2 * sizeof(float) * 16 * (32 * 32 + 16 * 16));
+    const size_t half = sizeof(float) * 16; /* of two images of a pixel */
+    ck_assert_uint_eq(p->offset[qnt_model_find(p->model, "p1")] + half * 8 * 8, half * 32 * 32);
     qnt_plan_free(p);
 }
 END_TEST
