@@ -236,7 +236,7 @@ static struct share share_of(const struct state *st, const struct qnt_exec *x)
     if (parts == 1)
         return s;
     const size_t tiles = (rows + mr - 1) / mr, t = (tiles + parts - 1) / parts, p = (panels + parts - 1) / parts;
-    const size_t results = t * (st->og - st->og / parts) / st->k;
+    const size_t results = st->k ? t * (st->og - st->og / parts) / st->k : 0; /* sums may be of nothing */
     if (t * panels + t + panels <= tiles * p + tiles + p + results) {
         const size_t unit = st->g->m_least ? 1 : mr; /* tiles of fewer rows may cost less */
         qnt_share((rows + unit - 1) / unit, x->part, x->parts, &s.r0, &s.r1);
