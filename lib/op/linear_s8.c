@@ -227,8 +227,8 @@ struct share {
 };
 
 /* Rows cost each thread all weights, columns the packing of all rows, and whoever reads the results by rows gets them
- * from the caches of others. So the cut is made where the largest share is the least, when a tile counts one and so does
- * the reading of a panel of either operand, and of as many bytes of results. */
+ * from the caches of others. So the cut is made where the largest share is the least, when a tile counts one and so
+ * does the reading of a panel of either operand, and of as many bytes of results. No dimension of weights is 0. */
 static struct share share_of(const struct state *st, const struct qnt_exec *x)
 {
     const size_t rows = x->batch * st->pixels, mr = st->g->mr, nr = st->g->nr, panels = st->panels, parts = x->parts;
@@ -236,7 +236,7 @@ static struct share share_of(const struct state *st, const struct qnt_exec *x)
     if (parts == 1)
         return s;
     const size_t tiles = (rows + mr - 1) / mr, t = (tiles + parts - 1) / parts, p = (panels + parts - 1) / parts;
-    const size_t results = st->k ? t * (st->og - st->og / parts) / st->k : 0; /* sums may be of nothing */
+    const size_t results = t * (st->og - st->og / parts) / st->k;
     if (t * panels + t + panels <= tiles * p + tiles + p + results) {
         const size_t unit = st->g->m_least ? 1 : mr; /* tiles of fewer rows may cost less */
         qnt_share((rows + unit - 1) / unit, x->part, x->parts, &s.r0, &s.r1);
