@@ -1,6 +1,8 @@
-/* 8 channels x 4 pixels. The bytes of two taps are interleaved and widened to 16 bits: VPMADDWD then adds two taps of
- * each channel. Weights are held as 16-bit pairs. 4 sums, 5 vectors of weights (3 x 3), 4 for the taps in flight. */
+/* Windows of 3 x 3 and 5 x 5 whose sums nobody wants go by columns. Of others 8 channels x 4 pixels: the bytes of two
+ * taps are interleaved and widened to 16 bits: VPMADDWD then adds two taps of each channel. Weights are held as 16-bit
+ * pairs. 4 sums, 5 vectors of weights (3 x 3), 4 for the taps in flight. */
 #include "x86/v_avx2.h"
+#include "x86/depthwise_columns_avx2.h"
 
 enum { DW_V = 1, DW_P = 4 };
 typedef struct {
@@ -63,4 +65,5 @@ QNT_INLINE void dw_store(int8_t *dst, size_t ldd, vb v, const int pixels, size_t
     dw_store8(dst + 2 * ldd, hi, n);
     dw_store8(dst + 3 * ldd, _mm_unpackhi_epi64(hi, hi), n);
 }
+#define DW_WHOLE col_serves
 #include "tmpl/depthwise_tmpl.h"
