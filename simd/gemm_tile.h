@@ -9,7 +9,8 @@
  * How a byte is represented inside a panel (s8, u8 = s8 ^ 0x80, s16) is private to the variant: its pack functions know.
  * What the representation adds to the sum (128 * sum of w, for example) is told by `w_bias`: the driver subtracts
  * w_bias * (sum of the W row) from the bias, so kernels need no correction; and the sum of the codes at all k where bit
- * k % 8 of w_more is set, which the sum has once too often. Kernels run full tiles and store m x n. */
+ * k % 8 of w_more is set, or with w_negative of all negative codes, which the sum has once too often. Kernels run full
+ * tiles and store m x n. */
 #include "requant.h"
 
 /* Tiles with run_rows (8-bit) read A where it lies, as the bytes (uint8_t)(s8 + w_bias): what the source already is when
@@ -114,6 +115,7 @@ struct qnt_gemm {
     uint8_t mr, nr, kr, a_size, w_bits;
     uint8_t w_bias;     /* 0 or 128, see above */
     uint8_t w_more;     /* see above */
+    uint8_t w_negative; /* see above */
     uint8_t binary;     /* 1: a binary tile */
     uint8_t beside;     /* 1: run_rows copies lines beside its products */
     uint8_t lines;      /* 1: its rows may be of two lines */
@@ -128,9 +130,9 @@ static inline size_t qnt_panel_w_bytes(const struct qnt_gemm *g, size_t k)
     return k * g->nr * g->w_bits / 8;
 }
 
-/* How many times too often sums have the code of W at k. */
-static inline int32_t qnt_gemm_extra(const struct qnt_gemm *g, size_t k)
+/* What sums have too much by the code w of W at k. */
+static inline int32_t qnt_gemm_extra(const struct qnt_gemm *g, size_t k, int8_t w)
 {
-    return g->w_bias + (g->w_more >> k % 8 & 1);
+    return w * (g->w_bias + (g->w_more >> k % 8 & 1) + (g->w_negative && w < 0));
 }
 #endif

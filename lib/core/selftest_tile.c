@@ -37,7 +37,7 @@ static bool run_s8(const struct qnt_gemm *g, struct tile *x)
         x->w_rows[j] = w + j * K;
         x->bias[j] = 0;
         for (size_t l = 0; l < K; l++)
-            x->bias[j] -= qnt_gemm_extra(g, l) * w[j * K + l];
+            x->bias[j] -= qnt_gemm_extra(g, l, w[j * K + l]);
         x->scale[j] = 0.001f + 0.00001f * (float)j;
     }
     x->e = (struct qnt_epilogue){.kind = QNT_EPI_S8, .bias = x->bias};

@@ -16,9 +16,11 @@ static size_t most_below(const struct qnt_conv_geom *g)
 
 size_t qnt_conv_s8_bias_sets(const struct qnt_gemm *tile, const struct qnt_conv_geom *g)
 {
+    const struct qnt_conv_plane p = qnt_conv_plane_of(tile, g, 0);
     const size_t rows = g->oh * g->ow, all = (rows + tile->mr - 1) / tile->mr * g->kh;
     size_t above, end, work = 0;
-    if (tile->run_rows || g->kw * (g->c / g->groups) % tile->kr || !rows)
+    if (!rows ||
+        (tile->run_rows ? !tile->w_negative || !qnt_conv_plane_serves(&p) : g->kw * (g->c / g->groups) % tile->kr != 0))
         return 1;
     qnt_conv_taps_inside(g, 0, &above, &end);
     for (size_t r = 0, next, ky0, ky1; r < rows; r = next) {
@@ -106,6 +108,13 @@ static void edges(const struct qnt_conv_geom *g, size_t run, size_t *head, size_
         *head = *tail = 0;
 }
 
+/* What of the padding is left out: all of it, where it adds nothing, or the lines for which there are sets of biases.
+ */
+struct left_out {
+    bool all;
+    const struct qnt_conv_src *sets; /* NULL: one set */
+};
+
 /* Whether tiles should go on in the next line: where a line is no number of whole tiles, which then are fuller. */
 static bool goes_on(const struct qnt_gemm *tile, const struct qnt_conv_geom *g)
 {
@@ -133,7 +142,7 @@ static void walk_on(const struct qnt_conv_plane *p, const struct qnt_gemm_call *
         const size_t ky = skip ? ky0 : 0;
         o.a = (const uint8_t *)p->data + (image - p->image0) * p->image +
               (y * g->stride_h - p->y0 + ky * g->dil_h) * p->line + x * step;
-        o.w = panel + ky * run * call->g->nr;
+        o.w = panel + ky * qnt_rows_panel_bytes(call->g, run);
         o.runs = skip ? ky1 - ky0 : g->kh;
         o.line = n > left ? left : 0;
         t->m = (uint32_t)n;
@@ -143,22 +152,33 @@ static void walk_on(const struct qnt_conv_plane *p, const struct qnt_gemm_call *
     }
 }
 
+/* The set of a line that takes taps [ky0, ky1). */
+static const int32_t *set_of(const struct qnt_gemm_call *call, const struct qnt_conv_src *src, size_t ky0, size_t ky1)
+{
+    const size_t below = most_below(src->geom) + 1;
+    return call->e->bias + (ky0 * below + src->geom->kh - ky1) * src->bias_step;
+}
+
 /* Rows [r0, r1) and the columns of one panel from the plane. next: the panel to ask for, or NULL. */
 static void walk(const struct qnt_conv_plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t,
-                 const char *panel, const uint8_t *next, size_t r0, size_t r1, bool skip)
+                 const char *panel, const uint8_t *next, size_t r0, size_t r1, const struct left_out *out)
 {
+    struct qnt_epilogue e = *call->e;
     const struct qnt_conv_geom *g = p->g;
-    const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = run * call->g->nr;
+    const size_t run = qnt_round_up(g->kw * g->c, call->g->kr), part = qnt_rows_panel_bytes(call->g, run);
     struct qnt_s8_operands o = {
         .a_row = (ptrdiff_t)(g->stride_w * g->c), .a_jump = (ptrdiff_t)(g->dil_h * p->line), .run = run, .ahead = next};
     size_t head = 0, tail = 0;
-    if (skip)
+    if (out->all)
         edges(g, run, &head, &tail);
+    t->e = &e;
     size_t image = r0 / (g->oh * g->ow), y = r0 / g->ow % g->oh, x = r0 % g->ow;
     for (size_t r = r0, n; r < r1; r += n, x = 0) {
         size_t ky0 = 0, ky1 = g->kh, above = (image - p->image0) * p->image + (y * g->stride_h - p->y0) * p->line;
-        if (skip)
+        if (out->all || out->sets)
             qnt_conv_taps_inside(g, y, &ky0, &ky1);
+        if (out->sets)
+            e.bias = set_of(call, out->sets, ky0, ky1);
         n = g->ow - x < r1 - r ? g->ow - x : r1 - r;
         o.a = (const uint8_t *)p->data + above + ky0 * g->dil_h * p->line + x * g->stride_w * g->c;
         o.w = panel + ky0 * part;
@@ -174,12 +194,13 @@ static void walk(const struct qnt_conv_plane *p, const struct qnt_gemm_call *cal
 }
 
 /* Panels outside, as for matrices. */
-static void rows_run(struct qnt_conv_plane *p, const struct qnt_gemm_call *call, const int8_t *images, uint8_t zero,
-                     size_t r0, size_t r1, int8_t *space)
+static void rows_run(struct qnt_conv_plane *p, const struct qnt_gemm_call *call, const int8_t *images,
+                     const struct qnt_conv_src *src, size_t r0, size_t r1, int8_t *space)
 {
     const struct qnt_gemm *g = call->g;
-    const uint8_t stored = zero ^ p->in_xor ^ g->w_bias;
+    const uint8_t stored = *(const uint8_t *)src->zero_row ^ p->in_xor ^ g->w_bias;
     const size_t k = packed_k(p), panel = qnt_panel_w_bytes(g, k);
+    const struct left_out out = {stored == 0 && !g->w_negative, src->bias_sets > 1 ? src : NULL};
     struct qnt_tile t = {.ldc = call->ldc, .first = 1, .last = 1, .e = call->e};
     for (size_t r = r0, end; r < r1; r = end) {
         end = qnt_conv_plane_stage(p, images, stored, r, r1, space);
@@ -189,9 +210,9 @@ static void rows_run(struct qnt_conv_plane *p, const struct qnt_gemm_call *call,
             const char *w = (const char *)call->packed_w + col / g->nr * panel;
             const char *const read = qnt_rows_panel(g, w, k, space + qnt_conv_plane_bytes(p));
             if (goes_on(g, p->g))
-                walk_on(p, call, &t, read, r, end, stored == 0);
+                walk_on(p, call, &t, read, r, end, out.all);
             else
-                walk(p, call, &t, read, qnt_rows_next_panel(call, col, w, panel), r, end, stored == 0);
+                walk(p, call, &t, read, qnt_rows_next_panel(call, col, w, panel), r, end, &out);
         }
     }
 }
@@ -244,7 +265,6 @@ static void packed_run(struct qnt_conv_plane *p, const struct qnt_gemm_call *pro
         qnt_gemm_run(&call, r0, r1, scratch);
         return;
     }
-    const size_t below = most_below(g);
     for (size_t r = r0, end; r < r1; r = end) {
         end = qnt_conv_same_taps(g, r, r1, &p->ky0, &p->ky1);
         struct qnt_conv_geom part = *g;
@@ -253,7 +273,7 @@ static void packed_run(struct qnt_conv_plane *p, const struct qnt_gemm_call *pro
         part.kh = p->ky1 - p->ky0;
         part.pad_top -= p->ky0 * g->dil_h; /* wraps where the taps begin below the line's own */
         taken.geom = &part;
-        e.bias += (p->ky0 * (below + 1) + g->kh - p->ky1) * src->bias_step;
+        e.bias = set_of(product, src, p->ky0, p->ky1);
         call.a = operand(p, images, &taken);
         call.k = part.kh * line;
         call.panel_k = product->k;
@@ -276,7 +296,7 @@ void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, co
         return;
     }
     if (tile->run_rows) {
-        rows_run(&p, product, images, zero, r0, r1, scratch);
+        rows_run(&p, product, images, src, r0, r1, scratch);
         return;
     }
     int8_t *space = (int8_t *)scratch + packed_bytes(tile, g);

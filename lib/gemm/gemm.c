@@ -105,9 +105,10 @@ void qnt_gemm_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *g, con
                         int32_t a_zero, const int32_t *bias, int32_t *out)
 {
     for (size_t j = 0; j < n; j++, w += k) { /* may wrap */
-        uint32_t sum = (uint32_t)(a_zero + g->w_bias) * (uint32_t)ctx->dsp.sum_s8(w, k);
-        for (size_t l = 0; g->w_more && l < k; l++)
-            sum += (uint32_t)((g->w_more >> l % 8 & 1) * w[l]);
+        const bool by_code = g->w_more || g->w_negative;
+        uint32_t sum = (uint32_t)(a_zero + (by_code ? 0 : g->w_bias)) * (uint32_t)ctx->dsp.sum_s8(w, k);
+        for (size_t l = 0; by_code && l < k; l++)
+            sum += (uint32_t)qnt_gemm_extra(g, l, w[l]);
         out[j] = (int32_t)((uint32_t)(bias ? bias[j] : 0) - sum);
     }
 }

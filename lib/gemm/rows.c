@@ -67,6 +67,11 @@ const void *qnt_rows_panel(const struct qnt_gemm *g, const void *packed, size_t 
     return room;
 }
 
+size_t qnt_rows_panel_bytes(const struct qnt_gemm *g, size_t k)
+{
+    return g->unpack ? g->nr * k : qnt_panel_w_bytes(g, k);
+}
+
 struct blocks {
     size_t kc, mc;
 };

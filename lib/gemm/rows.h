@@ -19,6 +19,7 @@ const uint8_t *qnt_rows_next_panel(const struct qnt_gemm_call *call, size_t col,
  * made of it in `room`, which is that many bytes. */
 size_t qnt_rows_room(const struct qnt_gemm *g, size_t k);
 const void *qnt_rows_panel(const struct qnt_gemm *g, const void *packed, size_t k, void *room);
+size_t qnt_rows_panel_bytes(const struct qnt_gemm *g, size_t k);
 
 /* qnt_gemm_run and its scratch for these tiles: rows are copied to a block, or used where they are if they can be. */
 size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps);

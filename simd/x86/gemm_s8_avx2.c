@@ -1,93 +1,97 @@
-/* 8-bit tiles on vpmaddwd: two products of s16 x s16 into each s32, exact.
+/* The 8-bit tile for one row, bound by the stream of weights: these stay s8. Exact, as gemm_rows_avx2.c tells, with A
+ * and W in each other's places: A is the u8, as |a| <= 128, and W the s8, ~w where a < 0. Then a * w = |a| * ~w + |a|,
+ * and what is missing is the same for all columns: the sum of |a| of negative a.
  *
- * Bytes are widened while packing: A panel [k/2][MR][2] and W panel [k/2][16][2] of s16. A pair of k:
- * two vectors of W (8 columns each), MR pairs of A broadcast, each used twice. Registers of 6x16: 12 sums, 2 of W, one
- * broadcast, one product. The tile for one row is bound by the stream of weights, so its W stays s8 and is widened on
- * the way in. */
+ * A panel: [k] of |a|, then [k] of signs, 0 or -1. W panel [k/4][16][4] of s8. */
 #include <immintrin.h>
-#include "x86/pack_s16_avx2.h"
+#include "x86/pack_u8_avx2.h"
 #include "x86/tile_avx2.h"
 
-enum { NR = 16 };
+enum { NR = 16, STEP = 4 * NR };
 
-QNT_INLINE __m256i bcast(const int16_t *p)
+QNT_INLINE __m256i dword(const int8_t *p)
 {
     int32_t v;
     memcpy(&v, p, sizeof v);
     return _mm256_set1_epi32(v);
 }
 
-/* Codes 16 v .. of a step of 32, as s16. */
-QNT_INLINE __m256i load_w(const void *w, const int v, const int BITS)
+QNT_INLINE __m256i add_products(__m256i acc, __m256i a, __m256i b)
 {
-    return BITS == 16 ? _mm256_loadu_si256((const __m256i *)w + v)
-                      : _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w + v));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
 }
 
-QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_tile *t, const int MR, const int BITS)
+/* In each dword, the sum of |a| of negative a. */
+static __m256i missing(const int8_t *a, const int8_t *sign, size_t k)
 {
-    const int16_t *pa = a;
-    const char *pw = w;
-    const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
-    __m256i acc[12], w0, w1;
+    __m256i sum = _mm256_setzero_si256();
+    int32_t few = 0;
+    for (; k >= 32; k -= 32, a += 32, sign += 32)
+        sum = add_products(sum, _mm256_loadu_si256((const __m256i *)(const void *)a),
+                           _mm256_loadu_si256((const __m256i *)(const void *)sign));
+    for (; k; k--)
+        few += (uint8_t)*a++ * *sign++;
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+    return _mm256_set1_epi32(-few - _mm_cvtsi128_si32(s));
+}
+
+static void run(size_t k, const void *a, const void *w, const struct qnt_tile *t)
+{
+    const int8_t *pa = a, *sign = pa + k, *pw = w;
+    const __m256i more = missing(pa, sign, k);
+    __m256i acc[2];
     QNT_UNROLL
-    for (int i = 0; i < 2 * MR; i++)
-        acc[i] = bias[i % 2];
-    for (; k; k -= 2, pa += 2 * MR, pw += 4 * BITS) {
-        w0 = load_w(pw, 0, BITS);
-        w1 = load_w(pw, 1, BITS);
+    for (int v = 0; v < 2; v++)
+        acc[v] = _mm256_add_epi32(qnt_tile_bias_avx2(t, v), more);
+    for (; k; k -= 4, pa += 4, sign += 4, pw += STEP) {
+        const __m256i av = dword(pa), sv = dword(sign);
         QNT_UNROLL
-        for (int i = 0; i < MR; i++) {
-            __m256i av = bcast(pa + 2 * i);
-            acc[2 * i] = _mm256_add_epi32(acc[2 * i], _mm256_madd_epi16(av, w0));
-            acc[2 * i + 1] = _mm256_add_epi32(acc[2 * i + 1], _mm256_madd_epi16(av, w1));
-        }
+        for (int v = 0; v < 2; v++)
+            acc[v] = add_products(acc[v], av,
+                                  _mm256_xor_si256(sv, _mm256_loadu_si256((const __m256i *)(const void *)pw + v)));
     }
-    qnt_tile_store_avx2(t, acc, MR);
+    qnt_tile_store_avx2(t, acc, 1);
 }
 
-#define PACK(name, R)                                                                                                  \
-    static void name(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,          \
-                     void *panel)                                                                                      \
-    {                                                                                                                  \
-        qnt_pack_s16_avx2(rows, tap_k, k0, k, used, in_xor, panel, R);                                                 \
+/* The row itself, then in two. */
+static void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
+{
+    const size_t padded = (k + 3) / 4 * 4;
+    int8_t *a = panel, *sign = a + padded;
+    size_t i = 0;
+    qnt_pack_row_u8_avx2(rows, tap_k, k0, k, used, in_xor, panel);
+    memset(a + k, 0, padded - k);
+    for (; i + 32 <= padded; i += 32) {
+        __m256i *at = (__m256i *)(void *)(a + i);
+        const __m256i x = _mm256_loadu_si256(at);
+        _mm256_storeu_si256((__m256i *)(void *)(sign + i), _mm256_cmpgt_epi8(_mm256_setzero_si256(), x));
+        _mm256_storeu_si256(at, _mm256_abs_epi8(x));
     }
-PACK(pack_a4, 4)
-PACK(pack_a6, 6)
-PACK(pack_w16, 16)
-
-static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                    void *panel)
-{
-    qnt_pack_row_s16_avx2(rows, tap_k, k0, k, used, in_xor, panel);
+    for (; i < padded; i++) {
+        sign[i] = a[i] < 0 ? -1 : 0;
+        a[i] = (int8_t)(a[i] < 0 ? -(unsigned)a[i] : (unsigned)a[i]);
+    }
 }
 
-static void pack_w16_s8(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                        void *panel)
+static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
 {
-    qnt_pack_s8_pairs_avx2(rows, tap_k, k0, k, used, in_xor, panel, NR);
+    qnt_pack_u8_avx2(rows, tap_k, k0, k, used, in_xor, panel, NR);
 }
 
-#define TILE(MR, BITS, packw, step, start)                                                                             \
-    static void run_##MR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                             \
-    {                                                                                                                  \
-        tile(k, a, w, t, MR, BITS);                                                                                    \
-    }                                                                                                                  \
-    const struct qnt_gemm qnt_gemm_s8_##MR##x16_avx2 = {                                                               \
-        .name = #MR "x16",                                                                                             \
-        .run = run_##MR,                                                                                               \
-        .pack_a = pack_a##MR,                                                                                          \
-        .pack_w = packw,                                                                                               \
-        .mr = MR,                                                                                                      \
-        .nr = NR,                                                                                                      \
-        .kr = 2,                                                                                                       \
-        .a_size = 2,                                                                                                   \
-        .w_bits = BITS,                                                                                                \
-        .w_bias = 0,                                                                                                   \
-        .cost_step = step,                                                                                             \
-        .cost_tile = start,                                                                                            \
-    };
-/* Costs in 1/16 cycle, measured on a Zen 4 core, with half of the packing of A in the step. */
-TILE(1, 8, pack_w16_s8, 43, 900)
-TILE(4, 16, pack_w16, 105, 1200)
-TILE(6, 16, pack_w16, 155, 1600)
+/* Costs in 1/16 cycle, by qbench tune on a Zen 4 core. */
+const struct qnt_gemm qnt_gemm_s8_1x16_avx2 = {
+    .name = "1x16",
+    .run = run,
+    .pack_a = pack_a,
+    .pack_w = pack_w,
+    .mr = 1,
+    .nr = NR,
+    .kr = 4,
+    .a_size = 2,
+    .w_bits = 8,
+    .cost_step = 48,
+    .cost_tile = 1000,
+    .cost_row = 38,
+};

@@ -1,7 +1,7 @@
-/* 8-bit products: vpmaddwd on codes widened to s16, whose pairs of products vpaddd adds up: 16 in two instructions. The
- * operand is made opaque each time, or the product, which is always the same, would be taken out of the loop.
- * Binary: nibbles apart, as in the panels of the tiles: 128 values in vpxor, vpshufb, vpaddb; the bytes count up to 8 a
- * step and are added up before they overflow. */
+/* 8-bit products as the tiles have them (gemm_rows_avx2.c): 32 in vpxor, vpmaddubsw, vpmaddwd and vpaddd. The operand
+ * is made opaque each time, or the product, which is always the same, would be taken out of the loop. Binary: nibbles
+ * apart, as in the panels of the tiles: 128 values in vpxor, vpshufb, vpaddb; the bytes count up to 8 a step and are
+ * added up before they overflow. */
 #include "x86/v_avx2.h"
 #include "tmpl/peak_tmpl.h"
 
@@ -14,28 +14,28 @@ QNT_INLINE int32_t fold(__m256i v)
     return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
 }
 
-QNT_INLINE __m256i wide(const int8_t *p)
-{
-    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
-}
-
 int32_t qnt_peak_s8_avx2(const int8_t *a, const int8_t *b, size_t n)
 {
-    __m256i av = wide(a), bv = wide(b), sum[CHAINS];
+    const __m256i one = _mm256_set1_epi16(1), w = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)b));
+    const __m256i sign = _mm256_cmpgt_epi8(_mm256_setzero_si256(), w), size = _mm256_abs_epi8(w);
+    __m256i av = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)a)), sum[CHAINS];
     QNT_UNROLL
     for (int i = 0; i < CHAINS; i++)
         sum[i] = _mm256_setzero_si256();
-    for (size_t left = n / (16 * CHAINS); left; left--)
+    for (size_t left = n / (32 * CHAINS); left; left--)
         QNT_UNROLL
     for (int i = 0; i < CHAINS; i++) {
         __asm__("" : "+x"(av));
-        sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(av, bv));
+        sum[i] =
+            _mm256_add_epi32(sum[i], _mm256_madd_epi16(_mm256_maddubs_epi16(size, _mm256_xor_si256(av, sign)), one));
         __asm__("" : "+x"(sum[i])); /* stays where it is: gcc would move it about */
     }
     QNT_UNROLL
     for (int i = 1; i < CHAINS; i++)
         sum[0] = _mm256_add_epi32(sum[0], sum[i]);
-    return fold(sum[0]);
+    /* all of a negative b once too often, which |b| * -1 has */
+    const int32_t more = fold(_mm256_madd_epi16(_mm256_maddubs_epi16(size, sign), one));
+    return (int32_t)((uint32_t)fold(sum[0]) - (uint32_t)(n / 32) * (uint32_t)more);
 }
 
 /* Low nibbles of p, then high ones. */

@@ -79,7 +79,7 @@ static struct qnt_epilogue epilogue(struct ck *c, const struct product *p, const
     for (size_t j = 0; j < p->n; j++) {
         uint32_t sum = 0;
         for (size_t l = 0; l < depth(p); l++)
-            sum += (uint32_t)(qnt_gemm_extra(c->gemm, l) * code(w + j * depth(p) + l, p->w_xor));
+            sum += (uint32_t)(qnt_gemm_extra(c->gemm, l, (int8_t)code(w + j * depth(p) + l, p->w_xor)));
         bias[j] = (int32_t)ck_below(c, 20001) - 10000;
         tile_bias[p->col + j] = (int32_t)((uint32_t)bias[j] - sum);
         w_zero[p->col + j] = (int32_t)ck_below(c, 256) - 128;

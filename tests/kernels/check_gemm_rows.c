@@ -2,11 +2,24 @@
 #include <string.h>
 #include "check_gemm.h"
 
-enum { A, W, C, BIAS, FROM, TO, MOST = 256, LINE = 64 };
+enum { A, W, C, BIAS, FROM, TO, CODES, MOST = 256, LINE = 64 };
+
+/* The panel that the tile reads, of codes [nr][k]: its own, or where it has unpack the s8 panel. */
+static void make_panel(const struct qnt_gemm *d, const int8_t *codes, size_t k, int8_t *panel)
+{
+    const void *ptr[MOST];
+    for (size_t j = 0; j < d->nr; j++) {
+        ptr[j] = codes + j * k;
+        for (size_t p = 0; d->unpack && p < k; p++)
+            panel[(p / d->kr * d->nr + j) * d->kr + p % d->kr] = codes[j * k + p];
+    }
+    if (!d->unpack && k)
+        d->pack_w(ptr, k, 0, k, d->nr, 0, panel);
+}
 
 /* What a tile that reads rows must leave in row i, from bytes of its own representation. */
-static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struct qnt_tile *t, size_t i,
-                      const int32_t *old, int32_t *want)
+static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struct qnt_tile *t, const int8_t *codes,
+                      size_t i, const int32_t *old, int32_t *want)
 {
     const struct qnt_gemm *d = c->gemm;
     for (size_t j = 0; j < t->n; j++) {
@@ -16,8 +29,8 @@ static void rows_want(struct ck *c, const struct qnt_s8_operands *o, const struc
                 const ptrdiff_t row = (ptrdiff_t)i * o->a_row + (o->line && i >= o->line ? o->line_jump : 0);
                 uint8_t byte = o->a[row + (ptrdiff_t)r * o->a_jump + (ptrdiff_t)p];
                 int a = d->w_bias ? byte : (int8_t)byte;
-                int w = ((const int8_t *)o->w)[((r * o->run + p) / d->kr * d->nr + j) * d->kr + p % d->kr];
-                sum += (uint32_t)(a * w);
+                int8_t w = codes[(j * o->runs + r) * o->run + p];
+                sum += (uint32_t)(a * w + (d->w_negative && w < 0 ? w : 0));
             }
         want[j] = (int32_t)sum;
     }
@@ -86,7 +99,11 @@ static void rows(struct ck *c)
     zero_edges(&o, m, a);
     o.a = a;
     o.ahead = ck_below(c, 2) ? a : NULL;
-    o.w = ck_in(c, W, CK_S8, o.runs * run * d->nr, CK_NOISE, place);
+    const size_t k = o.runs * run;
+    const int8_t *codes = ck_in(c, CODES, CK_S8, k * d->nr, CK_NOISE, place);
+    int8_t *w = ck_in(c, W, CK_S8, d->unpack ? k * d->nr : qnt_panel_w_bytes(d, k), CK_ZERO, place);
+    make_panel(d, codes, k, w);
+    o.w = w;
     lines_to_copy(c, &o, place);
     const int32_t *bias = ck_in(c, BIAS, CK_S32, n, CK_NOISE, place);
     const struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = bias};
@@ -99,7 +116,7 @@ static void rows(struct ck *c)
     }
     CK_CALL(c, d->run_rows(&o, &t));
     for (size_t i = 0; i < m; i++) {
-        rows_want(c, &o, &t, i, old + i * n, want);
+        rows_want(c, &o, &t, codes, i, old + i * n, want);
         if (!ck_same(c, CK_S32, "row of the tile", want, out + i * ldc, n))
             return;
     }

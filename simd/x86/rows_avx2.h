@@ -1,0 +1,104 @@
+#ifndef X86_ROWS_AVX2_H
+#define X86_ROWS_AVX2_H
+/* 8-bit tiles with 256-bit vectors that read the rows of A where they lie: all but the products. There is a function
+ * for each number of rows: fewer rows cost less, and nothing outside of them is read. Rows are reached from one pointer
+ * for each four of them (+0, +1, +2, +3 strides).
+ *
+ * The includer gives MR; STEP, bytes of W for four k of 16 columns; STORED, what is xor'ed to codes of s8;
+ * rows_step(M, q, r1, r3, w, acc): one such step, q pointing to the bytes of each fourth row, row strides r1 and r3 =
+ * 3 * r1. */
+#include <immintrin.h>
+#include <string.h>
+#include "x86/pack_u8_avx2.h"
+#include "x86/tile_avx2.h"
+
+enum { NR = 16, GROUP = 4, GROUPS = (MR + GROUP - 1) / GROUP };
+
+/* Four k of row i, in each dword. */
+QNT_INLINE __m256i rows_at(const uint8_t *const *q, const int i, ptrdiff_t r1, ptrdiff_t r3)
+{
+    const uint8_t *at = q[i / GROUP];
+    int32_t v;
+    at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
+    memcpy(&v, at, sizeof v);
+    return _mm256_set1_epi32(v);
+}
+
+QNT_INLINE void rows_step(const int M, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3, const int8_t *w,
+                          __m256i *acc);
+
+QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, __m256i *acc)
+{
+    const ptrdiff_t r1 = o->a_row, r3 = 3 * r1;
+    const uint8_t *a = o->a;
+    const int8_t *w = o->w;
+    for (size_t r = o->runs; r > 0; r--, a += o->a_jump) {
+        const uint8_t *q[GROUPS];
+        QNT_UNROLL
+        for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+            q[g] = a + g * GROUP * r1;
+        for (size_t p = o->run; p > 0; p -= 4, w += STEP) {
+            rows_step(M, q, r1, r3, w, acc);
+            QNT_UNROLL
+            for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
+                q[g] += 4;
+        }
+    }
+}
+
+QNT_INLINE void rows_tile(const int M, const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
+    __m256i acc[2 * MR];
+    QNT_UNROLL
+    for (int i = 0; i < 2 * M; i++)
+        acc[i] = bias[i % 2];
+    rows_sums(M, o, acc);
+    qnt_tile_store_avx2(t, acc, M);
+}
+
+#define QNT_ROWS_TILE(m)                                                                                               \
+    static void tile_##m(const struct qnt_s8_operands *o, const struct qnt_tile *t)                                    \
+    {                                                                                                                  \
+        rows_tile(m, o, t);                                                                                            \
+    }
+
+/* n bytes, less than a vector has. */
+QNT_INLINE void copy_few(const int8_t *from, int8_t *to, size_t n, uint8_t flip)
+{
+    for (const uint64_t flips = 0x0101010101010101u * flip; n >= 8; n -= 8, from += 8, to += 8) {
+        uint64_t x;
+        memcpy(&x, from, sizeof x);
+        x ^= flips;
+        memcpy(to, &x, sizeof x);
+    }
+    for (; n; n--)
+        *to++ = (int8_t)(*from++ ^ flip);
+}
+
+/* Rows of taps side by side, each padded with zeros to whole steps. */
+static void rows_copy(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                      void *panel)
+{
+    const uint8_t flips = in_xor ^ STORED;
+    const __m256i flip = _mm256_set1_epi8((char)flips);
+    const size_t pitch = qnt_rows_pitch(k), first = k ? k0 / tap_k : 0, from = k ? k0 % tap_k : 0;
+    int8_t *row = panel;
+    for (size_t i = 0; i < used; i++, row += pitch) {
+        const void *const *tap = rows + first * used + i;
+        int8_t *out = row;
+        size_t off = from;
+        for (size_t left = k, run; left; left -= run, off = 0, tap += used, out += run) {
+            run = tap_k - off < left ? tap_k - off : left;
+            const int8_t *src = (const int8_t *)*tap + off;
+            size_t j = 0;
+            for (; j + 32 <= run; j += 32)
+                _mm256_storeu_si256(
+                    (__m256i *)(void *)(out + j),
+                    _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(const void *)(src + j)), flip));
+            copy_few(src + j, out + j, run - j, flips);
+        }
+        memset(out, 0, (size_t)-k % 4);
+    }
+}
+#endif
