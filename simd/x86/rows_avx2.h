@@ -48,13 +48,20 @@ QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, __m256i 
 
 QNT_INLINE void rows_tile(const int M, const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
-    const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
-    __m256i acc[2 * MR];
+    const bool plain = qnt_tile_plain_avx2(t);
+    const __m256i *whole = (const __m256i *)(const void *)(t->e->bias + t->col);
+    __m256i acc[2 * MR], bias[2];
+    QNT_UNROLL
+    for (int v = 0; v < 2; v++)
+        bias[v] = plain ? _mm256_loadu_si256(whole + v) : qnt_tile_bias_avx2(t, v);
     QNT_UNROLL
     for (int i = 0; i < 2 * M; i++)
         acc[i] = bias[i % 2];
     rows_sums(M, o, acc);
-    qnt_tile_store_avx2(t, acc, M);
+    if (plain)
+        qnt_tile_store_plain_avx2(t, acc, M);
+    else
+        qnt_tile_store_avx2(t, acc, M);
 }
 
 #define QNT_ROWS_TILE(m)                                                                                               \
