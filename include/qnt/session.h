@@ -45,7 +45,7 @@ QNT_API qnt_status qnt_session_create(qnt_model *model, const qnt_session_config
 QNT_API void qnt_session_free(qnt_session *session);
 
 /** Runs `batch` images of a model with one input and one output (QNT_ERR_ARG for others): in is [batch][input shape], out [batch][output shape], of the types the session says below and
- *  aligned as these; they must not overlap, and in must not change meanwhile. With threads <= 1: no allocation, lock or system call. Same bytes for every thread count, batch
+ *  aligned as these (else QNT_ERR_ARG); they must not overlap, and in must not change meanwhile. With threads <= 1: no allocation, lock or system call. Same bytes for every thread count, batch
  *  size and ISA (of a NaN in a float output: that it is one). Changes the session: one call at a time; different sessions
  *  may run at once. */
 QNT_API qnt_status qnt_session_run(qnt_session *session, const void *in, void *out, size_t batch);

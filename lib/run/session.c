@@ -272,39 +272,6 @@ static qnt_status run_foreign(qnt_session *s, const char *what)
     return status;
 }
 
-qnt_status qnt_session_begin(qnt_session *s, const char *what, const void *const *in, void *const *out, size_t batch)
-{
-    if (!s || !in || !out)
-        return qnt_fail(QNT_ERR_ARG, "%s: a pointer is NULL", what);
-    for (size_t i = 0; i < s->plan->model->inputs.n; i++)
-        if (!in[i])
-            return qnt_fail(QNT_ERR_ARG, "%s: input %zu is NULL", what, i);
-    for (size_t i = 0; i < s->plan->model->outputs.n; i++)
-        if (!out[i])
-            return qnt_fail(QNT_ERR_ARG, "%s: output %zu is NULL", what, i);
-    if (batch < 1 || batch > s->max_batch)
-        return qnt_fail(QNT_ERR_ARG, "%s: batch is %zu, expected 1 to %zu", what, batch, s->max_batch);
-    s->in = in;
-    s->out = out;
-    s->batch = batch;
-    atomic_store_explicit(&s->stray, false, memory_order_relaxed);
-    return QNT_OK;
-}
-
-qnt_status qnt_session_begin_one(qnt_session *s, const char *what, const void *in, void *out, size_t batch)
-{
-    if (!s || !in || !out)
-        return qnt_fail(QNT_ERR_ARG, "%s: a pointer is NULL", what);
-    const struct qnt_model *m = s->plan->model;
-    if (m->inputs.n != 1 || m->outputs.n != 1)
-        return qnt_fail(QNT_ERR_ARG,
-                        "%s: the model has %zu inputs and %zu outputs, expected one of each; %s_io takes all", what,
-                        m->inputs.n, m->outputs.n, what);
-    s->only_in = in;
-    s->only_out = out;
-    return qnt_session_begin(s, what, &s->only_in, &s->only_out, batch);
-}
-
 static qnt_status run(qnt_session *session, const char *what)
 {
     if (session->parallel_for)

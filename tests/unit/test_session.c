@@ -239,6 +239,10 @@ START_TEST(wrong_calls_are_refused)
     ck_assert_int_eq(qnt_session_run(s, images, out, 2), QNT_ERR_ARG);
     ck_assert_ptr_nonnull(strstr(qnt_last_error(), "batch is 2, expected 1 to 1"));
     ck_assert_int_eq(qnt_session_run(s, NULL, out, 1), QNT_ERR_ARG);
+    ck_assert_int_eq(qnt_session_run(s, (const char *)images + 2, out, 1), QNT_ERR_ARG); /* read where it lies */
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "input 0, 'x', is not aligned to its 4 bytes"));
+    ck_assert_int_eq(qnt_session_run(s, images, (char *)out + 3, 1), QNT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(qnt_last_error(), "output 0, 'logits', is not aligned to its 4 bytes"));
     qnt_session_free(s);
     c.quantized_io = 2;
     refuse(m, c, QNT_ERR_ARG, "quantized_io is 2");
