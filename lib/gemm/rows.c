@@ -27,10 +27,10 @@ static size_t ceil_div(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
-/* Even shares of n rows, so that no tile is left with a row or two. */
+/* Even shares of n rows, so that no tile is left with a row or two; tall tiles share theirs. */
 static size_t rows_of_tile(const struct qnt_gemm *g, size_t n)
 {
-    return n <= g->mr ? n : ceil_div(n, ceil_div(n, g->mr));
+    return n <= g->mr || g->tall ? n : ceil_div(n, ceil_div(n, g->mr));
 }
 
 void qnt_rows_line(const struct qnt_gemm_call *call, struct qnt_s8_operands *o, struct qnt_tile *t, size_t row,

@@ -43,8 +43,9 @@ QNT_ROWS_TILE(4)
 
 static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
-    static qnt_gemm_rows_fn *const by_m[MR] = {tile_1, tile_2, tile_3, tile_4};
-    by_m[t->m - 1](o, t);
+    static rows_plain_fn *const plain[MR] = {plain_1, plain_2, plain_3, plain_4};
+    static rows_any_fn *const any[MR] = {any_1, any_2, any_3, any_4};
+    rows_run(o, t, plain, any);
 }
 
 /* The codes go into the upper half of the panel, from where each step is spread over one that was read before. */
@@ -76,6 +77,7 @@ const struct qnt_gemm qnt_gemm_s8_4x16_avx2 = {
     .a_size = 1,
     .w_bits = 16,
     .w_negative = 1,
+    .tall = 1,
     .cost_step = 168,
     .cost_tile = 920,
     .cost_row = 3,

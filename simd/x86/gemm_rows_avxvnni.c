@@ -31,8 +31,9 @@ QNT_ROWS_TILE(6)
 
 static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
-    static qnt_gemm_rows_fn *const by_m[MR] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
-    by_m[t->m - 1](o, t);
+    static rows_plain_fn *const plain[MR] = {plain_1, plain_2, plain_3, plain_4, plain_5, plain_6};
+    static rows_any_fn *const any[MR] = {any_1, any_2, any_3, any_4, any_5, any_6};
+    rows_run(o, t, plain, any);
 }
 
 static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
@@ -52,6 +53,7 @@ const struct qnt_gemm qnt_gemm_s8_6x16_avxvnni = {
     .a_size = 1,
     .w_bits = 8,
     .w_bias = 128,
+    .tall = 1,
     .cost_step = 125,
     .cost_tile = 1200,
     .m_least = 4,

@@ -27,11 +27,15 @@ QNT_INLINE __m256i rows_at(const uint8_t *const *q, const int i, ptrdiff_t r1, p
 QNT_INLINE void rows_step(const int M, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3, const int8_t *w,
                           __m256i *acc);
 
-QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, __m256i *acc)
+/* The sums of M rows from `a` on. */
+QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, const uint8_t *a, const __m256i *bias,
+                          __m256i *acc)
 {
     const ptrdiff_t r1 = o->a_row, r3 = 3 * r1;
-    const uint8_t *a = o->a;
     const int8_t *w = o->w;
+    QNT_UNROLL
+    for (int i = 0; i < 2 * M; i++)
+        acc[i] = bias[i % 2];
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump) {
         const uint8_t *q[GROUPS];
         QNT_UNROLL
@@ -46,29 +50,72 @@ QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, __m256i 
     }
 }
 
-QNT_INLINE void rows_tile(const int M, const struct qnt_s8_operands *o, const struct qnt_tile *t)
+/* Tiles of M rows, n of them, whose sums go to bytes of whole vectors. */
+QNT_INLINE void rows_plain(const int M, const struct qnt_s8_operands *o, const uint8_t *a, size_t n,
+                           const struct qnt_plain_avx2 *p, int8_t *c, size_t ldc)
 {
-    const bool plain = qnt_tile_plain_avx2(t);
-    const __m256i *whole = (const __m256i *)(const void *)(t->e->bias + t->col);
-    __m256i acc[2 * MR], bias[2];
-    QNT_UNROLL
-    for (int v = 0; v < 2; v++)
-        bias[v] = plain ? _mm256_loadu_si256(whole + v) : qnt_tile_bias_avx2(t, v);
-    QNT_UNROLL
-    for (int i = 0; i < 2 * M; i++)
-        acc[i] = bias[i % 2];
-    rows_sums(M, o, acc);
-    if (plain)
-        qnt_tile_store_plain_avx2(t, acc, M);
-    else
-        qnt_tile_store_avx2(t, acc, M);
+    __m256i acc[2 * MR];
+    for (; n; n--, a += M * o->a_row, c += (size_t)M * ldc) {
+        rows_sums(M, o, a, p->bias, acc);
+        qnt_plain_store_avx2(p, acc, c, ldc, M);
+    }
 }
 
+/* Any tile of M rows. */
+QNT_INLINE void rows_any(const int M, const struct qnt_s8_operands *o, const uint8_t *a, const struct qnt_tile *t)
+{
+    const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
+    __m256i acc[2 * MR];
+    rows_sums(M, o, a, bias, acc);
+    qnt_tile_store_avx2(t, acc, M);
+}
+
+typedef void rows_plain_fn(const struct qnt_s8_operands *o, const uint8_t *a, size_t n, const struct qnt_plain_avx2 *p,
+                           int8_t *c, size_t ldc);
+typedef void rows_any_fn(const struct qnt_s8_operands *o, const uint8_t *a, const struct qnt_tile *t);
 #define QNT_ROWS_TILE(m)                                                                                               \
-    static void tile_##m(const struct qnt_s8_operands *o, const struct qnt_tile *t)                                    \
+    static void plain_##m(const struct qnt_s8_operands *o, const uint8_t *a, size_t n, const struct qnt_plain_avx2 *p, \
+                          int8_t *c, size_t ldc)                                                                       \
     {                                                                                                                  \
-        rows_tile(m, o, t);                                                                                            \
+        rows_plain(m, o, a, n, p, c, ldc);                                                                             \
+    }                                                                                                                  \
+    static void any_##m(const struct qnt_s8_operands *o, const uint8_t *a, const struct qnt_tile *t)                   \
+    {                                                                                                                  \
+        rows_any(m, o, a, t);                                                                                          \
     }
+
+/* Even shares of rows, so that no tile is left with a row or two: `first` tiles of `rows`, then others of one less. */
+struct rows_shares {
+    size_t first, rows, others;
+};
+static inline struct rows_shares rows_shares_of(size_t m)
+{
+    const size_t tiles = (m + MR - 1) / MR, rows = (m + tiles - 1) / tiles;
+    return (struct rows_shares){m - tiles * (rows - 1), rows, tiles * rows - m};
+}
+
+/* t->m rows by the functions for 1 .. MR of them. */
+QNT_INLINE void rows_run(const struct qnt_s8_operands *o, const struct qnt_tile *t, rows_plain_fn *const *plain,
+                         rows_any_fn *const *any)
+{
+    const struct rows_shares s = rows_shares_of(t->m);
+    const uint8_t *a = o->a;
+    if (qnt_tile_is_plain_avx2(t)) {
+        const struct qnt_plain_avx2 p = qnt_plain_load_avx2(t);
+        const size_t done = s.first * s.rows;
+        plain[s.rows - 1](o, a, s.first, &p, t->c, t->ldc);
+        if (s.others)
+            plain[s.rows - 2](o, a + (ptrdiff_t)done * o->a_row, s.others, &p, (int8_t *)t->c + done * t->ldc, t->ldc);
+        return;
+    }
+    struct qnt_tile part = *t;
+    for (size_t i = 0, end = t->row + t->m; part.row < end; i++, part.row += part.m) {
+        part.m = (uint32_t)(i < s.first ? s.rows : s.rows - 1);
+        any[part.m - 1](o, a, &part);
+        a += part.m * o->a_row;
+        part.c = (char *)part.c + part.m * t->ldc * (t->e->kind == QNT_EPI_S8 ? 1 : sizeof(int32_t));
+    }
+}
 
 /* n bytes, less than a vector has. */
 QNT_INLINE void copy_few(const int8_t *from, int8_t *to, size_t n, uint8_t flip)

@@ -74,43 +74,55 @@ QNT_INLINE void qnt_tile_store_s8_avx2(const struct qnt_tile *t, const __m256i *
     }
 }
 
-/* Sums in one block of k to bytes of whole vectors: most tiles are so. */
-QNT_INLINE bool qnt_tile_plain_avx2(const struct qnt_tile *t)
+/* Sums in one block of k to bytes of whole vectors: most tiles are so, and what they need is the same for all rows. */
+struct qnt_plain_avx2 {
+    __m256i bias[2], zero, lo, flip;
+    __m256 scale[2], hi;
+};
+QNT_INLINE bool qnt_tile_is_plain_avx2(const struct qnt_tile *t)
 {
     return t->n == 16 && t->first && t->last && t->e->kind == QNT_EPI_S8 && !t->e->has_row_term;
 }
 
-/* Of these, MR rows. The clamp below is done on bytes: a sum too low for the conversion gives the lowest s32, as a sum
- * too high would, which the clamp above keeps from it. */
-QNT_INLINE void qnt_tile_store_plain_avx2(const struct qnt_tile *t, const __m256i *acc, const int MR)
+QNT_INLINE struct qnt_plain_avx2 qnt_plain_load_avx2(const struct qnt_tile *t)
 {
     const struct qnt_requant *r = &t->e->rq;
-    const __m256 hi = _mm256_set1_ps((float)(r->hi - r->zero));
-    const __m256i zero = _mm256_set1_epi16((int16_t)r->zero), lo = _mm256_set1_epi8((char)r->lo);
-    const __m256i flip = _mm256_set1_epi8((char)r->out_xor);
-    const float *scales = r->scale + (r->per_channel ? t->col : 0);
-    __m256 scale[2];
-    __m256i h[2];
+    const float *scale = r->scale + (r->per_channel ? t->col : 0);
+    struct qnt_plain_avx2 p = {.zero = _mm256_set1_epi16((int16_t)r->zero),
+                               .lo = _mm256_set1_epi8((char)r->lo),
+                               .flip = _mm256_set1_epi8((char)r->out_xor),
+                               .hi = _mm256_set1_ps((float)(r->hi - r->zero))};
     QNT_UNROLL
-    for (int v = 0; v < 2; v++)
-        scale[v] = r->per_channel ? _mm256_loadu_ps(scales + 8 * v) : _mm256_set1_ps(scales[0]);
-    int8_t *c = t->c;
+    for (int v = 0; v < 2; v++) {
+        p.bias[v] = _mm256_loadu_si256((const __m256i *)(const void *)(t->e->bias + t->col) + v);
+        p.scale[v] = r->per_channel ? _mm256_loadu_ps(scale + 8 * v) : _mm256_set1_ps(scale[0]);
+    }
+    return p;
+}
+
+/* MR rows. The clamp below is done on bytes: a sum too low for the conversion gives the lowest s32, as a sum too high
+ * would, which the clamp above keeps from it. */
+QNT_INLINE void qnt_plain_store_avx2(const struct qnt_plain_avx2 *p, const __m256i *acc, int8_t *c, size_t ldc,
+                                     const int MR)
+{
+    __m256i h[2];
     QNT_UNROLL
     for (int i = 0; i < MR; i++) {
         __m256i x[2];
         QNT_UNROLL
         for (int v = 0; v < 2; v++)
-            x[v] = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[2 * i + v]), scale[v]), hi));
-        h[i % 2] = _mm256_adds_epi16(_mm256_packs_epi32(x[0], x[1]), zero);
+            x[v] = _mm256_cvtps_epi32(
+                _mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[2 * i + v]), p->scale[v]), p->hi));
+        h[i % 2] = _mm256_adds_epi16(_mm256_packs_epi32(x[0], x[1]), p->zero);
         if (i % 2 == 0 && i + 1 < MR)
             continue; /* two rows fill a vector of bytes */
         __m256i b = _mm256_packs_epi16(h[0], h[i % 2]);
         b = _mm256_permutevar8x32_epi32(b, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-        b = _mm256_xor_si256(_mm256_max_epi8(b, lo), flip);
+        b = _mm256_xor_si256(_mm256_max_epi8(b, p->lo), p->flip);
         _mm_storeu_si128((__m128i *)c, _mm256_castsi256_si128(b));
         if (i % 2)
-            _mm_storeu_si128((__m128i *)(c + t->ldc), _mm256_extracti128_si256(b, 1));
-        c += 2 * t->ldc;
+            _mm_storeu_si128((__m128i *)(c + ldc), _mm256_extracti128_si256(b, 1));
+        c += 2 * ldc;
     }
 }
 

@@ -82,7 +82,8 @@ static bool lines_are_copied(struct ck *c, const struct qnt_s8_operands *o)
 static void rows(struct ck *c)
 {
     const struct qnt_gemm *d = c->gemm;
-    const size_t m = 1 + ck_below(c, d->mr), n = 1 + ck_below(c, d->nr), run = d->kr * ck_below(c, 12), ldc = n + 3;
+    const size_t m = 1 + ck_below(c, d->tall ? 3u * d->mr + 1 : d->mr), n = 1 + ck_below(c, d->nr),
+                 run = d->kr * ck_below(c, 12), ldc = n + 3;
     const size_t strides[] = {run, run + 5, run / 2 + 3, 1, 0, 2 * run + 64}, jumps[] = {run, 3 * run + 7, 5, 0};
     struct qnt_s8_operands o = {.run = run, .runs = ck_below(c, 2) ? 1 : 1 + ck_below(c, 5)};
     const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
