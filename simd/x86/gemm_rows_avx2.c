@@ -24,15 +24,16 @@ QNT_INLINE __m256i add_products(__m256i acc, __m256i w, __m256i sign, __m256i a)
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-QNT_INLINE void rows_step(const int M, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3, const int8_t *w,
-                          __m256i *acc)
+QNT_INLINE void rows_step(const int M, const int V, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3,
+                          const int8_t *w, __m256i *acc)
 {
     const __m256i w0 = load(w, 0), sign0 = load(w, 1), w1 = load(w, 2), sign1 = load(w, 3);
     QNT_UNROLL
     for (int i = 0; i < M; i++) {
         const __m256i a = rows_at(q, i, r1, r3);
         acc[2 * i] = add_products(acc[2 * i], w0, sign0, a);
-        acc[2 * i + 1] = add_products(acc[2 * i + 1], w1, sign1, a);
+        if (V == 2)
+            acc[2 * i + 1] = add_products(acc[2 * i + 1], w1, sign1, a);
     }
 }
 
@@ -41,11 +42,13 @@ QNT_ROWS_TILE(2)
 QNT_ROWS_TILE(3)
 QNT_ROWS_TILE(4)
 
+static const struct rows_set sets[2] = {
+    {{plain_1x1, plain_2x1, plain_3x1, plain_4x1}, {any_1x1, any_2x1, any_3x1, any_4x1}},
+    {{plain_1x2, plain_2x2, plain_3x2, plain_4x2}, {any_1x2, any_2x2, any_3x2, any_4x2}}};
+
 static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
-    static rows_plain_fn *const plain[MR] = {plain_1, plain_2, plain_3, plain_4};
-    static rows_any_fn *const any[MR] = {any_1, any_2, any_3, any_4};
-    rows_run(o, t, plain, any);
+    rows_run(o, t, sets);
 }
 
 /* The codes go into the upper half of the panel, from where each step is spread over one that was read before. */

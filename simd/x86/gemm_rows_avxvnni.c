@@ -9,8 +9,8 @@
 enum { MR = 6, STEP = 64, STORED = 0x80 };
 #include "x86/rows_avx2.h"
 
-QNT_INLINE void rows_step(const int M, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3, const int8_t *w,
-                          __m256i *acc)
+QNT_INLINE void rows_step(const int M, const int V, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3,
+                          const int8_t *w, __m256i *acc)
 {
     const __m256i w0 = _mm256_loadu_si256((const __m256i *)(const void *)w),
                   w1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + STEP / 2));
@@ -18,7 +18,8 @@ QNT_INLINE void rows_step(const int M, const uint8_t *const *q, ptrdiff_t r1, pt
     for (int i = 0; i < M; i++) {
         const __m256i a = rows_at(q, i, r1, r3);
         acc[2 * i] = _mm256_dpbusd_epi32(acc[2 * i], a, w0);
-        acc[2 * i + 1] = _mm256_dpbusd_epi32(acc[2 * i + 1], a, w1);
+        if (V == 2)
+            acc[2 * i + 1] = _mm256_dpbusd_epi32(acc[2 * i + 1], a, w1);
     }
 }
 
@@ -29,11 +30,14 @@ QNT_ROWS_TILE(4)
 QNT_ROWS_TILE(5)
 QNT_ROWS_TILE(6)
 
+static const struct rows_set sets[2] = {{{plain_1x1, plain_2x1, plain_3x1, plain_4x1, plain_5x1, plain_6x1},
+                                         {any_1x1, any_2x1, any_3x1, any_4x1, any_5x1, any_6x1}},
+                                        {{plain_1x2, plain_2x2, plain_3x2, plain_4x2, plain_5x2, plain_6x2},
+                                         {any_1x2, any_2x2, any_3x2, any_4x2, any_5x2, any_6x2}}};
+
 static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
 {
-    static rows_plain_fn *const plain[MR] = {plain_1, plain_2, plain_3, plain_4, plain_5, plain_6};
-    static rows_any_fn *const any[MR] = {any_1, any_2, any_3, any_4, any_5, any_6};
-    rows_run(o, t, plain, any);
+    rows_run(o, t, sets);
 }
 
 static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)

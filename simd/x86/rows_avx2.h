@@ -5,8 +5,8 @@
  * for each four of them (+0, +1, +2, +3 strides).
  *
  * The includer gives MR; STEP, bytes of W for four k of 16 columns; STORED, what is xor'ed to codes of s8;
- * rows_step(M, q, r1, r3, w, acc): one such step, q pointing to the bytes of each fourth row, row strides r1 and r3 =
- * 3 * r1. */
+ * rows_step(M, V, q, r1, r3, w, acc): one such step for the first V vectors of columns, q pointing to the bytes of each
+ * fourth row, row strides r1 and r3 = 3 * r1. */
 #include <immintrin.h>
 #include <string.h>
 #include "x86/pack_u8_avx2.h"
@@ -24,12 +24,12 @@ QNT_INLINE __m256i rows_at(const uint8_t *const *q, const int i, ptrdiff_t r1, p
     return _mm256_set1_epi32(v);
 }
 
-QNT_INLINE void rows_step(const int M, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3, const int8_t *w,
-                          __m256i *acc);
+QNT_INLINE void rows_step(const int M, const int V, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3,
+                          const int8_t *w, __m256i *acc);
 
-/* The sums of M rows from `a` on. */
-QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, const uint8_t *a, const __m256i *bias,
-                          __m256i *acc)
+/* The sums of M rows from `a` on: of row i in acc[2 * i], and where V is 2 in the one after. */
+QNT_INLINE void rows_sums(const int M, const int V, const struct qnt_s8_operands *o, const uint8_t *a,
+                          const __m256i *bias, __m256i *acc)
 {
     const ptrdiff_t r1 = o->a_row, r3 = 3 * r1;
     const int8_t *w = o->w;
@@ -42,7 +42,7 @@ QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, const ui
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             q[g] = a + g * GROUP * r1;
         for (size_t p = o->run; p > 0; p -= 4, w += STEP) {
-            rows_step(M, q, r1, r3, w, acc);
+            rows_step(M, V, q, r1, r3, w, acc);
             QNT_UNROLL
             for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
                 q[g] += 4;
@@ -50,39 +50,48 @@ QNT_INLINE void rows_sums(const int M, const struct qnt_s8_operands *o, const ui
     }
 }
 
-/* Tiles of M rows, n of them, whose sums go to bytes of whole vectors. */
-QNT_INLINE void rows_plain(const int M, const struct qnt_s8_operands *o, const uint8_t *a, size_t n,
+/* Tiles of M rows, n of them, whose sums go to bytes of V whole vectors. */
+QNT_INLINE void rows_plain(const int M, const int V, const struct qnt_s8_operands *o, const uint8_t *a, size_t n,
                            const struct qnt_plain_avx2 *p, int8_t *c, size_t ldc)
 {
     __m256i acc[2 * MR];
     for (; n; n--, a += M * o->a_row, c += (size_t)M * ldc) {
-        rows_sums(M, o, a, p->bias, acc);
-        qnt_plain_store_avx2(p, acc, c, ldc, M);
+        rows_sums(M, V, o, a, p->bias, acc);
+        if (V == 2)
+            qnt_plain_store_avx2(p, acc, c, ldc, M);
+        else
+            qnt_plain_store8_avx2(p, acc, c, ldc, M);
     }
 }
 
-/* Any tile of M rows. */
-QNT_INLINE void rows_any(const int M, const struct qnt_s8_operands *o, const uint8_t *a, const struct qnt_tile *t)
+/* Any tile of M rows with columns in V vectors. */
+QNT_INLINE void rows_any(const int M, const int V, const struct qnt_s8_operands *o, const uint8_t *a,
+                         const struct qnt_tile *t)
 {
     const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
     __m256i acc[2 * MR];
-    rows_sums(M, o, a, bias, acc);
+    rows_sums(M, V, o, a, bias, acc);
     qnt_tile_store_avx2(t, acc, M);
 }
 
 typedef void rows_plain_fn(const struct qnt_s8_operands *o, const uint8_t *a, size_t n, const struct qnt_plain_avx2 *p,
                            int8_t *c, size_t ldc);
 typedef void rows_any_fn(const struct qnt_s8_operands *o, const uint8_t *a, const struct qnt_tile *t);
-#define QNT_ROWS_TILE(m)                                                                                               \
-    static void plain_##m(const struct qnt_s8_operands *o, const uint8_t *a, size_t n, const struct qnt_plain_avx2 *p, \
-                          int8_t *c, size_t ldc)                                                                       \
+struct rows_set { /* by rows - 1 */
+    rows_plain_fn *plain[MR];
+    rows_any_fn *any[MR];
+};
+#define ROWS_FN(M, V)                                                                                                  \
+    static void plain_##M##x##V(const struct qnt_s8_operands *o, const uint8_t *a, size_t n,                           \
+                                const struct qnt_plain_avx2 *p, int8_t *c, size_t ldc)                                 \
     {                                                                                                                  \
-        rows_plain(m, o, a, n, p, c, ldc);                                                                             \
+        rows_plain(M, V, o, a, n, p, c, ldc);                                                                          \
     }                                                                                                                  \
-    static void any_##m(const struct qnt_s8_operands *o, const uint8_t *a, const struct qnt_tile *t)                   \
+    static void any_##M##x##V(const struct qnt_s8_operands *o, const uint8_t *a, const struct qnt_tile *t)             \
     {                                                                                                                  \
-        rows_any(m, o, a, t);                                                                                          \
+        rows_any(M, V, o, a, t);                                                                                       \
     }
+#define QNT_ROWS_TILE(M) ROWS_FN(M, 1) ROWS_FN(M, 2)
 
 /* Even shares of rows, so that no tile is left with a row or two: `first` tiles of `rows`, then others of one less. */
 struct rows_shares {
@@ -94,24 +103,25 @@ static inline struct rows_shares rows_shares_of(size_t m)
     return (struct rows_shares){m - tiles * (rows - 1), rows, tiles * rows - m};
 }
 
-/* t->m rows by the functions for 1 .. MR of them. */
-QNT_INLINE void rows_run(const struct qnt_s8_operands *o, const struct qnt_tile *t, rows_plain_fn *const *plain,
-                         rows_any_fn *const *any)
+/* t->m rows by the functions for up to MR of them: set[0] for columns in one vector, set[1] in two. */
+static void rows_run(const struct qnt_s8_operands *o, const struct qnt_tile *t, const struct rows_set *set)
 {
     const struct rows_shares s = rows_shares_of(t->m);
     const uint8_t *a = o->a;
+    set += t->n > 8;
     if (qnt_tile_is_plain_avx2(t)) {
         const struct qnt_plain_avx2 p = qnt_plain_load_avx2(t);
         const size_t done = s.first * s.rows;
-        plain[s.rows - 1](o, a, s.first, &p, t->c, t->ldc);
+        set->plain[s.rows - 1](o, a, s.first, &p, t->c, t->ldc);
         if (s.others)
-            plain[s.rows - 2](o, a + (ptrdiff_t)done * o->a_row, s.others, &p, (int8_t *)t->c + done * t->ldc, t->ldc);
+            set->plain[s.rows - 2](o, a + (ptrdiff_t)done * o->a_row, s.others, &p, (int8_t *)t->c + done * t->ldc,
+                                   t->ldc);
         return;
     }
     struct qnt_tile part = *t;
     for (size_t i = 0, end = t->row + t->m; part.row < end; i++, part.row += part.m) {
         part.m = (uint32_t)(i < s.first ? s.rows : s.rows - 1);
-        any[part.m - 1](o, a, &part);
+        set->any[part.m - 1](o, a, &part);
         a += part.m * o->a_row;
         part.c = (char *)part.c + part.m * t->ldc * (t->e->kind == QNT_EPI_S8 ? 1 : sizeof(int32_t));
     }

@@ -81,7 +81,7 @@ struct qnt_plain_avx2 {
 };
 QNT_INLINE bool qnt_tile_is_plain_avx2(const struct qnt_tile *t)
 {
-    return t->n == 16 && t->first && t->last && t->e->kind == QNT_EPI_S8 && !t->e->has_row_term;
+    return (t->n == 16 || t->n == 8) && t->first && t->last && t->e->kind == QNT_EPI_S8 && !t->e->has_row_term;
 }
 
 QNT_INLINE struct qnt_plain_avx2 qnt_plain_load_avx2(const struct qnt_tile *t)
@@ -94,6 +94,11 @@ QNT_INLINE struct qnt_plain_avx2 qnt_plain_load_avx2(const struct qnt_tile *t)
                                .hi = _mm256_set1_ps((float)(r->hi - r->zero))};
     QNT_UNROLL
     for (int v = 0; v < 2; v++) {
+        if (8u * (unsigned)v >= t->n) {
+            p.bias[v] = p.zero; /* not used */
+            p.scale[v] = p.hi;
+            continue;
+        }
         p.bias[v] = _mm256_loadu_si256((const __m256i *)(const void *)(t->e->bias + t->col) + v);
         p.scale[v] = r->per_channel ? _mm256_loadu_ps(scale + 8 * v) : _mm256_set1_ps(scale[0]);
     }
@@ -123,6 +128,34 @@ QNT_INLINE void qnt_plain_store_avx2(const struct qnt_plain_avx2 *p, const __m25
         if (i % 2)
             _mm_storeu_si128((__m128i *)(c + ldc), _mm256_extracti128_si256(b, 1));
         c += 2 * ldc;
+    }
+}
+
+/* The same of 8 columns: sums of row i in acc[2 * i]. */
+QNT_INLINE void qnt_plain_store8_avx2(const struct qnt_plain_avx2 *p, const __m256i *acc, int8_t *c, size_t ldc,
+                                      const int MR)
+{
+    QNT_UNROLL
+    for (int i = 0; i < MR; i += 4, c += 4 * ldc) { /* four rows fill a vector of bytes */
+        __m256i x[4], h[2];
+        QNT_UNROLL
+        for (int r = 0; r < 4; r++)
+            x[r] = _mm256_cvtps_epi32(_mm256_min_ps(
+                _mm256_mul_ps(_mm256_cvtepi32_ps(acc[2 * (i + r < MR ? i + r : i)]), p->scale[0]), p->hi));
+        QNT_UNROLL
+        for (int r = 0; r < 2; r++)
+            h[r] = _mm256_adds_epi16(_mm256_packs_epi32(x[2 * r], x[2 * r + 1]), p->zero);
+        __m256i b = _mm256_packs_epi16(h[0], h[1]);
+        b = _mm256_permutevar8x32_epi32(b, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+        b = _mm256_xor_si256(_mm256_max_epi8(b, p->lo), p->flip);
+        const __m128i two = _mm256_castsi256_si128(b), other = _mm256_extracti128_si256(b, 1);
+        _mm_storel_epi64((__m128i *)c, two);
+        if (i + 1 < MR)
+            _mm_storeh_pd((double *)(void *)(c + ldc), _mm_castsi128_pd(two));
+        if (i + 2 < MR)
+            _mm_storel_epi64((__m128i *)(c + 2 * ldc), other);
+        if (i + 3 < MR)
+            _mm_storeh_pd((double *)(void *)(c + 3 * ldc), _mm_castsi128_pd(other));
     }
 }
 
