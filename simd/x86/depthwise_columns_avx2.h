@@ -27,13 +27,13 @@ struct col_sums {
     __m256i sum[COL_SIDE][COL_V], low;
 };
 
-/* 16 dwords in the order of a zip. */
-QNT_INLINE void col_words(__m256i v[COL_V], const void *words)
+/* 16 dwords in the order of a zip, or 8 for both pixels. */
+QNT_INLINE void col_words(__m256i v[COL_V], const void *words, const size_t channels)
 {
     const __m128i *p = words;
     QNT_UNROLL
     for (int j = 0; j < COL_V; j++)
-        v[j] = _mm256_loadu2_m128i(p + 2 + j, p + j);
+        v[j] = _mm256_loadu2_m128i(channels == 8 ? p + j : p + 2 + j, p + j);
 }
 
 /* Byte i of each dword of x (-1: 0) and byte k of y, as two s16. */
@@ -48,24 +48,25 @@ QNT_INLINE __m256i col_pair(__m256i x, const int i, __m256i y, const int k)
 }
 
 /* w = taps t and u of a channel, -1: 0; four taps of a channel lie together. */
-QNT_INLINE void col_weight(__m256i w[COL_V], const struct qnt_depthwise *d, size_t c, const int t, const int u)
+QNT_INLINE void col_weight(__m256i w[COL_V], const struct qnt_depthwise *d, size_t c, const size_t channels,
+                           const int t, const int u)
 {
     __m256i x[COL_V], y[COL_V];
-    col_words(x, d->w + ((size_t)(t < 0 ? 0 : t / 4) * d->channels + c) * 4);
-    col_words(y, d->w + ((size_t)(u / 4) * d->channels + c) * 4);
+    col_words(x, d->w + ((size_t)(t < 0 ? 0 : t / 4) * d->channels + c) * 4, channels);
+    col_words(y, d->w + ((size_t)(u / 4) * d->channels + c) * 4, channels);
     QNT_UNROLL
     for (int j = 0; j < COL_V; j++)
         w[j] = col_pair(x[j], t < 0 ? t : t % 4, y[j], u % 4);
 }
 
 QNT_INLINE void col_block_start(struct col_run *g, const struct qnt_depthwise *d, const struct qnt_requant *r, size_t c,
-                                const int side)
+                                const size_t channels, const int side)
 {
     const int last = side / 2, low = side * (side - 1);
     __m256i scale[COL_V];
-    col_words(g->start, d->bias + c);
+    col_words(g->start, d->bias + c, channels);
     if (r->per_channel)
-        col_words(scale, r->scale + c);
+        col_words(scale, r->scale + c, channels);
     QNT_UNROLL
     for (int j = 0; j < COL_V; j++)
         g->scale[j] = r->per_channel ? _mm256_castsi256_ps(scale[j]) : _mm256_set1_ps(r->scale[0]);
@@ -73,11 +74,11 @@ QNT_INLINE void col_block_start(struct col_run *g, const struct qnt_depthwise *d
     for (int k = 0; k < side; k++) {
         QNT_UNROLL
         for (int z = 0; z < last; z++)
-            col_weight(g->w[k][z], d, c, 2 * z * side + k, (2 * z + 1) * side + k);
+            col_weight(g->w[k][z], d, c, channels, 2 * z * side + k, (2 * z + 1) * side + k);
         if (k % 2)
-            col_weight(g->w[k][last], d, c, low + k - 1, low + k);
+            col_weight(g->w[k][last], d, c, channels, low + k - 1, low + k);
         else if (k == side - 1)
-            col_weight(g->w[k][last], d, c, -1, low + k);
+            col_weight(g->w[k][last], d, c, channels, -1, low + k);
     }
 }
 
@@ -183,7 +184,7 @@ QNT_INLINE void col_line(const struct col_run *g, int8_t *dst, size_t n, const i
 QNT_INLINE void col_block(struct col_run *g, const struct qnt_depthwise *d, int8_t *dst, const struct qnt_requant *r,
                           size_t c, const int side)
 {
-    col_block_start(g, d, r, c, side);
+    col_block_start(g, d, r, c, COL_C, side);
     for (size_t l = 0; l < d->lines; l++, dst += d->pixels * g->ldd) {
         for (int k = 0; k < side; k++)
             g->line[k] = d->tap[k * side] + c + l * d->line;
@@ -191,6 +192,24 @@ QNT_INLINE void col_block(struct col_run *g, const struct qnt_depthwise *d, int8
             col_line(g, dst + c, d->pixels, side, 1);
         else
             col_line(g, dst + c, d->pixels, side, 2);
+    }
+}
+
+/* Pixels of 8 channels whose windows are a pixel apart: two at a time, whose next ones are two columns further. The
+ * last two are taken again where there is an odd one. */
+QNT_INLINE void col_pairs(struct col_run *g, const struct qnt_depthwise *d, int8_t *dst, const struct qnt_requant *r,
+                          const int side)
+{
+    const size_t pairs = d->pixels / 2, back = (d->pixels - 2) * g->col;
+    col_block_start(g, d, r, 0, 8, side);
+    for (size_t l = 0; l < d->lines; l++, dst += d->pixels * g->col) {
+        for (int k = 0; k < side; k++)
+            g->line[k] = d->tap[k * side] + l * d->line;
+        col_line(g, dst, pairs, side, 2);
+        for (int k = 0; k < side; k++)
+            g->line[k] += back;
+        if (d->pixels % 2)
+            col_line(g, dst + back, 1, side, 2);
     }
 }
 
@@ -229,8 +248,17 @@ static inline bool col_serves(const struct qnt_depthwise *d, int8_t *dst, size_t
 {
     const size_t side = d->taps == 9 ? 3 : 5;
     struct col_run g = {.rq = requant_load(r), .ldd = ldd};
-    if (d->taps != side * side || !d->pixels || d->channels < COL_C || !col_lines(d, side, &g.col) ||
-        (d->step != g.col && d->step != 2 * g.col) || !col_small(r, d->channels))
+    if (d->taps != side * side || !d->pixels || !col_lines(d, side, &g.col) || !col_small(r, d->channels))
+        return false;
+    if (d->channels == 8 && d->step == 8 && g.col == 8 && ldd == 8 && d->pixels > 1) {
+        g.ldd = COL_C;
+        if (side == 3)
+            col_pairs(&g, d, dst, r, 3);
+        else
+            col_pairs(&g, d, dst, r, 5);
+        return true;
+    }
+    if (d->channels < COL_C || (d->step != g.col && d->step != 2 * g.col))
         return false;
     if (side == 3)
         col_blocks(&g, d, dst, r, 3);
