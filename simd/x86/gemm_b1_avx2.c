@@ -31,6 +31,8 @@ QNT_INLINE void count(__m256i *acc, const uint8_t *a, const uint8_t *w, size_t n
             __m256i av = bcast(a + 4 * i);
             acc[2 * i] = _mm256_add_epi8(acc[2 * i], _mm256_shuffle_epi8(bits, _mm256_xor_si256(av, w0)));
             acc[2 * i + 1] = _mm256_add_epi8(acc[2 * i + 1], _mm256_shuffle_epi8(bits, _mm256_xor_si256(av, w1)));
+            /* row by row: gcc 12 would compute all counts first, and put counters on the stack */
+            __asm__("" : "+x"(acc[2 * i]), "+x"(acc[2 * i + 1]) : : "memory");
         }
     }
 }
