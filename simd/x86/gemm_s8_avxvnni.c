@@ -72,6 +72,9 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     size_t left = k / 4;
     for (; left >= (size_t)KU; left -= (size_t)KU, pa += 4 * MR * KU, pw += 8 * BITS * KU)
         steps(acc, pa, pw, MR, KU, BITS);
+    QNT_UNROLL
+    for (int i = 0; i < 2 * MR * KU; i++)
+        __asm__("" : "+x"(acc[i])); /* gcc 12 would store them in the loop for what comes after it */
     if (KU > 1) {
         for (; left; left--, pa += 4 * MR, pw += 8 * BITS)
             steps(acc, pa, pw, MR, 1, BITS);

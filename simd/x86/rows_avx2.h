@@ -48,6 +48,9 @@ QNT_INLINE void rows_sums(const int M, const int V, const struct qnt_s8_operands
                 q[g] += 4;
         }
     }
+    QNT_UNROLL
+    for (int i = 0; i < 2 * M; i += V == 2 ? 1 : 2)
+        __asm__("" : "+x"(acc[i])); /* gcc 12 would store them in the loop for what comes after it */
 }
 
 /* Tiles of M rows, n of them, whose sums go to bytes of V whole vectors. */
