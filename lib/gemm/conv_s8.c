@@ -14,13 +14,19 @@ static size_t most_below(const struct qnt_conv_geom *g)
     return g->kh - ky1;
 }
 
+/* Whether tiles should go on in the next line: where a line is no number of whole tiles, which then are fuller. */
+static bool goes_on(const struct qnt_gemm *tile, const struct qnt_conv_geom *g)
+{
+    return tile->lines && g->ow % LINE_ROWS == 0 && g->ow % tile->mr != 0;
+}
+
 size_t qnt_conv_s8_bias_sets(const struct qnt_gemm *tile, const struct qnt_conv_geom *g)
 {
     const struct qnt_conv_plane p = qnt_conv_plane_of(tile, g, 0);
     const size_t rows = g->oh * g->ow, all = (rows + tile->mr - 1) / tile->mr * g->kh;
     size_t above, end, work = 0;
     if (!rows ||
-        (tile->run_rows ? !tile->w_negative || !qnt_conv_plane_serves(&p) : g->kw * (g->c / g->groups) % tile->kr != 0))
+        (tile->run_rows ? !qnt_conv_plane_serves(&p) || goes_on(tile, g) : g->kw * (g->c / g->groups) % tile->kr != 0))
         return 1;
     qnt_conv_taps_inside(g, 0, &above, &end);
     for (size_t r = 0, next, ky0, ky1; r < rows; r = next) {
@@ -114,12 +120,6 @@ struct left_out {
     bool all;
     const struct qnt_conv_src *sets; /* NULL: one set */
 };
-
-/* Whether tiles should go on in the next line: where a line is no number of whole tiles, which then are fuller. */
-static bool goes_on(const struct qnt_gemm *tile, const struct qnt_conv_geom *g)
-{
-    return tile->lines && g->ow % LINE_ROWS == 0 && g->ow % tile->mr != 0;
-}
 
 /* As walk, by tiles of two lines. */
 static void walk_on(const struct qnt_conv_plane *p, const struct qnt_gemm_call *call, struct qnt_tile *t,

@@ -5,9 +5,10 @@
  *
  * A panel [k/4][MR][4] of a ^ 0x80 (w_bias), W panel [k/4][16][4] of codes (layout: kernels.h). A step: the codes of
  * two vectors (8 columns each), by a table that extends the sign; each of MR dwords of A broadcast and used twice.
- * Registers of 6x16: 12 sums of s16, 2 of W, one broadcast, one product; the sums of s32 wait in memory. */
+ * Registers of 4x16: 8 sums of s16, 2 of W, one broadcast, one product; the sums of s32 wait in memory. */
 #include <immintrin.h>
 #include "pack_low.h"
+#include "x86/codes_avx2.h"
 #include "x86/pack_u8_avx2.h"
 #include "x86/tile_avx2.h"
 
@@ -20,33 +21,15 @@ QNT_INLINE __m256i bcast(const int8_t *p)
     return _mm256_set1_epi32(v);
 }
 
-/* Codes 32 v .. of a step of 64, as s8. */
-QNT_INLINE __m256i load_w(const uint8_t *w, const int v, const int BITS)
-{
-    const __m256i s8 = BITS == 4 ? _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3,
-                                                    4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1)
-                                 : _mm256_set1_epi32((int32_t)0xfffe0100u);
-    __m256i x;
-    if (BITS == 4) {
-        x = _mm256_loadu_si256((const __m256i *)w);
-        x = v ? x : _mm256_srli_epi16(x, 4);
-    } else {
-        const int s = 6 - 4 * v, t = s - 2;
-        x = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)w));
-        x = _mm256_srlv_epi32(x, _mm256_setr_epi32(s, s, s, s, t, t, t, t));
-    }
-    return _mm256_shuffle_epi8(s8, _mm256_and_si256(x, _mm256_set1_epi8((1 << BITS) - 1)));
-}
-
 /* n steps into `sum`, [MR][16]. */
 QNT_INLINE void burst(int32_t *sum, const int8_t *a, const uint8_t *w, size_t n, const int MR, const int BITS)
 {
-    __m256i acc[12];
+    __m256i acc[8];
     QNT_UNROLL
     for (int i = 0; i < 2 * MR; i++)
         acc[i] = _mm256_setzero_si256();
     for (; n; n--, a += 4 * MR, w += 8 * BITS) {
-        const __m256i w0 = load_w(w, 0, BITS), w1 = load_w(w, 1, BITS);
+        const __m256i w0 = qnt_codes_avx2(w, 0, BITS), w1 = qnt_codes_avx2(w, 1, BITS);
         QNT_UNROLL
         for (int i = 0; i < MR; i++) {
             const __m256i av = bcast(a + 4 * i);
@@ -68,8 +51,8 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
     const size_t most = BITS == 4 ? 8 : 32;
     const int8_t *pa = a;
     const uint8_t *pw = w;
-    _Alignas(32) int32_t sum[6 * NR];
-    __m256i acc[12];
+    _Alignas(32) int32_t sum[4 * NR];
+    __m256i acc[8];
     QNT_UNROLL
     for (int i = 0; i < 2 * MR; i++)
         _mm256_store_si256((__m256i *)(void *)(sum + 8 * i), qnt_tile_bias_avx2(t, i % 2));
@@ -90,7 +73,6 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
         qnt_pack_u8_avx2(rows, tap_k, k0, k, used, in_xor ^ (flip), panel, R);                                         \
     }
 PACK(pack_a4, 4, 0x80)
-PACK(pack_a6, 6, 0x80)
 PACK(pack_w16, 16, 0)
 QNT_PACK_LOW(pack_w16_s4, pack_w16, NR, 4, 4)
 QNT_PACK_LOW(pack_w16_s2, pack_w16, NR, 4, 2)
@@ -101,7 +83,7 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
     qnt_pack_row_u8_avx2(rows, tap_k, k0, k, used, in_xor ^ 0x80, panel);
 }
 
-#define TILE(op, MR, BITS, packw, step, start)                                                                         \
+#define TILE(op, MR, BITS, packw, step, start, row)                                                                    \
     static void run_##op##_##MR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
     {                                                                                                                  \
         tile(k, a, w, t, MR, BITS);                                                                                    \
@@ -119,11 +101,10 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
         .w_bias = 128,                                                                                                 \
         .cost_step = step,                                                                                             \
         .cost_tile = start,                                                                                            \
+        .cost_row = row,                                                                                               \
     };
-/* Costs in 1/16 cycle, measured on a Zen 4 core, with half of the packing of A in the step. */
-TILE(gemm_s4s8, 1, 4, pack_w16_s4, 64, 1000)
-TILE(gemm_s4s8, 4, 4, pack_w16_s4, 158, 1500)
-TILE(gemm_s4s8, 6, 4, pack_w16_s4, 234, 2000)
-TILE(gemm_s2s8, 1, 2, pack_w16_s2, 71, 1000)
-TILE(gemm_s2s8, 4, 2, pack_w16_s2, 165, 1500)
-TILE(gemm_s2s8, 6, 2, pack_w16_s2, 227, 2000)
+/* Costs in 1/16 cycle, by qbench tune on a Zen 4 core. */
+TILE(gemm_s4s8, 1, 4, pack_w16_s4, 46, 880, 34)
+TILE(gemm_s4s8, 4, 4, pack_w16_s4, 115, 1600, 16)
+TILE(gemm_s2s8, 1, 2, pack_w16_s2, 58, 960, 42)
+TILE(gemm_s2s8, 4, 2, pack_w16_s2, 135, 1720, 20)

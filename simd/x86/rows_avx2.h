@@ -6,7 +6,7 @@
  *
  * The includer gives MR; STEP, bytes of W for four k of 16 columns; STORED, what is xor'ed to codes of s8;
  * rows_step(M, V, q, r1, r3, w, acc): one such step for the first V vectors of columns, q pointing to the bytes of each
- * fourth row, row strides r1 and r3 = 3 * r1. */
+ * fourth row, row strides r1 and r3 = 3 * r1; or ROWS_SUMS, a function of its own in the place of rows_sums. */
 #include <immintrin.h>
 #include <string.h>
 #include "x86/pack_u8_avx2.h"
@@ -24,6 +24,8 @@ QNT_INLINE __m256i rows_at(const uint8_t *const *q, const int i, ptrdiff_t r1, p
     return _mm256_set1_epi32(v);
 }
 
+#ifndef ROWS_SUMS
+#define ROWS_SUMS rows_sums
 QNT_INLINE void rows_step(const int M, const int V, const uint8_t *const *q, ptrdiff_t r1, ptrdiff_t r3,
                           const int8_t *w, __m256i *acc);
 
@@ -52,6 +54,10 @@ QNT_INLINE void rows_sums(const int M, const int V, const struct qnt_s8_operands
     for (int i = 0; i < 2 * M; i += V == 2 ? 1 : 2)
         __asm__("" : "+x"(acc[i])); /* gcc 12 would store them in the loop for what comes after it */
 }
+#else
+QNT_INLINE void ROWS_SUMS(const int M, const int V, const struct qnt_s8_operands *o, const uint8_t *a,
+                          const __m256i *bias, __m256i *acc);
+#endif
 
 /* Tiles of M rows, n of them, whose sums go to bytes of V whole vectors. */
 QNT_INLINE void rows_plain(const int M, const int V, const struct qnt_s8_operands *o, const uint8_t *a, size_t n,
@@ -59,7 +65,7 @@ QNT_INLINE void rows_plain(const int M, const int V, const struct qnt_s8_operand
 {
     __m256i acc[2 * MR];
     for (; n; n--, a += M * o->a_row, c += (size_t)M * ldc) {
-        rows_sums(M, V, o, a, p->bias, acc);
+        ROWS_SUMS(M, V, o, a, p->bias, acc);
         if (V == 2)
             qnt_plain_store_avx2(p, acc, c, ldc, M);
         else
@@ -73,7 +79,7 @@ QNT_INLINE void rows_any(const int M, const int V, const struct qnt_s8_operands 
 {
     const __m256i bias[2] = {qnt_tile_bias_avx2(t, 0), qnt_tile_bias_avx2(t, 1)};
     __m256i acc[2 * MR];
-    rows_sums(M, V, o, a, bias, acc);
+    ROWS_SUMS(M, V, o, a, bias, acc);
     qnt_tile_store_avx2(t, acc, M);
 }
 

@@ -101,7 +101,9 @@ static void rows(struct ck *c)
     o.a = a;
     o.ahead = ck_below(c, 2) ? a : NULL;
     const size_t k = o.runs * run;
-    const int8_t *codes = ck_in(c, CODES, CK_S8, k * d->nr, CK_NOISE, place);
+    int8_t *codes = ck_in(c, CODES, CK_S8, k * d->nr, CK_NOISE, place);
+    for (size_t i = 0; d->w_bits < 8 && i < k * d->nr; i++)
+        codes[i] = (int8_t)(codes[i] >> (8 - d->w_bits)); /* those of the width */
     int8_t *w = ck_in(c, W, CK_S8, d->unpack ? k * d->nr : qnt_panel_w_bytes(d, k), CK_ZERO, place);
     make_panel(d, codes, k, w);
     o.w = w;
