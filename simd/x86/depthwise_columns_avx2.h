@@ -10,7 +10,7 @@
  * A zip's first vector has channels 0..3 and 8..11, its second 4..7 and 12..15: weights, starts and scales are brought
  * into that order once a run, and sums pack back to the order of memory. What of the weights has no register is an
  * operand in memory. */
-#include <stdbool.h>
+#include "tmpl/depthwise_columns.h"
 #include "tmpl/requant_step.h"
 
 enum { COL_C = 16, COL_V = 2, COL_SIDE = 5, COL_ZIPS = COL_SIDE / 2 + 1 };
@@ -221,18 +221,6 @@ QNT_INLINE void col_blocks(struct col_run *g, const struct qnt_depthwise *d, int
         col_block(g, d, dst, r, c, side);
     if (d->channels % COL_C)
         col_block(g, d, dst, r, d->channels - COL_C, side);
-}
-
-/* Whether the taps are `side` equal lines of as many, col bytes apart. */
-static inline bool col_lines(const struct qnt_depthwise *d, size_t side, size_t *col)
-{
-    const int8_t *const *t = d->tap;
-    *col = (size_t)((uintptr_t)t[1] - (uintptr_t)t[0]);
-    for (size_t k = 0; k < side * side; k += side)
-        for (size_t x = 1; x < side; x++)
-            if ((uintptr_t)t[k + x] - (uintptr_t)t[k] != x * *col)
-                return false;
-    return true;
 }
 
 static inline bool col_small(const struct qnt_requant *r, size_t channels)

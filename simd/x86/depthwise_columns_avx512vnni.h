@@ -10,7 +10,7 @@
  * a permutation. Pixels of 8, 16 or 32 channels without gaps between count as one of 64 where windows are a pixel
  * apart. 4 sums of this output, 4 of the next, 4 for the zip; what of the weights has no register is an operand in
  * memory. */
-#include <stdbool.h>
+#include "tmpl/depthwise_columns.h"
 #include "tmpl/requant_step.h"
 
 enum { COL_C = 64, COL_V = 4 };
@@ -210,18 +210,6 @@ QNT_INLINE void col_block(struct col_run *g, const struct qnt_depthwise *d, int8
             g->line[k] = d->tap[3 * k] + c + l * d->line;
         col_line(g, d, dst + c + l * out, channels);
     }
-}
-
-/* Whether the taps are `side` equal lines of as many, col bytes apart. */
-static inline bool col_lines(const struct qnt_depthwise *d, size_t side, size_t *col)
-{
-    const int8_t *const *t = d->tap;
-    *col = (size_t)((uintptr_t)t[1] - (uintptr_t)t[0]);
-    for (size_t k = 0; k < side * side; k += side)
-        for (size_t x = 1; x < side; x++)
-            if ((uintptr_t)t[k + x] - (uintptr_t)t[k] != x * *col)
-                return false;
-    return true;
 }
 
 static inline bool col_small(const struct qnt_requant *r, size_t channels)

@@ -37,19 +37,7 @@ QNT_INLINE void rows_step(const int M, const int V, const uint8_t *const *q, ptr
     }
 }
 
-QNT_ROWS_TILE(1)
-QNT_ROWS_TILE(2)
-QNT_ROWS_TILE(3)
-QNT_ROWS_TILE(4)
-
-static const struct rows_set sets[2] = {
-    {{plain_1x1, plain_2x1, plain_3x1, plain_4x1}, {any_1x1, any_2x1, any_3x1, any_4x1}},
-    {{plain_1x2, plain_2x2, plain_3x2, plain_4x2}, {any_1x2, any_2x2, any_3x2, any_4x2}}};
-
-static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
-{
-    rows_run(o, t, sets);
-}
+QNT_ROWS_RUN(4)
 
 /* The codes go into the upper half of the panel, from where each step is spread over one that was read before. */
 static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)

@@ -100,7 +100,6 @@ struct rows_set { /* by rows - 1 */
     {                                                                                                                  \
         rows_any(M, V, o, a, t);                                                                                       \
     }
-#define QNT_ROWS_TILE(M) ROWS_FN(M, 1) ROWS_FN(M, 2)
 
 /* Even shares of rows, so that no tile is left with a row or two: `first` tiles of `rows`, then others of one less. */
 struct rows_shares {
@@ -135,6 +134,19 @@ static void rows_run(const struct qnt_s8_operands *o, const struct qnt_tile *t, 
         part.c = (char *)part.c + part.m * t->ldc * (t->e->kind == QNT_EPI_S8 ? 1 : sizeof(int32_t));
     }
 }
+
+/* The includer's `run`, of MR rows. */
+#define ROWS_FNS_4(V) ROWS_FN(1, V) ROWS_FN(2, V) ROWS_FN(3, V) ROWS_FN(4, V)
+#define ROWS_FNS_6(V) ROWS_FNS_4(V) ROWS_FN(5, V) ROWS_FN(6, V)
+#define ROWS_4(kind, V) kind##_1x##V, kind##_2x##V, kind##_3x##V, kind##_4x##V
+#define ROWS_6(kind, V) ROWS_4(kind, V), kind##_5x##V, kind##_6x##V
+#define QNT_ROWS_RUN(mr)                                                                                               \
+    ROWS_FNS_##mr(1) ROWS_FNS_##mr(2) static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)       \
+    {                                                                                                                  \
+        static const struct rows_set sets[2] = {{{ROWS_##mr(plain, 1)}, {ROWS_##mr(any, 1)}},                          \
+                                                {{ROWS_##mr(plain, 2)}, {ROWS_##mr(any, 2)}}};                         \
+        rows_run(o, t, sets);                                                                                          \
+    }
 
 /* n bytes, less than a vector has. */
 QNT_INLINE void copy_few(const int8_t *from, int8_t *to, size_t n, uint8_t flip)

@@ -75,26 +75,10 @@ QNT_INLINE void low_sums(const int M, const int V, const struct qnt_s8_operands 
     }
     QNT_UNROLL
     for (int i = 0; i < 2 * M; i++)
-        acc[i] = i % V == 0 || V == 2 ? low_wide(_mm256_load_si256(&sum[i]), few[i]) : sum[i];
+        acc[i] = low_wide(_mm256_load_si256(&sum[i]), few[i]);
 }
 
-QNT_ROWS_TILE(1)
-QNT_ROWS_TILE(2)
-QNT_ROWS_TILE(3)
-QNT_ROWS_TILE(4)
-QNT_ROWS_TILE(5)
-QNT_ROWS_TILE(6)
-static const struct rows_set sets[2] = {
-    {{plain_1x1, plain_2x1, plain_3x1, plain_4x1, plain_5x1, plain_6x1},
-     {any_1x1, any_2x1, any_3x1, any_4x1, any_5x1, any_6x1}},
-    {{plain_1x2, plain_2x2, plain_3x2, plain_4x2, plain_5x2, plain_6x2},
-     {any_1x2, any_2x2, any_3x2, any_4x2, any_5x2, any_6x2}},
-};
-
-static void run(const struct qnt_s8_operands *o, const struct qnt_tile *t)
-{
-    rows_run(o, t, sets);
-}
+QNT_ROWS_RUN(6)
 
 static void pack_s8(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                     void *panel)
