@@ -104,8 +104,8 @@ void qnt_gemm_pack_w(const struct qnt_gemm *g, const struct qnt_operand *w, size
 void qnt_gemm_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *g, const int8_t *w, size_t n, size_t k,
                         int32_t a_zero, const int32_t *bias, int32_t *out)
 {
+    const bool by_code = g->w_more || g->w_negative;
     for (size_t j = 0; j < n; j++, w += k) { /* may wrap */
-        const bool by_code = g->w_more || g->w_negative;
         uint32_t sum = (uint32_t)(a_zero + (by_code ? 0 : g->w_bias)) * (uint32_t)ctx->dsp.sum_s8(w, k);
         for (size_t l = 0; by_code && l < k; l++)
             sum += (uint32_t)qnt_gemm_extra(g, l, w[l]);

@@ -1,8 +1,17 @@
 #ifndef X86_DWORDS_AVX2_H
 #define X86_DWORDS_AVX2_H
-/* What the packings of bytes and of 16-bit pairs share: a step of k is one dword of each row. */
+/* What the tiles and the packings of bytes and of 16-bit pairs share: a step of k is one dword of each row. */
 #include <immintrin.h>
+#include <string.h>
 #include "kernels.h"
+
+/* The dword at p, however it lies, in each lane. */
+QNT_INLINE __m256i qnt_dword_avx2(const void *p)
+{
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return _mm256_set1_epi32(v);
+}
 
 /* Row i has its first `steps` (1..4) dwords in x[i]: they go to out, a step every 4 * R bytes, four rows or two (n). */
 QNT_INLINE void qnt_store_dwords_avx2(const __m128i *x, void *out, size_t steps, const int R, const int n)

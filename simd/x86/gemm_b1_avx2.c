@@ -6,16 +6,10 @@
  * steps wait in memory. (Carry-save adders over several words, Harley-Seal, need state for every sum: there
  * are no registers for it.) */
 #include "pack_b1.h"
+#include "x86/dwords_avx2.h"
 #include "x86/tile_avx2.h"
 
 enum { STEPS = 31 };
-
-QNT_INLINE __m256i bcast(const uint8_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
 
 /* Counts of `n` steps into acc. */
 QNT_INLINE void count(__m256i *acc, const uint8_t *a, const uint8_t *w, size_t n, const int MR)
@@ -28,7 +22,7 @@ QNT_INLINE void count(__m256i *acc, const uint8_t *a, const uint8_t *w, size_t n
         __m256i w0 = _mm256_loadu_si256((const __m256i *)w), w1 = _mm256_loadu_si256((const __m256i *)(w + 32));
         QNT_UNROLL
         for (int i = 0; i < MR; i++) {
-            __m256i av = bcast(a + 4 * i);
+            __m256i av = qnt_dword_avx2(a + 4 * i);
             acc[2 * i] = _mm256_add_epi8(acc[2 * i], _mm256_shuffle_epi8(bits, _mm256_xor_si256(av, w0)));
             acc[2 * i + 1] = _mm256_add_epi8(acc[2 * i + 1], _mm256_shuffle_epi8(bits, _mm256_xor_si256(av, w1)));
             /* row by row: gcc 12 would compute all counts first, and put counters on the stack */

@@ -14,13 +14,6 @@
 
 enum { NR = 16 };
 
-QNT_INLINE __m256i bcast(const int8_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
-
 /* n steps into `sum`, [MR][16]. */
 QNT_INLINE void burst(int32_t *sum, const int8_t *a, const uint8_t *w, size_t n, const int MR, const int BITS)
 {
@@ -32,7 +25,7 @@ QNT_INLINE void burst(int32_t *sum, const int8_t *a, const uint8_t *w, size_t n,
         const __m256i w0 = qnt_codes_avx2(w, 0, BITS), w1 = qnt_codes_avx2(w, 1, BITS);
         QNT_UNROLL
         for (int i = 0; i < MR; i++) {
-            const __m256i av = bcast(a + 4 * i);
+            const __m256i av = qnt_dword_avx2(a + 4 * i);
             acc[2 * i] = _mm256_add_epi16(acc[2 * i], _mm256_maddubs_epi16(av, w0));
             acc[2 * i + 1] = _mm256_add_epi16(acc[2 * i + 1], _mm256_maddubs_epi16(av, w1));
             /* row by row: gcc 12 would compute all products first, and put sums on the stack */

@@ -9,13 +9,6 @@
 
 enum { NR = 16, STEP = 4 * NR };
 
-QNT_INLINE __m256i dword(const int8_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
-
 QNT_INLINE __m256i add_products(__m256i acc, __m256i a, __m256i b)
 {
     return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
@@ -46,7 +39,7 @@ static void run(size_t k, const void *a, const void *w, const struct qnt_tile *t
     for (int v = 0; v < 2; v++)
         acc[v] = _mm256_add_epi32(qnt_tile_bias_avx2(t, v), more);
     for (; k; k -= 4, pa += 4, sign += 4, pw += STEP) {
-        const __m256i av = dword(pa), sv = dword(sign);
+        const __m256i av = qnt_dword_avx2(pa), sv = qnt_dword_avx2(sign);
         QNT_UNROLL
         for (int v = 0; v < 2; v++)
             acc[v] = add_products(acc[v], av,

@@ -19,13 +19,6 @@
 
 enum { NR = 16 };
 
-QNT_INLINE __m256i bcast(const int8_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
-
 /* Codes 32 v .. of a step of 64, times 2^(8 - BITS). */
 QNT_INLINE __m256i load_w(const uint8_t *w, const int v, const int BITS)
 {
@@ -51,7 +44,7 @@ QNT_INLINE void steps(__m256i *acc, const int8_t *a, const uint8_t *w, const int
         __m256i w0 = load_w(wu, 0, BITS), w1 = load_w(wu, 1, BITS);
         QNT_UNROLL
         for (int i = 0; i < MR; i++) {
-            __m256i *s = &acc[2 * (u * MR + i)], av = bcast(a + 4 * (u * MR + i));
+            __m256i *s = &acc[2 * (u * MR + i)], av = qnt_dword_avx2(a + 4 * (u * MR + i));
             s[0] = _mm256_dpbusd_epi32(s[0], av, w0);
             s[1] = _mm256_dpbusd_epi32(s[1], av, w1);
         }

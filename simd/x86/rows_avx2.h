@@ -17,11 +17,7 @@ enum { NR = 16, GROUP = 4, GROUPS = (MR + GROUP - 1) / GROUP };
 /* Four k of row i, in each dword. */
 QNT_INLINE __m256i rows_at(const uint8_t *const *q, const int i, ptrdiff_t r1, ptrdiff_t r3)
 {
-    const uint8_t *at = q[i / GROUP];
-    int32_t v;
-    at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
-    memcpy(&v, at, sizeof v);
-    return _mm256_set1_epi32(v);
+    return qnt_dword_avx2(q[i / GROUP] + (i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0));
 }
 
 #ifndef ROWS_SUMS

@@ -95,7 +95,7 @@ QNT_INLINE struct qnt_plain_avx2 qnt_plain_load_avx2(const struct qnt_tile *t)
     QNT_UNROLL
     for (int v = 0; v < 2; v++) {
         if (8u * (unsigned)v >= t->n) {
-            p.bias[v] = p.zero; /* not used */
+            p.bias[v] = p.zero; /* of no column */
             p.scale[v] = p.hi;
             continue;
         }

@@ -208,7 +208,7 @@ START_TEST(wrong_calls_are_refused)
     refused(qnt_session_profile(s, image[0], room[0], 1, ticks, phases), "expected one of each");
     refused(qnt_session_profile_io(s, in, out, 1, ticks, phases + 1), "expected");
     refused(qnt_session_run_io(s, (const void *[]){image[0], NULL}, out, 1), "input 1, 'other', is NULL");
-    refused(qnt_session_run_io(s, in, (void *[]){room[0], room[1], NULL, room[3]}, 1), "output 2, ");
+    refused(qnt_session_run_io(s, in, (void *[]){room[0], room[1], NULL, room[3]}, 1), "output 2, 'other', is NULL");
     refused(qnt_session_run_io(s, NULL, out, 1), "NULL");
     refused(qnt_session_run_io(s, in, out, 2), "batch is 2");
     refused(qnt_session_input_at(s, 2, &t), "input 2, the model has 2");
