@@ -104,8 +104,10 @@ struct qnt_depthwise_image_f32 {
     size_t height, width, channels;
     size_t side, step; /* 3 or 5; 1 or 2 */
     size_t top, left;
-    size_t pixels; /* outputs of a line */
+    size_t pixels;  /* outputs of a line */
+    float *scratch; /* QNT_DEPTHWISE_IMAGE_SCRATCH floats, for copies; NULL: the image is read where it lies */
 };
+enum { QNT_DEPTHWISE_IMAGE_SCRATCH = 6144 };
 /* dst[((y - line0) * pixels + x) * ldd + c], lines [line0, line1), as depthwise_f32 computes it of the taps inside, in
  * order of i, j. */
 typedef void qnt_depthwise_image_f32_fn(const struct qnt_depthwise_image_f32 *d, float *dst, size_t ldd, size_t line0,

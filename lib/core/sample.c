@@ -46,7 +46,8 @@ BODY(depthwise_f32, 5 * (ROWS - 2) * (C - 4), 4 * (N + (ROWS - 2) * (C - 4)), co
      struct qnt_depthwise_f32 d = {tap, x->f, x->f + 9, 5, C - 3, ROWS - 2, C - 4};
      for (int t = 0; t < 5; t++) tap[t] = x->f + t; fn(&d, x->out[k].f, C, -9.0f, 9.0f))
 BODY(depthwise_image_f32, 9 * (ROWS / 2 * 2) * (C * 3 / 4), 8 * (ROWS / 2 * 2) * (C * 3 / 4),
-     const struct qnt_depthwise_image_f32 d = {x->f, x->f, x->f + 9, 2, ROWS / 2, C * 3 / 4, 3, 1, 1, 1, ROWS / 2};
+     const struct qnt_depthwise_image_f32 d = {x->f, x->f, x->f + 9, 2, ROWS / 2, C * 3 / 4, 3, 1, 1, 1, ROWS / 2,
+                                              NULL};
      fn(&d, x->out[k].f, C * 3 / 4, 0, 2, -9.0f, 9.0f))
 BODY(add_s8, 0, 3 * N, const struct qnt_pair p = {3, -9, 0.75f, 1.5f, 1, 1};
      fn(x->s, x->s + 1, x->out[k].s, N - 1, &p, &x->rq))

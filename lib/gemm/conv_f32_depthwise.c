@@ -1,8 +1,8 @@
 /* Depthwise convolutions of floats: the three products by kernels whose lanes run over channels. Each chain is the one
  * that the tiles would compute. Forward reads images where they lie, for usual windows; others and the gradient of the
  * weights go by lines (depthwise_lines.h), whose padding forward leaves out; the gradient of the input reads an image's
- * padded dy, with several outputs a channel as many planes of it, one output in each. Scratch: lines, pointers to the
- * taps of a pixel; pointers to taps and planes of dy; sums of weights.
+ * padded dy, with several outputs a channel as many planes of it, one output in each. Scratch: lines and pointers to
+ * the taps of a pixel, or what the kernel copies of an image; pointers to taps and planes of dy; sums of weights.
  */
 #include <math.h>
 #include <string.h>
@@ -14,6 +14,12 @@ enum { FLOATS_A_LINE = 16 };
 static size_t pointer_floats(const struct qnt_conv_f32_work *w)
 {
     return qnt_round_up(w->geom.kh * w->geom.kw * w->og * sizeof(void *) / sizeof(float), FLOATS_A_LINE);
+}
+
+static size_t line_floats(const struct qnt_conv_f32_work *w)
+{
+    return qnt_round_up(qnt_depthwise_lines_bytes(&w->geom, sizeof(float)) / sizeof(float), FLOATS_A_LINE) +
+           pointer_floats(w);
 }
 
 static bool image_serves(const struct qnt_conv_geom *g)
@@ -28,11 +34,12 @@ qnt_status qnt_conv_f32_depthwise_create(const qnt_ctx *ctx, struct qnt_conv_f32
     const size_t taps = g->kh * g->kw;
     w->depthwise = ctx->dsp.depthwise_f32;
     w->depthwise_grad = ctx->dsp.depthwise_grad_f32;
-    if (image_serves(g))
+    if (image_serves(g)) {
         w->depthwise_image = ctx->dsp.depthwise_image_f32;
-    if (!w->depthwise_image || uses & QNT_CONV_GRADIENTS)
-        w->plane_floats = qnt_round_up(qnt_depthwise_lines_bytes(g, sizeof(float)) / sizeof(float), FLOATS_A_LINE) +
-                          pointer_floats(w);
+        w->plane_floats = QNT_DEPTHWISE_IMAGE_SCRATCH;
+    }
+    if ((!w->depthwise_image || uses & QNT_CONV_GRADIENTS) && w->plane_floats < line_floats(w))
+        w->plane_floats = line_floats(w);
     if (uses & QNT_CONV_FORWARD &&
         !(w->packed = qnt_alloc_array(ctx, taps * g->oc, sizeof(float), "packed convolution weights")))
         return QNT_ERR_NOMEM;
@@ -88,7 +95,7 @@ static struct qnt_depthwise_f32 run_of(const struct qnt_conv_geom *g)
 }
 
 static void forward_images(const struct qnt_conv_f32_work *w, const float *x, const float *bias, float lo, float hi,
-                           float *y, size_t line0, size_t line1)
+                           float *y, size_t line0, size_t line1, float *scratch)
 {
     const struct qnt_conv_geom *g = &w->geom;
     struct qnt_depthwise_image_f32 image = {.w = w->packed,
@@ -100,7 +107,8 @@ static void forward_images(const struct qnt_conv_f32_work *w, const float *x, co
                                             .step = g->stride_h,
                                             .top = g->pad_top,
                                             .left = g->pad_left,
-                                            .pixels = g->ow};
+                                            .pixels = g->ow,
+                                            .scratch = scratch};
     for (size_t line = line0, count; line < line1; line += count) {
         const size_t at = line % g->oh, left = line1 - line;
         count = left < g->oh - at ? left : g->oh - at;
@@ -163,7 +171,7 @@ void qnt_conv_f32_depthwise_forward(const struct qnt_conv_f32_work *w, const flo
     const struct qnt_conv_geom *g = &w->geom;
     struct qnt_depthwise_f32 run = run_of(g);
     if (w->depthwise_image) {
-        forward_images(w, x, bias, lo, hi, y, line0, line1);
+        forward_images(w, x, bias, lo, hi, y, line0, line1, scratch);
         return;
     }
     struct qnt_depthwise_lines lines = qnt_depthwise_lines_of(g, sizeof(float), 0, x, scratch);

@@ -1,5 +1,6 @@
 /* 16 sums of two lines, 6 or 10 weights, 2 vectors of the image. */
 #include "arm/v_neon.h"
+enum { DI_AHEAD = 1 };
 #include "tmpl/depthwise_image_f32_tmpl.h"
 
 #define SET(K, S)                                                                                                      \
@@ -16,9 +17,9 @@ SET(5, 2)
 
 #define FNS(K, S)                                                                                                      \
     {                                                                                                                  \
-        .inner = {[1] = {[8] = di_##K##_##S##_2x8_DI_INNER}},                                                          \
-        .edge = {{[4] = di_##K##_##S##_1x4_DI_EDGE, [8] = di_##K##_##S##_1x8_DI_EDGE},                                 \
-                 {[4] = di_##K##_##S##_2x4_DI_EDGE, [8] = di_##K##_##S##_2x8_DI_EDGE}},                                \
+        .inner = {[2] = {[8] = di_##K##_##S##_2x8_DI_INNER}},                                                          \
+        .edge = {[1] = {[4] = di_##K##_##S##_1x4_DI_EDGE, [8] = di_##K##_##S##_1x8_DI_EDGE},                           \
+                 [2] = {[4] = di_##K##_##S##_2x4_DI_EDGE, [8] = di_##K##_##S##_2x8_DI_EDGE}},                          \
         .part = {[4] = di_##K##_##S##_1x4_DI_PART},                                                                    \
     }
 static const struct di_set di_sets[2][2] = {{FNS(3, 1), FNS(3, 2)}, {FNS(5, 1), FNS(5, 2)}};

@@ -189,9 +189,9 @@ void check_depthwise_image_f32(struct ck *c);
 void check_depthwise_image_f32(struct ck *c)
 {
     static const float bounds[][2] = {{-INFINITY, INFINITY}, {0.0f, INFINITY}, {0.0f, 6.0f}, {-1.5f, 2.5f}};
-    static const size_t channels_of[] = {1, 3, 4, 8, 9, 16, 16, 17, 24, 32, 48, 70};
+    static const size_t channels_of[] = {1, 3, 4, 8, 9, 16, 16, 17, 24, 32, 48, 70, 128, 256};
     for (size_t i = 0; i < (test_repeated() ? 60 : c->quick ? 300 : 3000); i++) {
-        const size_t n = channels_of[ck_below(c, 12)];
+        const size_t n = channels_of[ck_below(c, 14)];
         struct qnt_depthwise_image_f32 d = {.height = 1 + ck_below(c, 9), .channels = n, .step = 1 + ck_below(c, 2)};
         d.width = 1 + ck_below(c, ck_below(c, 2) ? 9 : 40);
         d.side = ck_below(c, 2) ? 3 : 5;
@@ -211,6 +211,7 @@ void check_depthwise_image_f32(struct ck *c)
         d.w = ck_in(c, 1, CK_F32, d.side * d.side * n, ck_below(c, 2) ? fill : CK_NOISE, place);
         d.bias = bias ? ck_in(c, 2, CK_F32, n, ck_below(c, 4) ? CK_NOISE : fill, place) : NULL;
         float *dst = ck_out_2d(c, 3, CK_F32, lines * d.pixels, n, ldd, place);
+        d.scratch = ck_below(c, 4) ? ck_scratch(c, 4, CK_F32, QNT_DEPTHWISE_IMAGE_SCRATCH, place) : NULL;
         CK_BOTH(c, depthwise_image_f32, &d, dst, ldd, line0, line0 + lines, b[0], b[1]);
     }
     enum { C = 64, SIDE = 32 };

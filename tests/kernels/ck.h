@@ -104,6 +104,8 @@ void *ck_in(struct ck *c, unsigned slot, enum ck_type type, size_t n, enum ck_fi
 void *ck_out(struct ck *c, unsigned slot, enum ck_type type, size_t n, enum ck_place place);
 /* Read and written in place. */
 void *ck_inout(struct ck *c, unsigned slot, enum ck_type type, size_t n, enum ck_fill fill, enum ck_place place);
+/* Written in any way within its bounds. */
+void *ck_scratch(struct ck *c, unsigned slot, enum ck_type type, size_t n, enum ck_place place);
 /* From here on an output is an input (a packed panel). */
 void ck_seal(struct ck *c, unsigned slot);
 /* Writes a fill to ordinary memory. An input may also be filled (or changed) by hand before the call. */

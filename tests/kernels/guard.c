@@ -11,7 +11,7 @@
 #include "run.h"
 
 enum { MARGIN = 256 };
-enum use { UNUSED, INPUT, OUTPUT };
+enum use { UNUSED, INPUT, OUTPUT, SCRATCH };
 struct slot {
     uint8_t *pages;         /* between the guards */
     size_t size;            /* multiple of the page size */
@@ -112,6 +112,11 @@ void *ck_inout(struct ck *c, unsigned slot, enum ck_type type, size_t n, enum ck
     return p;
 }
 
+void *ck_scratch(struct ck *c, unsigned slot, enum ck_type type, size_t n, enum ck_place where)
+{
+    return place(c, slot, type, 1, n, n, where, SCRATCH);
+}
+
 void ck_seal(struct ck *c, unsigned slot)
 {
     (void)c;
@@ -182,7 +187,7 @@ void ck_slots_keep_outputs(struct ck *c)
 {
     for (size_t i = 0; i < CK_SLOTS; i++) {
         struct slot *s = &slots[i];
-        if (s->use != OUTPUT)
+        if (s->use != OUTPUT && s->use != SCRATCH)
             continue;
         check_outside(c, i);
         memcpy(s->kept, s->window, s->window_bytes);
@@ -195,10 +200,10 @@ void ck_slots_compare(struct ck *c, bool with_kept)
     char what[48];
     for (size_t i = 0; i < CK_SLOTS; i++) {
         struct slot *s = &slots[i];
-        if (s->use != OUTPUT)
+        if (s->use != OUTPUT && s->use != SCRATCH)
             continue;
         check_outside(c, i);
-        for (size_t r = 0; with_kept && r < s->rows; r++) {
+        for (size_t r = 0; with_kept && s->use == OUTPUT && r < s->rows; r++) {
             const uint8_t *got = s->data + r * s->stride;
             if (!memcmp(s->kept + (got - s->window), got, s->row))
                 continue;
