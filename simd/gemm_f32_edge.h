@@ -4,13 +4,13 @@
 #include <string.h>
 #include "kernels.h"
 
-enum { QNT_EDGE_MR = 8, QNT_EDGE_NR = 16 };
+enum { QNT_EDGE_FLOATS = 128, QNT_EDGE_COLUMNS = 32 };
 
-/* `full` computes t->m rows of nr columns, whatever t->n is; the tile has at most 8 x 16. */
+/* `full` computes t->m rows of nr columns, whatever t->n is; the tile has at most 32 columns and 128 floats. */
 QNT_INLINE void qnt_f32_edge(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t nr,
                              qnt_gemm_f32_fn *full)
 {
-    float c[QNT_EDGE_MR * QNT_EDGE_NR] = {0}, bias[QNT_EDGE_NR] = {0};
+    float c[QNT_EDGE_FLOATS] = {0}, bias[QNT_EDGE_COLUMNS] = {0};
     struct qnt_epilogue e = *t->e;
     struct qnt_tile whole = *t;
     const size_t bytes = t->n * sizeof *c;

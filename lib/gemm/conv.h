@@ -42,8 +42,9 @@ void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, co
  * split. */
 struct qnt_conv_f32_work; /* sizes, variants, packed weights */
 enum { QNT_CONV_FORWARD = 1, QNT_CONV_GRADIENTS = 2 };
-/* uses: the sum of what will be called. QNT_ERR_RANGE when a size overflows. Packs nothing yet. */
-qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, unsigned uses,
+/* uses: the sum of what will be called. images: as many as forward usually gets, by which the variant of fully connected
+ * layers is chosen. QNT_ERR_RANGE when a size overflows. Packs nothing yet. */
+qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, unsigned uses, size_t images,
                                struct qnt_conv_f32_work **out);
 void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w); /* per thread, any of the calls below */

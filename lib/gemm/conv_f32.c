@@ -49,10 +49,10 @@ const struct qnt_gemm *qnt_conv_f32_choose_bias(const struct qnt_gemm_list *list
     return best;
 }
 
-static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list)
+static void choose(struct qnt_conv_f32_work *w, const struct qnt_gemm_list *list, size_t images)
 {
     const struct qnt_conv_geom *g = &w->geom;
-    size_t pixels = g->oh * g->ow, rows = g->ow; /* of one pixel: fast for a single image, and no slower for many */
+    size_t pixels = g->oh * g->ow, rows = g->ow > 1 ? g->ow : g->oh > 1 ? g->oh : images; /* what loops merge */
     w->forward = qnt_gemm_choose(list, rows, w->og, w->k);
     rows = g->h * g->w == 1 ? TYPICAL_BATCH : (g->w + g->stride_w - 1) / g->stride_w;
     w->input = qnt_gemm_choose(list, rows, w->cg, g->kh * g->kw * w->og);
@@ -115,7 +115,7 @@ static size_t lines_together(const struct qnt_conv_f32_work *w)
     return (oh + parts - 1) / parts;
 }
 
-static qnt_status create_tiled(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses)
+static qnt_status create_tiled(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, unsigned uses, size_t images)
 {
     qnt_status status = make_planes(w);
     if (!status && uses & QNT_CONV_GRADIENTS)
@@ -123,11 +123,11 @@ static qnt_status create_tiled(const qnt_ctx *ctx, struct qnt_conv_f32_work *w, 
     if (status)
         return status;
     w->lines = lines_together(w);
-    choose(w, &ctx->dsp.gemm_f32);
+    choose(w, &ctx->dsp.gemm_f32, images);
     return make_buffers(ctx, w, uses);
 }
 
-qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, unsigned uses,
+qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *geom, unsigned uses, size_t images,
                                struct qnt_conv_f32_work **out)
 {
     *out = NULL;
@@ -144,7 +144,7 @@ qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *g
     w->k = geom->kh * geom->kw * w->cg;
     w->run = geom->dil_w == 1 ? geom->kw * w->cg : w->cg;
     qnt_status status = qnt_depthwise_serves(geom, sizeof(float)) ? qnt_conv_f32_depthwise_create(ctx, w, uses)
-                                                                  : create_tiled(ctx, w, uses);
+                                                                  : create_tiled(ctx, w, uses, images);
     if (status) {
         qnt_conv_f32_free(ctx, w);
         return status;

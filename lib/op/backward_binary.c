@@ -42,7 +42,7 @@ static qnt_status create(const qnt_ctx *ctx, const struct qnt_step *s, struct st
         !(st->weights = qnt_alloc_array(ctx, weights, sizeof(float), s->node->name)) ||
         !(st->scale = qnt_alloc_array(ctx, g->oc, sizeof(float), s->node->name)))
         return QNT_ERR_NOMEM;
-    qnt_status status = qnt_conv_f32_create(ctx, g, QNT_CONV_GRADIENTS, &st->work);
+    qnt_status status = qnt_conv_f32_create(ctx, g, QNT_CONV_GRADIENTS, 1, &st->work);
     return status ? qnt_fail_in(status, "node '%s'", s->node->name) : QNT_OK;
 }
 

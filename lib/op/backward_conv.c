@@ -15,7 +15,7 @@ qnt_status qnt_conv_backward_prepare(const qnt_ctx *ctx, const struct qnt_step *
         struct qnt_conv_geom geom = qnt_linear_geometry(s);
         if (!(st = qnt_alloc(ctx, sizeof *st, "a gradient")))
             return QNT_ERR_NOMEM;
-        qnt_status status = qnt_conv_f32_create(ctx, &geom, QNT_CONV_GRADIENTS, &st->work);
+        qnt_status status = qnt_conv_f32_create(ctx, &geom, QNT_CONV_GRADIENTS, max_batch, &st->work);
         if (status) {
             qnt_release(ctx, st);
             return status;

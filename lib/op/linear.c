@@ -39,7 +39,7 @@ struct qnt_conv_geom qnt_linear_geometry(const struct qnt_step *s)
 
 qnt_status qnt_linear_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
 {
-    return s->in[0]->type == QNT_S8 ? qnt_linear_s8_prepare(ctx, s, max_batch) : qnt_linear_f32_prepare(ctx, s);
+    return s->in[0]->type == QNT_S8 ? qnt_linear_s8_prepare(ctx, s, max_batch) : qnt_linear_f32_prepare(ctx, s, max_batch);
 }
 
 void qnt_linear_run(const struct qnt_step *s, const struct qnt_exec *x)

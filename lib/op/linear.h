@@ -13,7 +13,7 @@ void qnt_linear_run(const struct qnt_step *s, const struct qnt_exec *x);
 void qnt_linear_run_acc(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc);
 void qnt_linear_release(const qnt_ctx *ctx, struct qnt_step *s);
 
-qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s);
+qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);
 void qnt_linear_f32_run(const struct qnt_step *s, const struct qnt_exec *x);
 void qnt_linear_f32_release(const qnt_ctx *ctx, struct qnt_step *s);
 qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch);

@@ -15,14 +15,14 @@ static const struct qnt_kernel_row *variant_of(const struct qnt_conv_f32_work *w
                               : qnt_variant_of_tile(w->forward);
 }
 
-qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s)
+qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
 {
     struct state *st = s->state;
     if (!st) {
         struct qnt_conv_geom geom = qnt_linear_geometry(s);
         if (!(s->state = st = qnt_alloc(ctx, sizeof *st, s->node->name)))
             return QNT_ERR_NOMEM;
-        qnt_status status = qnt_conv_f32_create(ctx, &geom, QNT_CONV_FORWARD, &st->work);
+        qnt_status status = qnt_conv_f32_create(ctx, &geom, QNT_CONV_FORWARD, max_batch, &st->work);
         if (status)
             return qnt_fail_in(status, "node '%s'", s->node->name);
         st->oh = geom.oh;

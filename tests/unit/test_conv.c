@@ -60,7 +60,7 @@ static void make(struct f32_case *f, const struct qnt_conv_geom *g)
 {
     f->g = g;
     f->s = sizes_of(g);
-    ck_assert_int_eq(qnt_conv_f32_create(ctx, g, QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, &f->work), QNT_OK);
+    ck_assert_int_eq(qnt_conv_f32_create(ctx, g, QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, 1, &f->work), QNT_OK);
     f->x = floats(IMAGES * f->s.in);
     f->w = floats(g->oc * f->s.k);
     f->bias = floats(g->oc);
@@ -300,10 +300,10 @@ START_TEST(bad_geometry_is_refused)
     struct qnt_conv_f32_work *w;
     struct qnt_conv_geom g = geoms[0];
     g.groups = 2;
-    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, QNT_CONV_FORWARD, &w), QNT_ERR_ARG);
+    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, QNT_CONV_FORWARD, 1, &w), QNT_ERR_ARG);
     g = geoms[0];
     g.h = g.w = g.oh = g.ow = (size_t)1 << 30;
-    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, QNT_CONV_FORWARD, &w), QNT_ERR_RANGE);
+    ck_assert_int_eq(qnt_conv_f32_create(ctx, &g, QNT_CONV_FORWARD, 1, &w), QNT_ERR_RANGE);
     ck_assert_ptr_null(w);
 }
 END_TEST
@@ -340,7 +340,7 @@ START_TEST(failed_allocations_leave_nothing)
     const int before = memory.live;
     for (int fail = 0; !w; fail++) {
         memory.left = fail;
-        qnt_status status = qnt_conv_f32_create(own, &geoms[kinds[_i]], QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, &w);
+        qnt_status status = qnt_conv_f32_create(own, &geoms[kinds[_i]], QNT_CONV_FORWARD | QNT_CONV_GRADIENTS, 1, &w);
         ck_assert_int_eq(status, w ? QNT_OK : QNT_ERR_NOMEM);
         ck_assert_int_eq(memory.live - before, w ? fail : 0);
         ck_assert_int_lt(fail, 100);
