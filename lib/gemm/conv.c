@@ -1,4 +1,5 @@
 /* Implicit im2col: the addresses of a row's taps instead of a copy of them. */
+#include <string.h>
 #include "conv.h"
 
 /* How many steps of `stride` from `from` stay below `to`. */
@@ -67,4 +68,19 @@ struct qnt_operand qnt_operand_im2col(const void *images, const struct qnt_conv_
                                 .base = images,
                                 .elem = elem,
                                 .detail = src};
+}
+
+void qnt_conv_s8_sum_row(const struct qnt_conv_geom *g, const int8_t *images, int32_t zero, size_t row, int32_t *sum)
+{
+    const size_t pixels = g->oh * g->ow, image = row / pixels, oy = row % pixels / g->ow, ox = row % g->ow;
+    const size_t of_group = g->c / g->groups;
+    memset(sum, 0, g->groups * sizeof *sum);
+    for (size_t tap = 0; tap < g->kh * g->kw; tap++) {
+        const size_t y = oy * g->stride_h + tap / g->kw * g->dil_h, at = ox * g->stride_w + tap % g->kw * g->dil_w;
+        if (y < g->pad_top || y - g->pad_top >= g->h || at < g->pad_left || at - g->pad_left >= g->w)
+            continue;
+        const int8_t *pixel = images + ((image * g->h + y - g->pad_top) * g->w + at - g->pad_left) * g->c;
+        for (size_t c = 0; c < g->c; c++)
+            sum[c / of_group] += pixel[c] - zero;
+    }
 }

@@ -33,6 +33,9 @@ size_t qnt_conv_s8_bias_sets(const struct qnt_gemm *g, const struct qnt_conv_geo
 /* qnt_gemm_fold_bias for each: out[sets][n], not bias. w[n][kh][kw][c / groups]. */
 void qnt_conv_s8_fold_bias(const struct qnt_ctx *ctx, const struct qnt_gemm *g, const struct qnt_conv_geom *geom,
                            const int8_t *w, size_t n, int32_t a_zero, const int32_t *bias, int32_t *out);
+/* Of output pixel `row` the sum of x - zero, by group; padding adds nothing. */
+void qnt_conv_s8_sum_row(const struct qnt_conv_geom *geom, const int8_t *images, int32_t zero, size_t row,
+                         int32_t *sum);
 size_t qnt_conv_s8_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
 void qnt_conv_s8_run(const struct qnt_gemm_call *product, const void *images, const struct qnt_conv_src *src, size_t r0,
                      size_t r1, void *scratch);

@@ -10,6 +10,7 @@
 #include "step.h"
 #include "infer.h"
 #include "lib/gemm/depthwise.h"
+#include "lib/gemm/winograd.h"
 #include "linear.h"
 #include "requant.h"
 
@@ -108,15 +109,20 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     }
     st->g = qnt_gemm_choose(tiles_for(ctx, st->shifted ? 8 : s->in[1]->bits), max_batch * g->oh * g->ow, st->og, st->k);
     st->requantize = ctx->dsp.requantize_s32_s8;
-    st->bias_sets = qnt_conv_s8_bias_sets(st->g, g);
-    st->packed_group = qnt_round_up(qnt_conv_s8_packed_bytes(st->g, g, st->og), 64);
     st->pixels = g->oh * g->ow;
     st->panels = (st->og + st->g->nr - 1) / st->g->nr;
+    s->variant = qnt_variant_of_tile(st->g);
+    if (!st->corrected && qnt_winograd_pays(st->g, g, max_batch)) {
+        s->winograd = st->g->winograd;
+        s->scratch_bytes = qnt_winograd_scratch_bytes(st->g, g);
+        return qnt_winograd_packed_bytes(st->g, g);
+    }
+    st->bias_sets = qnt_conv_s8_bias_sets(st->g, g);
+    st->packed_group = qnt_round_up(qnt_conv_s8_packed_bytes(st->g, g, st->og), 64);
     st->panel = qnt_conv_s8_packed_bytes(st->g, g, 1);
     s->scratch_bytes = st->product_bytes = qnt_round_up(qnt_conv_s8_scratch_bytes(st->g, g), 64);
     if (st->corrected)
         s->scratch_bytes += ROWS * (g->oc + g->groups) * sizeof(int32_t);
-    s->variant = qnt_variant_of_tile(st->g);
     return st->packed_group;
 }
 
@@ -176,21 +182,6 @@ static qnt_status check_range(const struct qnt_step *s, const struct state *st)
     return QNT_OK;
 }
 
-/* A bias that states its scales must be in units of the sums. */
-static qnt_status check_bias_scales(const struct qnt_step *s, const struct state *st)
-{
-    const struct qnt_tensor *x = s->in[0], *w = s->in[1], *b = s->in[2];
-    for (size_t c = 0; s->node->n_in > 2 && b->scales && c < st->geom.oc; c++) {
-        float found = b->scale[b->scales == 1 ? 0 : c], unit = x->scale[0] * w->scale[w->scales == 1 ? 0 : c];
-        if (found != unit)
-            return qnt_fail(QNT_ERR_TYPE,
-                            "node '%s': channel %zu: bias '%s' has scale %.9g, expected input times weights, "
-                            "%.9g",
-                            s->node->name, c, b->name, (double)found, (double)unit);
-    }
-    return QNT_OK;
-}
-
 static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
 {
     const int8_t *w = weights_of(s, st);
@@ -198,6 +189,11 @@ static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
     memset(st->zero_row, s->in[0]->zero, st->cg);
     if (st->depthwise) {
         qnt_depthwise_pack(&st->geom, w, s->in[0]->zero, bias, (int8_t *)st->packed, st->bias);
+        return;
+    }
+    if (s->winograd) {
+        qnt_winograd_pack_w(st->g, &st->geom, w, (int16_t *)(void *)st->packed);
+        qnt_winograd_fold_bias(ctx, &st->geom, w, s->in[0]->zero, bias, st->bias);
         return;
     }
     for (size_t i = 0; i < st->geom.groups; i++)
@@ -210,7 +206,7 @@ qnt_status qnt_linear_s8_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t 
     qnt_status status = s->state ? QNT_OK : create(ctx, s, max_batch);
     struct state *st = s->state;
     if (status || (status = qnt_check_quant(s->node, s->in[0])) || (status = check_range(s, st)) ||
-        (status = check_bias_scales(s, st)))
+        (status = qnt_requant_check_bias(s, st->geom.oc)))
         return status;
     pack(ctx, s, st);
     if (st->sums)
@@ -274,6 +270,22 @@ static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t
     }
 }
 
+/* The same by tiles of 2 x 2 pixels. */
+static void winograd(const struct qnt_step *s, const struct qnt_exec *x, int32_t kind, void *c,
+                     const struct qnt_winograd_share *own)
+{
+    const struct state *st = s->state;
+    const struct qnt_epilogue e = {.kind = kind, .bias = st->bias, .rq = st->rq};
+    const struct qnt_winograd_call call = {.g = st->g,
+                                           .geom = &st->geom,
+                                           .packed = (const int16_t *)(const void *)st->packed,
+                                           .images = qnt_step_in(s, x),
+                                           .zero_row = st->zero_row,
+                                           .e = &e,
+                                           .c = c};
+    qnt_winograd_run(&call, own, x->scratch);
+}
+
 /* acc: NULL, or where the sums go. */
 static void depthwise(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc)
 {
@@ -291,23 +303,6 @@ static void depthwise(const struct qnt_step *s, const struct qnt_exec *x, int32_
     qnt_depthwise_run(&call, qnt_step_in(s, x), qnt_step_out(s, x), acc, line0, line1, x->scratch);
 }
 
-/* Of output pixel `row` the sum of x - zero, by group; padding adds nothing. */
-static void sum_row(const struct qnt_step *s, const int8_t *x, size_t row, int32_t *sum)
-{
-    const struct state *st = s->state;
-    const struct qnt_conv_geom *g = &st->geom;
-    const size_t image = row / st->pixels, oy = row % st->pixels / g->ow, ox = row % g->ow;
-    memset(sum, 0, g->groups * sizeof *sum);
-    for (size_t tap = 0; tap < g->kh * g->kw; tap++) {
-        const size_t y = oy * g->stride_h + tap / g->kw * g->dil_h, at = ox * g->stride_w + tap % g->kw * g->dil_w;
-        if (y < g->pad_top || y - g->pad_top >= g->h || at < g->pad_left || at - g->pad_left >= g->w)
-            continue;
-        const int8_t *pixel = x + ((image * g->h + y - g->pad_top) * g->w + at - g->pad_left) * g->c;
-        for (size_t c = 0; c < g->c; c++)
-            sum[c / st->cg] += pixel[c] - s->in[0]->zero;
-    }
-}
-
 /* Rows [r0, r1), at most ROWS: sums of products, less what the weights' zero points add. */
 static void correct_rows(const struct qnt_step *s, const struct qnt_exec *x, size_t r0, size_t r1)
 {
@@ -319,7 +314,7 @@ static void correct_rows(const struct qnt_step *s, const struct qnt_exec *x, siz
     multiply(s, x, QNT_EPI_S32, (void *)((uintptr_t)acc - r0 * oc * sizeof *acc), &own);
     for (size_t r = r0; r < r1; r++) {
         int32_t *row = acc + (r - r0) * oc;
-        sum_row(s, qnt_step_in(s, x), r, sum);
+        qnt_conv_s8_sum_row(&st->geom, qnt_step_in(s, x), s->in[0]->zero, r, sum);
         for (size_t c = 0; c < oc; c++)
             row[c] -= zero_of(s, c) * sum[c / st->og];
     }
@@ -348,8 +343,15 @@ void qnt_linear_s8_run(const struct qnt_step *s, const struct qnt_exec *x)
         depthwise(s, x, NULL);
         return;
     }
+    const int32_t kind = st->sums ? QNT_EPI_S32 : QNT_EPI_S8;
+    if (s->winograd) {
+        const struct qnt_winograd_share part =
+            qnt_winograd_share_of(st->g, &st->geom, x->batch, x->part, x->parts, false);
+        winograd(s, x, kind, qnt_step_out(s, x), &part);
+        return;
+    }
     struct share own = share_of(st, x);
-    multiply(s, x, st->sums ? QNT_EPI_S32 : QNT_EPI_S8, qnt_step_out(s, x), &own);
+    multiply(s, x, kind, qnt_step_out(s, x), &own);
 }
 
 void qnt_linear_s8_run_acc(const struct qnt_step *s, const struct qnt_exec *x, int32_t *acc)
@@ -359,10 +361,18 @@ void qnt_linear_s8_run_acc(const struct qnt_step *s, const struct qnt_exec *x, i
         depthwise(s, x, acc);
         return;
     }
-    struct share own = share_of(st, x);
+    struct share own;
+    if (s->winograd) {
+        const struct qnt_winograd_share part =
+            qnt_winograd_share_of(st->g, &st->geom, x->batch, x->part, x->parts, true);
+        winograd(s, x, QNT_EPI_S32, acc, &part);
+        own = (struct share){.r1 = x->batch * st->pixels, .c0 = part.c0, .c1 = part.c1};
+    } else {
+        own = share_of(st, x);
+        multiply(s, x, QNT_EPI_S32, acc, &own);
+    }
     size_t oc = st->geom.oc, width = own.c1 - own.c0;
     bool whole = width == st->og; /* all groups side by side */
-    multiply(s, x, QNT_EPI_S32, acc, &own);
     for (size_t i = 0; i < (whole ? 1 : st->geom.groups) && width; i++) {
         size_t first = i * st->og + own.c0, at = own.r0 * oc + first;
         struct qnt_requant rq = st->rq;

@@ -14,10 +14,15 @@ struct qnt_step {
     void *state;              /* from qnt_alloc; freed by op->release */
     size_t scratch_bytes;     /* per thread, set by prepare for max_batch */
     const struct qnt_kernel_row *variant; /* kernel bound, &qnt_no_variant for none */
+    const struct qnt_winograd *winograd;  /* the variant's, where that is how it runs; else NULL */
     uint64_t macs;            /* per image */
     size_t lead;              /* images of the op in one of the model: in[0] and out are without dimensions in front */
     uint32_t outside;         /* input 0 is the model's input outside - 1 and lies where the caller has it; 0: in the arena */
 };
+static inline const char *qnt_step_variant(const struct qnt_step *s)
+{
+    return s->winograd ? s->winograd->name : s->variant->variant;
+}
 /* One thread's view of a run. */
 struct qnt_exec {
     uint8_t *arena;
@@ -64,11 +69,4 @@ struct qnt_op_def {
 #undef QNT_OP_DEF
 extern const struct qnt_op_def *const qnt_op_table[]; /* NULL-ended, from ops.def */
 const struct qnt_op_def *qnt_op_find(const char *name);
-
-/* Share `part` of `parts` of n units: [*begin, *end). */
-static inline void qnt_share(size_t n, uint32_t part, uint32_t parts, size_t *begin, size_t *end)
-{
-    *begin = n * part / parts;
-    *end = n * (part + 1) / parts;
-}
 #endif

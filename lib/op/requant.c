@@ -19,6 +19,20 @@ qnt_status qnt_requant_factors(const struct qnt_step *s, size_t channels, float 
     return QNT_OK;
 }
 
+qnt_status qnt_requant_check_bias(const struct qnt_step *s, size_t channels)
+{
+    const struct qnt_tensor *x = s->in[0], *w = s->in[1], *b = s->in[2];
+    for (size_t c = 0; s->node->n_in > 2 && b->scales && c < channels; c++) {
+        float found = b->scale[b->scales == 1 ? 0 : c], unit = x->scale[0] * w->scale[w->scales == 1 ? 0 : c];
+        if (found != unit)
+            return qnt_fail(QNT_ERR_TYPE,
+                            "node '%s': channel %zu: bias '%s' has scale %.9g, expected input times weights, "
+                            "%.9g",
+                            s->node->name, c, b->name, (double)found, (double)unit);
+    }
+    return QNT_OK;
+}
+
 void qnt_requant_table(const struct qnt_tensor *x, const struct qnt_tensor *y, int8_t table[256])
 {
     for (int i = 0; i < 256; i++) {

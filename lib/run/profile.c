@@ -1,6 +1,6 @@
 /* The work of steps, and runs that are measured: the phases of session.c, with the counter read after each. */
 #include <qnt/profile.h>
-#include "lib/gemm/gemm.h"
+#include "lib/gemm/winograd.h"
 #include "lib/op/binary.h"
 #include "lib/op/linear.h"
 #include "lib/op/step.h"
@@ -18,6 +18,8 @@ static uint64_t constant_bytes(const struct qnt_step *s, const qnt_step_work *w,
         return w->groups * qnt_gemm_packed_bytes(g, w->columns, w->depth);
     if (!g->binary) {
         const struct qnt_conv_geom geom = qnt_linear_geometry(s);
+        if (s->winograd)
+            return qnt_winograd_packed_bytes(g, &geom);
         return w->groups * qnt_conv_s8_packed_bytes(g, &geom, w->columns);
     }
     const size_t channels = t->dim[t->rank - 1]; /* of a tap, whose bits begin with a byte */
@@ -77,12 +79,13 @@ static void tell_product(const struct qnt_step *s, const struct qnt_tensor *y, q
 }
 
 /* The first of the variants behind the bound one that this context does not have. */
-static void tell_faster(const qnt_ctx *ctx, const struct qnt_kernel_row *bound, qnt_step_work *w)
+static void tell_faster(const qnt_ctx *ctx, const struct qnt_step *s, qnt_step_work *w)
 {
+    const struct qnt_kernel_row *bound = s->variant;
     qnt_kernel_info k;
     bool behind = false;
     w->kernel = bound->op;
-    w->variant = bound->variant;
+    w->variant = qnt_step_variant(s);
     w->isa = *bound->op ? qnt_isa_table[bound->isa].id : "";
     w->faster = w->reason = "";
     for (size_t i = 0; *bound->op && !*w->faster && !qnt_ctx_kernel(ctx, i, &k); i++) {
@@ -111,7 +114,7 @@ qnt_status qnt_session_step_work(const qnt_session *session, size_t i, qnt_step_
     w.type = y->type;
     w.rank = y->rank;
     memcpy(w.dim, y->dim, y->rank * sizeof *w.dim);
-    tell_faster(session->ctx, s->variant, &w);
+    tell_faster(session->ctx, s, &w);
     tell_product(s, y, &w);
     if (s->op->run)
         tell_bytes(s, &w);

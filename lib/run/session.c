@@ -335,7 +335,7 @@ qnt_status qnt_session_step(const qnt_session *session, size_t i, qnt_step_info 
     const struct qnt_step *s = &session->plan->step[i];
     *out = (qnt_step_info){.name = s->node->name,
                            .op = s->op->name,
-                           .variant = s->variant->variant,
+                           .variant = qnt_step_variant(s),
                            .macs = s->macs,
                            .output = s->out->name};
     return QNT_OK;

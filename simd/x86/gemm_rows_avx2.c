@@ -39,6 +39,8 @@ QNT_INLINE void rows_step(const int M, const int V, const uint8_t *const *q, ptr
 
 QNT_ROWS_RUN(4)
 
+#include "x86/winograd_avx2.h"
+
 /* The codes go into the upper half of the panel, from where each step is spread over one that was read before. */
 static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
 {
@@ -62,6 +64,7 @@ const struct qnt_gemm qnt_gemm_s8_4x16_avx2 = {
     .run_rows = run,
     .pack_a = rows_copy,
     .pack_w = pack_w,
+    .winograd = &winograd,
     .mr = MR,
     .nr = NR,
     .kr = 4,

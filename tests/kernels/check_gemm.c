@@ -319,6 +319,8 @@ void check_gemm_s8(struct ck *c)
     deep(c);
     if (c->gemm->run_rows)
         ck_gemm_rows(c);
+    if (c->gemm->winograd)
+        ck_winograd(c);
     bench_run(c, "k=512", 512);
     bench_run(c, "k=144", 144);
     bench_run(c, "k=27", 27);

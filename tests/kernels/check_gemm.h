@@ -4,4 +4,6 @@
 
 /* The part of the tiles' check that is for those with run_rows. */
 void ck_gemm_rows(struct ck *c);
+/* For those with winograd. */
+void ck_winograd(struct ck *c);
 #endif

@@ -132,7 +132,7 @@ static void describe(const struct qb_layer *s, const struct qnt_step *step, stru
     const double in = (double)qnt_tensor_count(step->in[0]), out = (double)qnt_tensor_count(step->out);
     const double value = s->bits == 32 ? 4 : s->bits == 1 ? 0.125 : 1;
     const double weights = (double)qnt_tensor_count(step->in[1]) * s->bits / 8;
-    snprintf(c->kernel, sizeof c->kernel, "%s", step->variant->variant);
+    snprintf(c->kernel, sizeof c->kernel, "%s", qnt_step_variant(step));
     c->macs = (double)step->macs * (double)s->batch;
     c->bytes = weights + (in + out) * value * (double)s->batch;
     c->peak = s->bits == 1 ? QB_B1 : s->bits == 32 ? QB_F32 : QB_S8;

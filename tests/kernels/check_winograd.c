@@ -1,0 +1,165 @@
+/* Winograd's F(2 x 2, 3 x 3) of a tile that has it, against its definition (simd/winograd.h), step by step; that the
+ * steps make a convolution is test_winograd's. */
+#include <string.h>
+#include "check_gemm.h"
+
+enum { IMAGE, ZERO, CODES, W, SUMS, BIAS, SCALE, UPPER, LOWER, POINTS = QNT_WINOGRAD_POINTS, TILES = 15, MOST = 48 };
+static const int32_t B[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}}; /* B' */
+static const int32_t A[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};                              /* A' */
+
+static size_t channels_of(struct ck *c)
+{
+    return QNT_WINOGRAD_CHANNELS * (1 + ck_below(c, MOST / QNT_WINOGRAD_CHANNELS));
+}
+
+static int32_t code_at(const struct qnt_winograd_row *r, size_t i, size_t x, size_t c)
+{
+    return x < r->width ? r->line[i][x * r->step[i] + c] : r->zero[c];
+}
+
+/* One point of one tile, all channels. */
+static void input_want(const struct qnt_winograd_row *r, size_t tile, size_t point, int16_t *want)
+{
+    for (size_t c = 0; c < r->channels; c++) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < 4; i++)
+            for (size_t j = 0; j < 4; j++)
+                sum += B[point / 4][i] * B[point % 4][j] * code_at(r, i, r->first + 2 * tile + j, c);
+        want[c] = (int16_t)sum;
+    }
+}
+
+static void check_input(struct ck *c)
+{
+    const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
+    const enum ck_fill fill = (enum ck_fill)ck_below(c, CK_INT_FILLS);
+    const size_t channels = channels_of(c), width = 1 + ck_below(c, 12), tiles = 1 + ck_below(c, TILES);
+    struct qnt_winograd_row r = {.channels = channels, .width = width, .first = ck_below(c, 6) - 3};
+    const size_t point = tiles * channels + ck_below(c, 3) * 8;
+    ck_case(c, "input %zu tiles of %zu channels, width=%zu first=%td fill=%s place=%s", tiles, channels, width,
+            (ptrdiff_t)r.first, ck_fill_name(fill), ck_place_name(place));
+    const int8_t *image = ck_in(c, IMAGE, CK_S8, 4 * width * channels, fill, place);
+    r.zero = ck_in(c, ZERO, CK_S8, channels, CK_NOISE, place);
+    for (size_t i = 0; i < 4; i++) {
+        const bool inside = ck_below(c, 4);
+        r.line[i] = inside ? image + i * width * channels : r.zero;
+        r.step[i] = inside ? channels : 0;
+    }
+    uint8_t *dst = ck_out_2d(c, CODES, CK_U8, POINTS, tiles * channels * 2, point * 2, CK_START);
+    CK_CALL(c, c->gemm->winograd->input(&r, tiles, (int16_t *)(void *)dst, point));
+    for (size_t p = 0; p < POINTS; p++)
+        for (size_t t = 0; t < tiles; t++) {
+            int16_t want[MOST];
+            input_want(&r, t, p, want);
+            if (!ck_same(c, CK_U8, "codes of a tile", want, dst + (p * point + t * channels) * 2, channels * 2))
+                return;
+        }
+}
+
+/* 16-bit codes up to `most`, or that alone with any sign. */
+static int16_t *codes(struct ck *c, unsigned slot, size_t n, size_t most, enum ck_place place)
+{
+    int16_t *to = ck_in(c, slot, CK_U8, 2 * n, CK_NOISE, place);
+    const bool extreme = ck_below(c, 4) == 0;
+    for (size_t i = 0; i < n; i++) {
+        const int32_t code = (int32_t)(extreme ? most * 2 * ck_below(c, 2) : ck_below(c, 2 * most + 1)) - (int32_t)most;
+        const int16_t value = (int16_t)code;
+        memcpy(to + i, &value, sizeof value);
+    }
+    return to;
+}
+
+static void check_products(struct ck *c)
+{
+    const enum ck_place place = ck_below(c, 2) ? CK_END : CK_START;
+    const size_t nr = c->gemm->nr, channels = channels_of(c), tiles = 1 + ck_below(c, TILES);
+    const size_t point = tiles * channels + ck_below(c, 3) * 8;
+    ck_case(c, "products of %zu tiles of %zu channels, place=%s", tiles, channels, ck_place_name(place));
+    const int16_t *v = codes(c, CODES, (POINTS - 1) * point + tiles * channels, 512, place);
+    const int16_t *w = codes(c, W, POINTS * channels * nr, 1152, place);
+    int32_t *m = ck_out(c, SUMS, CK_S32, POINTS * tiles * nr, place);
+    CK_CALL(c, c->gemm->winograd->products(v, point, w, channels, tiles, m));
+    for (size_t i = 0; i < POINTS * tiles; i++) {
+        const size_t p = i / tiles, t = i % tiles;
+        int32_t want[UINT8_MAX];
+        for (size_t j = 0; j < nr; j++) {
+            uint32_t sum = 0;
+            for (size_t k = 0; k < channels; k++)
+                sum +=
+                    (uint32_t)(v[p * point + t * channels + k] * w[((p * channels / 2 + k / 2) * nr + j) * 2 + k % 2]);
+            want[j] = (int32_t)sum;
+        }
+        if (!ck_same(c, CK_S32, "sums of a tile", want, m + i * nr, nr))
+            return;
+    }
+}
+
+static int32_t sum_at(const int32_t *m, size_t point, size_t y, size_t x, int32_t bias)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 4; j++, m += point)
+            sum += (uint32_t)(A[y][i] * A[x][j]) * (uint32_t)*m;
+    return (int32_t)((uint32_t)((int32_t)sum >> 2) + (uint32_t)bias);
+}
+
+static void check_line(struct ck *c, const struct qnt_tile *t, const int32_t *m, size_t point, size_t y, size_t pixels,
+                       const uint8_t *got)
+{
+    const size_t nr = c->gemm->nr, size = t->e->kind == QNT_EPI_S8 ? 1 : 4;
+    struct qnt_requant rq = t->e->rq;
+    rq.scale += rq.per_channel ? t->col : 0;
+    for (size_t x = 0; x < pixels; x++, got += t->ldc * size) {
+        int32_t sum[UINT8_MAX];
+        int8_t code[UINT8_MAX];
+        for (size_t j = 0; j < t->n; j++)
+            sum[j] = sum_at(m + x / 2 * nr + j, point, y, x % 2, t->e->bias[t->col + j]);
+        qnt_requantize_s32_s8_ref(sum, t->n, code, t->n, 1, t->n, &rq);
+        if (!ck_same(c, CK_U8, y ? "lower pixel" : "upper pixel", size == 1 ? (void *)code : sum, got, t->n * size))
+            return;
+    }
+}
+
+static void check_output(struct ck *c)
+{
+    const size_t nr = c->gemm->nr, tiles = 1 + ck_below(c, TILES), pixels = 2 * tiles - ck_below(c, 2);
+    const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
+    const bool below = ck_below(c, 3), codes8 = ck_below(c, 3);
+    struct qnt_tile t = {.n = (uint32_t)(ck_below(c, 2) ? nr : 1 + ck_below(c, nr)), .first = 1, .last = 1};
+    struct qnt_epilogue e = {.kind = codes8 ? QNT_EPI_S8 : QNT_EPI_S32};
+    const size_t point = tiles * nr + ck_below(c, 2) * 8;
+    t.col = (uint32_t)ck_below(c, 5);
+    t.ldc = t.n + ck_below(c, 3);
+    e.rq = (struct qnt_requant){.zero = (int32_t)ck_below(c, 256) - 128,
+                                .lo = -128 + (int32_t)ck_below(c, 100),
+                                .hi = 127 - (int32_t)ck_below(c, 100),
+                                .out_xor = ck_below(c, 2) ? 0x80 : 0,
+                                .per_channel = ck_below(c, 2)};
+    ck_case(c, "output of %zu tiles, %zu pixels x %u at %u, %s, below=%d place=%s", tiles, pixels, t.n, t.col,
+            codes8 ? "s8" : "s32", below, ck_place_name(place));
+    int32_t *m = ck_in(c, SUMS, CK_S32, (POINTS - 1) * point + tiles * nr, CK_NOISE, place);
+    for (size_t i = 0, wide = ck_below(c, 4) == 0; i < (POINTS - 1) * point + tiles * nr && !wide; i++)
+        m[i] %= 1 << 16;
+    e.bias = ck_in(c, BIAS, CK_S32, t.col + t.n, CK_NOISE, place);
+    float *scale = ck_in(c, SCALE, CK_F32, t.col + t.n, CK_NOISE, place);
+    for (size_t i = 0; i < t.col + t.n; i++)
+        scale[i] = ck_uniform(c, 0.0f, ck_below(c, 8) ? 1e-3f : 1.0f);
+    e.rq.scale = scale;
+    t.e = &e;
+    const enum ck_type type = codes8 ? CK_U8 : CK_S32;
+    t.c = ck_out_2d(c, UPPER, type, pixels, t.n, t.ldc, place);
+    uint8_t *lower = below ? ck_out_2d(c, LOWER, type, pixels, t.n, t.ldc, place) : NULL;
+    CK_CALL(c, c->gemm->winograd->output(m, point, tiles, &t, lower, pixels));
+    check_line(c, &t, m, point, 0, pixels, t.c);
+    if (below)
+        check_line(c, &t, m, point, 1, pixels, lower);
+}
+
+void ck_winograd(struct ck *c)
+{
+    for (size_t i = 0; i < (c->quick ? 60 : 600); i++) {
+        check_input(c);
+        check_products(c);
+        check_output(c);
+    }
+}
