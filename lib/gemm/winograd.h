@@ -1,19 +1,26 @@
 #ifndef GEMM_WINOGRAD_H
 #define GEMM_WINOGRAD_H
-/* 3 x 3 convolutions of 8-bit codes by a tile's own Winograd (simd/winograd.h): the same sums by fewer products. */
+/* 3 x 3 convolutions of 8-bit codes by a tile's own ways of Winograd (simd/winograd.h): the same sums by fewer
+ * products. */
 #include "conv.h"
 
-/* Whether the tile has it, the layer is one for it, and it costs less than the tile's products for so many images. */
+/* Whether the layer is one for it and a way of the tile costs less than its products, for so many images. */
 bool qnt_winograd_pays(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t images);
+/* The cheapest way by which the sums of these weights w[oc][3][3][c] are exact. There is always one. */
+const struct qnt_winograd *qnt_winograd_choose(const struct qnt_gemm *g, const struct qnt_conv_geom *geom,
+                                               size_t images, const int8_t *w);
+/* Of any way. */
 size_t qnt_winograd_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
-void qnt_winograd_pack_w(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, const int8_t *w, int16_t *packed);
+size_t qnt_winograd_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
+void qnt_winograd_pack_w(const struct qnt_gemm *g, const struct qnt_winograd *way, const struct qnt_conv_geom *geom,
+                         const int8_t *w, int16_t *packed);
 /* qnt_gemm_fold_bias of all output channels. */
 void qnt_winograd_fold_bias(const struct qnt_ctx *ctx, const struct qnt_conv_geom *geom, const int8_t *w,
                             int32_t a_zero, const int32_t *bias, int32_t *out);
-size_t qnt_winograd_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
 
 struct qnt_winograd_call {
     const struct qnt_gemm *g;
+    const struct qnt_winograd *way;
     const struct qnt_conv_geom *geom;
     const int16_t *packed;
     const int8_t *images, *zero_row;
@@ -25,7 +32,7 @@ struct qnt_winograd_share {
     size_t t0, t1, c0, c1;
 };
 /* A thread's: of the tiles, or where these are few or it is asked for, of the output channels. */
-struct qnt_winograd_share qnt_winograd_share_of(const struct qnt_gemm *g, const struct qnt_conv_geom *geom,
-                                                size_t images, uint32_t part, uint32_t parts, bool channels);
+struct qnt_winograd_share qnt_winograd_share_of(const struct qnt_winograd_call *call, size_t images, uint32_t part,
+                                                uint32_t parts, bool channels);
 void qnt_winograd_run(const struct qnt_winograd_call *call, const struct qnt_winograd_share *own, void *scratch);
 #endif

@@ -24,6 +24,7 @@ struct state {
     const struct qnt_gemm *g;
     qnt_requantize_s32_s8_fn *requantize;
     size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
+    size_t images;                  /* not 0: by Winograd, chosen for so many */
     size_t pixels, panels, panel;   /* of an image; of a group's packed weights; bytes of one */
     uint8_t *packed;
     bool sums;            /* the output is s32 */
@@ -113,7 +114,7 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     st->panels = (st->og + st->g->nr - 1) / st->g->nr;
     s->variant = qnt_variant_of_tile(st->g);
     if (!st->corrected && qnt_winograd_pays(st->g, g, max_batch)) {
-        s->winograd = st->g->winograd;
+        st->images = max_batch;
         s->scratch_bytes = qnt_winograd_scratch_bytes(st->g, g);
         return qnt_winograd_packed_bytes(st->g, g);
     }
@@ -182,7 +183,7 @@ static qnt_status check_range(const struct qnt_step *s, const struct state *st)
     return QNT_OK;
 }
 
-static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
+static void pack(const qnt_ctx *ctx, struct qnt_step *s, struct state *st)
 {
     const int8_t *w = weights_of(s, st);
     const int32_t *bias = s->node->n_in > 2 ? s->in[2]->data : NULL;
@@ -191,8 +192,9 @@ static void pack(const qnt_ctx *ctx, const struct qnt_step *s, struct state *st)
         qnt_depthwise_pack(&st->geom, w, s->in[0]->zero, bias, (int8_t *)st->packed, st->bias);
         return;
     }
-    if (s->winograd) {
-        qnt_winograd_pack_w(st->g, &st->geom, w, (int16_t *)(void *)st->packed);
+    if (st->images) {
+        s->winograd = qnt_winograd_choose(st->g, &st->geom, st->images, w);
+        qnt_winograd_pack_w(st->g, s->winograd, &st->geom, w, (int16_t *)(void *)st->packed);
         qnt_winograd_fold_bias(ctx, &st->geom, w, s->in[0]->zero, bias, st->bias);
         return;
     }
@@ -270,20 +272,23 @@ static void multiply(const struct qnt_step *s, const struct qnt_exec *x, int32_t
     }
 }
 
-/* The same by tiles of 2 x 2 pixels. */
-static void winograd(const struct qnt_step *s, const struct qnt_exec *x, int32_t kind, void *c,
-                     const struct qnt_winograd_share *own)
+/* The same by Winograd; returns the share, of output channels alone where it is asked for. */
+static struct qnt_winograd_share winograd(const struct qnt_step *s, const struct qnt_exec *x, int32_t kind, void *c,
+                                          bool channels)
 {
     const struct state *st = s->state;
     const struct qnt_epilogue e = {.kind = kind, .bias = st->bias, .rq = st->rq};
     const struct qnt_winograd_call call = {.g = st->g,
+                                           .way = s->winograd,
                                            .geom = &st->geom,
                                            .packed = (const int16_t *)(const void *)st->packed,
                                            .images = qnt_step_in(s, x),
                                            .zero_row = st->zero_row,
                                            .e = &e,
                                            .c = c};
-    qnt_winograd_run(&call, own, x->scratch);
+    const struct qnt_winograd_share own = qnt_winograd_share_of(&call, x->batch, x->part, x->parts, channels);
+    qnt_winograd_run(&call, &own, x->scratch);
+    return own;
 }
 
 /* acc: NULL, or where the sums go. */
@@ -345,9 +350,7 @@ void qnt_linear_s8_run(const struct qnt_step *s, const struct qnt_exec *x)
     }
     const int32_t kind = st->sums ? QNT_EPI_S32 : QNT_EPI_S8;
     if (s->winograd) {
-        const struct qnt_winograd_share part =
-            qnt_winograd_share_of(st->g, &st->geom, x->batch, x->part, x->parts, false);
-        winograd(s, x, kind, qnt_step_out(s, x), &part);
+        winograd(s, x, kind, qnt_step_out(s, x), false);
         return;
     }
     struct share own = share_of(st, x);
@@ -363,9 +366,7 @@ void qnt_linear_s8_run_acc(const struct qnt_step *s, const struct qnt_exec *x, i
     }
     struct share own;
     if (s->winograd) {
-        const struct qnt_winograd_share part =
-            qnt_winograd_share_of(st->g, &st->geom, x->batch, x->part, x->parts, true);
-        winograd(s, x, QNT_EPI_S32, acc, &part);
+        const struct qnt_winograd_share part = winograd(s, x, QNT_EPI_S32, acc, true);
         own = (struct share){.r1 = x->batch * st->pixels, .c0 = part.c0, .c1 = part.c1};
     } else {
         own = share_of(st, x);

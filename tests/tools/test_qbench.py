@@ -29,15 +29,20 @@ def check_rows(report):
     return report["rows"]
 
 
+def is_beyond(row):
+    """Winograd's products are up to four times as few as those that count."""
+    return max(row.get("share", 0), row.get("limit_share", 0)) > (6 if "winograd" in row["kernel"] else 1.5)
+
+
 def bench(*args, env=None):
     """The rows. Neighbours on the machine may spoil some: what is more than can be must not be so each time."""
     beyond = []
     for _ in range(4):
         rows = check_rows(json.loads(run("qbench", *args, *QUICK, "--json", env=env).stdout))
-        beyond = [row for row in rows if max(row.get("share", 0), row.get("limit_share", 0)) > 1.5]
+        beyond = [row for row in rows if is_beyond(row)]
         if not beyond or not TRUE_SHARES:
             return rows
-    raise AssertionError(f"shares beyond 1.5: {beyond}")
+    raise AssertionError(f"shares beyond what can be: {beyond}")
 
 
 def test_common():

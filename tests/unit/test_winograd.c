@@ -11,14 +11,14 @@
         h, w, c, oh, ow, oc, 3, 3, 1, 1, 1, 1, top, left, 1                                                            \
     }
 static const struct qnt_conv_geom geoms[] = {
-    GEOM(6, 6, 16, 6, 6, 16, 1, 1),   /* whole tiles */
-    GEOM(7, 5, 32, 7, 5, 10, 1, 1),   /* half tiles, part of a panel */
-    GEOM(1, 1, 16, 1, 1, 33, 1, 1),   /* padding but for one tap */
-    GEOM(5, 9, 16, 3, 7, 17, 0, 0),   /* no padding */
-    GEOM(4, 3, 48, 6, 5, 16, 2, 2),   /* more than a tap's */
-    GEOM(2, 3, 16, 4, 7, 8, 2, 0),    /* windows outside of the image */
-    GEOM(5, 70, 16, 5, 70, 24, 1, 1), /* lines longer than a block of tiles */
-    GEOM(8, 8, 512, 8, 8, 16, 1, 1),  /* blocks of fewer tiles */
+    GEOM(6, 6, 16, 6, 6, 16, 1, 1),    /* whole tiles */
+    GEOM(7, 5, 32, 7, 5, 10, 1, 1),    /* half tiles, part of a panel */
+    GEOM(1, 1, 16, 1, 1, 33, 1, 1),    /* padding but for one tap */
+    GEOM(5, 9, 16, 3, 7, 17, 0, 0),    /* no padding */
+    GEOM(4, 3, 48, 6, 5, 16, 2, 2),    /* more than a tap's */
+    GEOM(2, 3, 16, 4, 7, 8, 2, 0),     /* windows outside of the image */
+    GEOM(5, 70, 16, 5, 70, 24, 1, 1),  /* lines longer than a block of tiles */
+    GEOM(6, 10, 160, 6, 10, 16, 1, 1), /* blocks of fewer tiles */
 };
 enum { GEOMS = sizeof geoms / sizeof *geoms };
 static const int zeros[] = {0, 5, -128, 127};
@@ -55,6 +55,7 @@ static const struct qnt_gemm *tile(void)
 }
 
 struct layer {
+    const struct qnt_winograd *way;
     const struct qnt_conv_geom *g;
     struct sizes s;
     int z;
@@ -65,11 +66,13 @@ struct layer {
     void *scratch;
 };
 
-static void make(struct layer *l, const struct qnt_gemm *t, const struct qnt_conv_geom *g, int z, bool extreme)
+static void make(struct layer *l, const struct qnt_gemm *t, const struct qnt_winograd *way,
+                 const struct qnt_conv_geom *g, int z, bool extreme)
 {
     const struct sizes s = sizes_of(g);
     const size_t out = IMAGES * s.out;
-    *l = (struct layer){g,
+    *l = (struct layer){way,
+                        g,
                         s,
                         z,
                         zeroed(IMAGES * s.in, 1),
@@ -94,7 +97,7 @@ static void make(struct layer *l, const struct qnt_gemm *t, const struct qnt_con
         l->bias[i] = (int32_t)(unit_random() % 2001) - 1000;
         l->scale[i] = 1e-4f * (float)(1 + unit_random() % 8);
     }
-    qnt_winograd_pack_w(t, g, l->w, l->packed);
+    qnt_winograd_pack_w(t, way, g, l->w, l->packed);
     qnt_winograd_fold_bias(ctx, g, l->w, z, l->bias, l->folded);
 }
 
@@ -128,6 +131,7 @@ static void run(const struct qnt_gemm *t, struct layer *l, const struct qnt_requ
 {
     const struct qnt_epilogue e = {.kind = kind, .bias = l->folded, .rq = *rq};
     const struct qnt_winograd_call call = {.g = t,
+                                           .way = l->way,
                                            .geom = l->g,
                                            .packed = l->packed,
                                            .images = l->x,
@@ -137,7 +141,7 @@ static void run(const struct qnt_gemm *t, struct layer *l, const struct qnt_requ
     memset(l->codes, 0x55, IMAGES * l->s.out);
     memset(l->sums, 0x55, IMAGES * l->s.out * sizeof *l->sums);
     for (uint32_t p = 0; p < parts; p++) {
-        const struct qnt_winograd_share own = qnt_winograd_share_of(t, l->g, IMAGES, p, parts, channels);
+        const struct qnt_winograd_share own = qnt_winograd_share_of(&call, IMAGES, p, parts, channels);
         qnt_winograd_run(&call, &own, l->scratch);
     }
 }
@@ -151,19 +155,21 @@ START_TEST(equals_plain_loops)
         return;
     }
     struct layer l;
-    make(&l, t, &geoms[_i % GEOMS], zeros[_i / GEOMS % ZEROS], _i / GEOMS / ZEROS);
+    make(&l, t, t->winograd + _i / GEOMS / ZEROS / 2, &geoms[_i % GEOMS], zeros[_i / GEOMS % ZEROS],
+         _i / GEOMS / ZEROS % 2);
     const struct qnt_requant rq = {.zero = -3, .lo = -120, .hi = 120, .per_channel = 1, .scale = l.scale};
     plain(&l, &rq);
     for (uint32_t parts = 1; parts < 5; parts++)
         for (int channels = 0; channels < 2; channels++) {
             run(t, &l, &rq, QNT_EPI_S32, parts, channels);
             FOR(p, IMAGES * l.s.out)
-            EACH_MUST(l.sums[p] == l.want[p], "geometry %d, zero %d, %u parts, at %zu: expected %d, found %d",
-                      _i % GEOMS, l.z, parts, p, l.want[p], l.sums[p]);
+            EACH_MUST(l.sums[p] == l.want[p], "%s, geometry %d, zero %d, %u parts, at %zu: expected %d, found %d",
+                      l.way->name, _i % GEOMS, l.z, parts, p, l.want[p], l.sums[p]);
             run(t, &l, &rq, QNT_EPI_S8, parts, channels);
             FOR(p, IMAGES * l.s.out)
-            EACH_MUST(l.codes[p] == l.want_codes[p], "geometry %d, zero %d, %u parts, at %zu: expected %d, found %d",
-                      _i % GEOMS, l.z, parts, p, l.want_codes[p], l.codes[p]);
+            EACH_MUST(l.codes[p] == l.want_codes[p],
+                      "%s, geometry %d, zero %d, %u parts, at %zu: expected %d, found %d", l.way->name, _i % GEOMS, l.z,
+                      parts, p, l.want_codes[p], l.codes[p]);
         }
     release(&l);
 }
@@ -182,7 +188,7 @@ START_TEST(pays_where_it_can)
     g[3].c = 72;
     g[4].kh = 1;
     g[5].kw = 5;
-    g[6].c = QNT_WINOGRAD_MOST + QNT_WINOGRAD_CHANNELS;
+    g[6].c = 3600;
     FOR(i, 7)
     FOR(v, ctx->dsp.gemm_s8.count)
     ck_assert(!qnt_winograd_pays(ctx->dsp.gemm_s8.v[v], &g[i], 1));
@@ -191,13 +197,36 @@ START_TEST(pays_where_it_can)
 }
 END_TEST
 
+/* What the weights of an output channel may add up to. */
+START_TEST(inexact_ways_are_not_chosen)
+{
+    enum { C = 256, K = 9 * C };
+    const struct qnt_gemm *t = tile();
+    const struct qnt_conv_geom g = GEOM(28, 28, C, 28, 28, 2, 1, 1);
+    if (!t)
+        return; /* told above */
+    int8_t *w = zeroed(2, K);
+    memset(w, -127, (1 << 18) / 127);
+    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 4); /* one more code of 16 is 2^18 */
+    w[K - 1] = -15;
+    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 4);
+    w[K - 1] = 16;
+    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 2);
+    memset(w, 0, K);
+    memset(w + K, -128, K);
+    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 2);
+    qnt_release(ctx, w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("winograd");
     TCase *tc = tcase_create("winograd");
     tcase_add_checked_fixture(tc, setup, teardown);
-    unit_add_cases(tc, equals_plain_loops, GEOMS * ZEROS * 2);
+    unit_add_cases(tc, equals_plain_loops, GEOMS * ZEROS * 2 * 2);
     tcase_add_test(tc, pays_where_it_can);
+    tcase_add_test(tc, inexact_ways_are_not_chosen);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

@@ -149,7 +149,8 @@ static void print_md(const struct qb_model *m, const char *machine)
            twin->seconds.median * 1e6, 100 * qb_spread(&twin->seconds), per(twin->seconds.median, net->seconds.median));
     printf(
         "share: of the peak of such products; roof: of that or of the memory that holds what must be moved, whichever "
-        "binds. +-: half the distance of the quartiles.\n");
+        "binds; of products as the layer is defined, which winograd's kernels need fewer of. +-: half the distance of "
+        "the quartiles.\n");
     print_peaks(q);
     if (q->compare)
         print_comparison(m);

@@ -88,7 +88,8 @@ static void print_md(const struct qbench *q, const char *command, const char *ma
                    p < QB_READ ? "GMAC/s" : "GB/s");
             before = ",";
         }
-    printf(".\n");
+    printf(".\nProducts are those of the definition, which winograd's kernels need fewer of: their shares may pass 100 "
+           "%%.\n");
 }
 
 static void print_csv(const struct qbench *q, const char *command, const char *machine)
