@@ -39,7 +39,7 @@ struct qnt_winograd_row {
 /* (B' x B) of `tiles` tiles side by side: point p of tile t and channel c at dst[p * point + t * channels + c]. */
 typedef void qnt_winograd_input_fn(const struct qnt_winograd_row *r, size_t tiles, int16_t *dst, size_t point);
 /* M of `tiles` tiles and nr columns, of `points`: m[(p * tiles + t) * nr + j] = sum over c of
- * v[p * point + t * channels + c] times w[((p * channels / 2 + c / 2) * nr + j) * 2 + c % 2]. */
+ * v[p * point + t * channels + c] times w[(p * channels + c - c % kr) * nr + j * kr + c % kr]. */
 typedef void qnt_winograd_products_fn(const int16_t *v, size_t points, size_t point, const int16_t *w, size_t channels,
                                       size_t tiles, int32_t *m);
 /* Outputs of `tiles` tiles side by side, whose M of point p starts at m + p * point: `pixels` (side * tiles, or up to
@@ -50,6 +50,7 @@ typedef void qnt_winograd_output_fn(const int32_t *m, size_t point, size_t tiles
 struct qnt_winograd {
     const char *name; /* "winograd_4x16_avx2": side and the tile's columns; NULL ends a list */
     uint32_t side;    /* 2 or 4 */
+    uint16_t kr;      /* codes of a column that lie side by side: 1 or 2 */
     qnt_winograd_input_fn *input;
     qnt_winograd_products_fn *products;
     qnt_winograd_output_fn *output;

@@ -123,7 +123,8 @@ void qnt_winograd_pack_w(const struct qnt_gemm *g, const struct qnt_winograd *wa
     int16_t out[QNT_WINOGRAD_POINTS] = {0};
     for (size_t n = 0; n < qnt_round_up(geom->oc, nr); n++)
         for (size_t c = 0; c < channels; c++) {
-            int16_t *to = packed + n / nr * panel_of(g, way, geom) + (c / 2 * nr + n % nr) * 2 + c % 2;
+            int16_t *to =
+                packed + n / nr * panel_of(g, way, geom) + (c - c % way->kr) * nr + n % nr * way->kr + c % way->kr;
             if (n < geom->oc)
                 transform(way, w + n * 9 * channels + c, channels, out);
             for (size_t p = 0; p < points_of(way); p++, to += point)

@@ -116,8 +116,8 @@ static void check_products(struct ck *c, const struct qnt_winograd *way)
         for (size_t j = 0; j < nr; j++) {
             uint32_t sum = 0;
             for (size_t k = 0; k < channels; k++)
-                sum +=
-                    (uint32_t)(v[p * point + t * channels + k] * w[((p * channels / 2 + k / 2) * nr + j) * 2 + k % 2]);
+                sum += (uint32_t)(v[p * point + t * channels + k] *
+                                  w[(p * channels + k - k % way->kr) * nr + j * way->kr + k % way->kr]);
             want[j] = (int32_t)sum;
         }
         if (!ck_same(c, CK_S32, "sums of a tile", want, m + i * nr, nr))
