@@ -322,12 +322,15 @@ RUN(gemm_s4s8, 4, 4)
 RUN(gemm_s2s8, 1, 2)
 RUN(gemm_s2s8, 4, 2)
 
+#include "arm/winograd_neon.h"
+
 #define TILE(op, MR, BITS, how, packw, more, step, start)                                                              \
     const struct qnt_gemm qnt_##op##_##MR##x16_neon = {                                                                \
         .name = #MR "x16",                                                                                             \
         .run = how,                                                                                                    \
         .pack_a = pack_a##MR##_##BITS,                                                                                 \
         .pack_w = packw,                                                                                               \
+        .winograd = MR == 4 && BITS == 8 ? winograd : NULL,                                                            \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 32 / BITS,                                                                                               \

@@ -6,6 +6,10 @@
  *   wg_end, wg_begin(t), wg_bias(t, v), wg_store(end, part, y, rows): what ends the sums of a tile: of part->m rows, up
  * to `rows`, row i has y[i * WG_V + v] in vector column v Side 2: two of a tile's four columns, summed over their
  * lines, are the next tile's first two. */
+#include <stdbool.h>
+#include <string.h>
+#include "kernels.h"
+
 enum { WG_V = WG_NR / WG_SUMS };
 
 /* WG_CODES channels of column x, L lines. */
