@@ -1,11 +1,13 @@
 /* A block of tiles at a time: its codes are transformed once, then each panel of columns takes its products, whose
  * results are read while they are near. */
 #include <stdlib.h>
+#include <string.h>
 #include "winograd.h"
 
 enum {
     TILES_LEAST = 12,        /* of a block: each weight that is read serves as many */
     CODES_BYTES = 256 << 10, /* of a block's transformed codes: part of the second-level cache */
+    LANES = 32,              /* of a panel's codes side by side: no tile has more */
     LINE = 64,               /* between the points, which else would share few sets of the cache */
     CHANNELS_MOST = 3584     /* 9 * 2^14 * channels < 2^29: all weights are exact with side 2 */
 };
@@ -103,32 +105,35 @@ size_t qnt_winograd_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv
     return most;
 }
 
-/* G w G' of a channel, whose taps lie `step` bytes apart. */
-static void transform(const struct qnt_winograd *way, const int8_t *w, size_t step, int16_t out[QNT_WINOGRAD_POINTS])
+/* G w G' of `lanes` codes at a time, side by side as the panel has them; point by point to `to`. */
+static void transform(const struct qnt_winograd *way, int16_t taps[9][LANES], size_t lanes, int16_t *to, size_t point)
 {
     const int8_t(*const m)[3] = G[way->side / 2 - 1];
     for (size_t i = 0; i < way->side + 2; i++) {
-        int32_t r[3]; /* line i of G w */
+        int16_t r[3][LANES], out[LANES]; /* line i of G w */
         for (size_t j = 0; j < 3; j++)
-            r[j] = m[i][0] * w[j * step] + m[i][1] * w[(3 + j) * step] + m[i][2] * w[(6 + j) * step];
-        for (size_t j = 0; j < way->side + 2; j++)
-            *out++ = (int16_t)(m[j][0] * r[0] + m[j][1] * r[1] + m[j][2] * r[2]);
+            for (size_t l = 0; l < LANES; l++)
+                r[j][l] = (int16_t)(m[i][0] * taps[j][l] + m[i][1] * taps[3 + j][l] + m[i][2] * taps[6 + j][l]);
+        for (size_t j = 0; j < way->side + 2; j++, to += point) {
+            for (size_t l = 0; l < LANES; l++)
+                out[l] = (int16_t)(m[j][0] * r[0][l] + m[j][1] * r[1][l] + m[j][2] * r[2][l]);
+            memcpy(to, out, lanes * sizeof *to);
+        }
     }
 }
 
 void qnt_winograd_pack_w(const struct qnt_gemm *g, const struct qnt_winograd *way, const struct qnt_conv_geom *geom,
                          const int8_t *w, int16_t *packed)
 {
-    const size_t channels = geom->c, nr = g->nr, point = channels * nr;
-    int16_t out[QNT_WINOGRAD_POINTS] = {0};
-    for (size_t n = 0; n < qnt_round_up(geom->oc, nr); n++)
-        for (size_t c = 0; c < channels; c++) {
-            int16_t *to =
-                packed + n / nr * panel_of(g, way, geom) + (c - c % way->kr) * nr + n % nr * way->kr + c % way->kr;
-            if (n < geom->oc)
-                transform(way, w + n * 9 * channels + c, channels, out);
-            for (size_t p = 0; p < points_of(way); p++, to += point)
-                *to = n < geom->oc ? out[p] : 0;
+    const size_t channels = geom->c, nr = g->nr, kr = way->kr;
+    for (size_t n = 0; n < geom->oc; n += nr, w += nr * 9 * channels, packed += panel_of(g, way, geom))
+        for (size_t c = 0; c < channels; c += kr) {
+            int16_t taps[9][LANES] = {0};
+            for (size_t j = 0; j < nr && n + j < geom->oc; j++)
+                for (size_t t = 0; t < 9; t++)
+                    for (size_t q = 0; q < kr; q++)
+                        taps[t][j * kr + q] = w[(j * 9 + t) * channels + c + q];
+            transform(way, taps, nr * kr, packed + c * nr, channels * nr);
         }
 }
 
