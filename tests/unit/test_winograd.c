@@ -159,7 +159,7 @@ START_TEST(equals_plain_loops)
          _i / GEOMS / ZEROS % 2);
     const struct qnt_requant rq = {.zero = -3, .lo = -120, .hi = 120, .per_channel = 1, .scale = l.scale};
     plain(&l, &rq);
-    for (uint32_t parts = 1; parts < 5; parts++)
+    for (uint32_t parts = 1; parts < 5; parts += 2)
         for (int channels = 0; channels < 2; channels++) {
             run(t, &l, &rq, QNT_EPI_S32, parts, channels);
             FOR(p, IMAGES * l.s.out)
