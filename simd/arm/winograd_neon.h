@@ -1,7 +1,7 @@
 /* Winograd's ways of a tile of 16 columns: after tile_neon.h.
  * products: 4 tiles x 16 columns by SMLAL of an element: 16 sums, 4 of A (v0 to v15, where elements must be), 4 of W,
  * two channels of which one LD1 loads. */
-enum { WINOGRAD_ROWS = 4, WG_NR = 16, WG_CODES = 8, WG_SUMS = 4 };
+enum { WG_ROWS = 4, WG_NR = 16, WG_CODES = 8, WG_SUMS = 4 };
 typedef int16x8_t wg_codes;
 typedef uint32x4_t wg_sums;
 
@@ -45,8 +45,6 @@ QNT_INLINE void wg_store(const wg_end *end, const struct qnt_tile *part, const w
     else
         qnt_tile_end_neon(part, acc, rows, 4);
 }
-#include "tmpl/winograd_tmpl.h"
-
 /* Element `lane` of a times 16 columns. Written out: gcc 12 copies the halves of vectors that it is told of. */
 #define WG_ROW(acc, a, w, lane)                                                                                        \
     __asm__("smlal %[s0].4s, %[w0].4h, %[x].h[" #lane "]\n\t"                                                          \
@@ -69,12 +67,12 @@ QNT_INLINE void wg_store(const wg_end *end, const struct qnt_tile *part, const w
 QNT_INLINE void winograd_rows(const int M, const int16_t *v, const int16_t *w, size_t channels, int32_t *m)
 {
     const int8_t *pw = (const int8_t *)w;
-    int32x4_t acc[4 * WINOGRAD_ROWS];
+    int32x4_t acc[4 * WG_ROWS];
     QNT_UNROLL
     for (int i = 0; i < 4 * M; i++)
         acc[i] = vdupq_n_s32(0);
     for (size_t k = channels; k > 0; k -= 8, v += 8) {
-        int16x8_t a[WINOGRAD_ROWS];
+        int16x8_t a[WG_ROWS];
         int8x16_t wv[4];
         QNT_UNROLL
         for (int i = 0; i < M; i++)
@@ -90,8 +88,9 @@ QNT_INLINE void winograd_rows(const int M, const int16_t *v, const int16_t *w, s
 }
 
 #define WINOGRAD_ROWS_FN(M)                                                                                            \
-    static void winograd_rows_##M(const int16_t *v, const int16_t *w, size_t channels, int32_t *m)                     \
+    static void winograd_rows_##M(const int16_t *v, const int16_t *w, size_t channels, int32_t *m, size_t ahead)       \
     {                                                                                                                  \
+        (void)ahead;                                                                                                   \
         winograd_rows(M, v, w, channels, m);                                                                           \
     }
 WINOGRAD_ROWS_FN(1)
@@ -99,19 +98,9 @@ WINOGRAD_ROWS_FN(2)
 WINOGRAD_ROWS_FN(3)
 WINOGRAD_ROWS_FN(4)
 
-/* Even shares of tiles. */
-static void winograd_products(const int16_t *v, size_t points, size_t point, const int16_t *w, size_t channels,
-                              size_t tiles, int32_t *m)
-{
-    static void (*const fn[])(const int16_t *v, const int16_t *w, size_t channels,
-                              int32_t *m) = {winograd_rows_1, winograd_rows_2, winograd_rows_3, winograd_rows_4};
-    const size_t parts = (tiles + WINOGRAD_ROWS - 1) / WINOGRAD_ROWS;
-    for (; points; points--, v += point, w += channels * WG_NR)
-        for (size_t i = 0, t = 0, n; i < parts; i++, t += n, m += n * WG_NR) {
-            n = (tiles - t + parts - i - 1) / (parts - i);
-            fn[n - 1](v + t * channels, w, channels, m);
-        }
-}
+static void (*const wg_rows[WG_ROWS])(const int16_t *v, const int16_t *w, size_t channels, int32_t *m, size_t ahead) = {
+    winograd_rows_1, winograd_rows_2, winograd_rows_3, winograd_rows_4};
+#include "tmpl/winograd_tmpl.h"
 
 /* By instructions, in the tile's 1/16. */
 static const struct qnt_winograd winograd[] = {
@@ -119,7 +108,7 @@ static const struct qnt_winograd winograd[] = {
      .side = 2,
      .kr = 1,
      .input = wg2_input,
-     .products = winograd_products,
+     .products = wg_products,
      .output = wg2_output,
      .tiles = 12,
      .cost_step = 1088,
@@ -129,7 +118,7 @@ static const struct qnt_winograd winograd[] = {
      .side = 4,
      .kr = 1,
      .input = wg4_input,
-     .products = winograd_products,
+     .products = wg_products,
      .output = wg4_output,
      .tiles = 8,
      .cost_step = 2448,

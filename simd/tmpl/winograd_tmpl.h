@@ -1,11 +1,18 @@
-/* Winograd's F(2 x 2, 3 x 3) and F(4 x 4, 3 x 3) (winograd.h) but for the products. The includer gives
- *   WG_NR               columns of the tile
- *   wg_codes, wg_sums   vectors of s16 and of u32, which wrap; WG_CODES, WG_SUMS lanes of them
- *   wg_widen(p)         WG_CODES bytes as codes
- *   wg_signed(x, s)     x >> s of signed lanes
- *   wg_end, wg_begin(t), wg_bias(t, v), wg_store(end, part, y, rows): what ends the sums of a tile: of part->m rows, up
- * to `rows`, row i has y[i * WG_V + v] in vector column v Side 2: two of a tile's four columns, summed over their
- * lines, are the next tile's first two. */
+/* Winograd's F(2 x 2, 3 x 3) and F(4 x 4, 3 x 3) (winograd.h). The includer gives
+ *
+ *   WG_NR            columns of the tile
+ *   wg_rows[M - 1]   (v, w, channels, m, ahead): the products of one point of M tiles, M up to WG_ROWS;
+ *                    ahead: codes from w to those that are wanted next, 0 where they are near
+ *   wg_codes         a vector of WG_CODES s16
+ *   wg_sums          a vector of WG_SUMS u32, which wrap
+ *   wg_widen(p)      WG_CODES bytes as codes
+ *   wg_signed(x, s)  x >> s of signed lanes
+ *   wg_end           what ends the sums of a tile, from wg_begin(t)
+ *   wg_bias(t, v)    what column vector v starts from
+ *   wg_store(end, part, y, rows)
+ *                    of part->m rows, up to `rows`, row i has y[i * WG_V + v] in column vector v
+ *
+ * Side 2: two of a tile's four columns, summed over their lines, are the next tile's first two. */
 #include <stdbool.h>
 #include <string.h>
 #include "kernels.h"
@@ -24,6 +31,18 @@ QNT_INLINE void wg_load(const struct qnt_winograd_row *r, size_t x, size_t c, wg
 QNT_INLINE void wg_put(int16_t *dst, wg_codes v)
 {
     memcpy(dst, &v, sizeof v);
+}
+
+/* Even shares of tiles. */
+static void wg_products(const int16_t *v, size_t points, size_t point, const int16_t *w, size_t channels, size_t tiles,
+                        int32_t *m)
+{
+    const size_t parts = (tiles + WG_ROWS - 1) / WG_ROWS;
+    for (; points; points--, v += point, w += channels * WG_NR)
+        for (size_t i = 0, t = 0, n; i < parts; i++, t += n, m += n * WG_NR) {
+            n = (tiles - t + parts - i - 1) / (parts - i);
+            wg_rows[n - 1](v + t * channels, w, channels, m, i ? 0 : channels * WG_NR);
+        }
 }
 
 /* ---- side 2 ---- */

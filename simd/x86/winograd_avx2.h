@@ -1,6 +1,6 @@
 /* Winograd's ways of a tile of 16 columns with 256-bit vectors: after tile_avx2.h.
  * products: 6 tiles x 16 columns: 12 sums, 2 vectors of W, 1 broadcast, 1 product: 16 registers. */
-enum { WINOGRAD_ROWS = 6, WG_NR = 16, WG_CODES = 16, WG_SUMS = 8 };
+enum { WG_ROWS = 6, WG_NR = 16, WG_CODES = 16, WG_SUMS = 8 };
 typedef int16_t wg_codes __attribute__((vector_size(32)));
 typedef uint32_t wg_sums __attribute__((vector_size(32)));
 
@@ -43,8 +43,6 @@ QNT_INLINE void wg_store(const wg_end *end, const struct qnt_tile *part, const w
     else
         qnt_tile_store_avx2(part, acc, rows);
 }
-#include "tmpl/winograd_tmpl.h"
-
 /* One step of two channels of M rows: three from q on, the others from q3. */
 QNT_INLINE void winograd_step(const int M, const int16_t *q, const int16_t *q3, ptrdiff_t r1, const int16_t *w,
                               __m256i *acc)
@@ -67,7 +65,7 @@ QNT_INLINE void winograd_rows(const int M, const int16_t *v, const int16_t *w, s
 {
     const ptrdiff_t r1 = (ptrdiff_t)channels;
     const int16_t *q = v, *q3 = M > 3 ? v + 3 * r1 : v;
-    __m256i acc[2 * WINOGRAD_ROWS];
+    __m256i acc[2 * WG_ROWS];
     QNT_UNROLL
     for (int i = 0; i < 2 * M; i++)
         acc[i] = _mm256_setzero_si256();
@@ -94,26 +92,16 @@ WINOGRAD_ROWS_FN(4)
 WINOGRAD_ROWS_FN(5)
 WINOGRAD_ROWS_FN(6)
 
-/* Even shares of tiles. */
-static void winograd_products(const int16_t *v, size_t points, size_t point, const int16_t *w, size_t channels,
-                              size_t tiles, int32_t *m)
-{
-    static void (*const fn[])(const int16_t *v, const int16_t *w, size_t channels, int32_t *m, size_t ahead) = {
-        winograd_rows_1, winograd_rows_2, winograd_rows_3, winograd_rows_4, winograd_rows_5, winograd_rows_6};
-    const size_t parts = (tiles + WINOGRAD_ROWS - 1) / WINOGRAD_ROWS;
-    for (; points; points--, v += point, w += channels * WG_NR)
-        for (size_t i = 0, t = 0, n; i < parts; i++, t += n, m += n * WG_NR) {
-            n = (tiles - t + parts - i - 1) / (parts - i);
-            fn[n - 1](v + t * channels, w, channels, m, i ? 0 : channels * WG_NR);
-        }
-}
+static void (*const wg_rows[WG_ROWS])(const int16_t *v, const int16_t *w, size_t channels, int32_t *m, size_t ahead) = {
+    winograd_rows_1, winograd_rows_2, winograd_rows_3, winograd_rows_4, winograd_rows_5, winograd_rows_6};
+#include "tmpl/winograd_tmpl.h"
 
 static const struct qnt_winograd winograd[] = {
     {.name = "winograd2_4x16_avx2",
      .side = 2,
      .kr = 2,
      .input = wg2_input,
-     .products = winograd_products,
+     .products = wg_products,
      .output = wg2_output,
      .tiles = 24,
      .cost_step = 181,
@@ -123,7 +111,7 @@ static const struct qnt_winograd winograd[] = {
      .side = 4,
      .kr = 2,
      .input = wg4_input,
-     .products = winograd_products,
+     .products = wg_products,
      .output = wg4_output,
      .tiles = 16,
      .cost_step = 406,
