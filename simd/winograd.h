@@ -42,13 +42,13 @@ typedef void qnt_winograd_input_fn(const struct qnt_winograd_row *r, size_t tile
  * v[p * point + t * channels + c] times w[(p * channels + c - c % kr) * nr + j * kr + c % kr]. */
 typedef void qnt_winograd_products_fn(const int16_t *v, size_t points, size_t point, const int16_t *w, size_t channels,
                                       size_t tiles, int32_t *m);
-/* Outputs of `tiles` tiles side by side, whose M of point p starts at m + p * point: `pixels` (side * tiles, or up to
- * side - 1 less) of the lines whose first pixels are at c[0 .. lines); t->ldc from pixel to pixel, t->n columns with t->e
- * from t->col on. t->c, t->m and t->row do not count; t is first and last. */
-typedef void qnt_winograd_output_fn(const int32_t *m, size_t point, size_t tiles, const struct qnt_tile *t,
-                                    void *const *c, size_t lines, size_t pixels);
+/* Outputs of tiles side by side, whose M of point p starts at m + p * point: `pixels` of each of the lines whose first
+ * pixels are at c[0 .. lines), lines <= side, where the last tile may have fewer than it computes; t->ldc from pixel to
+ * pixel, t->n columns with t->e from t->col on. t->c, t->m and t->row do not count; t is first and last. */
+typedef void qnt_winograd_output_fn(const int32_t *m, size_t point, const struct qnt_tile *t, void *const *c,
+                                    size_t lines, size_t pixels);
 struct qnt_winograd {
-    const char *name; /* "winograd_4x16_avx2": side and the tile's columns; NULL ends a list */
+    const char *name; /* "winograd4_4x16_avx2": side and the tile; NULL ends a list */
     uint32_t side;    /* 2 or 4 */
     uint16_t kr;      /* codes of a column that lie side by side: 1 or 2 */
     qnt_winograd_input_fn *input;

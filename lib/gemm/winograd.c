@@ -212,7 +212,7 @@ static void output(const struct qnt_winograd_call *call, const struct stretch *s
     void *line[QNT_WINOGRAD_LINES - 2];
     for (size_t i = 0; i < lines; i++)
         line[i] = (char *)call->c + (((s->image * g->oh + y + i) * g->ow + x) * g->oc + t->col) * size;
-    call->way->output(m, point, s->n, t, line, lines, pixels);
+    call->way->output(m, point, t, line, lines, pixels);
 }
 
 /* At most as many tiles as a block has. */

@@ -24,7 +24,7 @@ struct state {
     const struct qnt_gemm *g;
     qnt_requantize_s32_s8_fn *requantize;
     size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
-    size_t images;                  /* not 0: by Winograd, chosen for so many */
+    size_t winograd_images;         /* not 0: by Winograd, chosen for so many images */
     size_t pixels, panels, panel;   /* of an image; of a group's packed weights; bytes of one */
     uint8_t *packed;
     bool sums;            /* the output is s32 */
@@ -114,7 +114,7 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     st->panels = (st->og + st->g->nr - 1) / st->g->nr;
     s->variant = qnt_variant_of_tile(st->g);
     if (!st->corrected && qnt_winograd_pays(st->g, g, max_batch)) {
-        st->images = max_batch;
+        st->winograd_images = max_batch;
         s->scratch_bytes = qnt_winograd_scratch_bytes(st->g, g);
         return qnt_winograd_packed_bytes(st->g, g);
     }
@@ -192,8 +192,8 @@ static void pack(const qnt_ctx *ctx, struct qnt_step *s, struct state *st)
         qnt_depthwise_pack(&st->geom, w, s->in[0]->zero, bias, (int8_t *)st->packed, st->bias);
         return;
     }
-    if (st->images) {
-        s->winograd = qnt_winograd_choose(st->g, &st->geom, st->images, w);
+    if (st->winograd_images) {
+        s->winograd = qnt_winograd_choose(st->g, &st->geom, st->winograd_images, w);
         qnt_winograd_pack_w(st->g, s->winograd, &st->geom, w, (int16_t *)(void *)st->packed);
         qnt_winograd_fold_bias(ctx, &st->geom, w, s->in[0]->zero, bias, st->bias);
         return;

@@ -5,7 +5,7 @@
  * of a copy wait for nothing. */
 enum { DI_SETS = 64, DI_SET_BYTES = 64, DI_WAYS = 7 }; /* of 8: what is stored wants one */
 
-/* Whether the columns of a block have no room in their sets. */
+/* Whether the columns of a block have no room in their sets; the channels are then a multiple of 128. */
 static bool di_crowded(const struct qnt_depthwise_image_f32 *d)
 {
     const size_t bytes = d->channels * sizeof(float), apart = (bytes & -bytes) / DI_SET_BYTES;

@@ -197,16 +197,14 @@ QNT_INLINE void wg_output(const int32_t *m, size_t point, const struct qnt_tile 
     }
 }
 
-static void wg2_output(const int32_t *m, size_t point, size_t tiles, const struct qnt_tile *t, void *const *c,
-                       size_t lines, size_t pixels)
+static void wg2_output(const int32_t *m, size_t point, const struct qnt_tile *t, void *const *c, size_t lines,
+                       size_t pixels)
 {
-    (void)tiles;
     wg_output(m, point, t, c, lines, pixels, 2);
 }
 
-static void wg4_output(const int32_t *m, size_t point, size_t tiles, const struct qnt_tile *t, void *const *c,
-                       size_t lines, size_t pixels)
+static void wg4_output(const int32_t *m, size_t point, const struct qnt_tile *t, void *const *c, size_t lines,
+                       size_t pixels)
 {
-    (void)tiles;
     wg_output(m, point, t, c, lines, pixels, 4);
 }

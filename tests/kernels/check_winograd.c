@@ -187,7 +187,7 @@ static void check_output(struct ck *c, const struct qnt_winograd *way)
     void *line[QNT_WINOGRAD_LINES - 2];
     for (size_t l = 0; l < lines; l++)
         line[l] = ck_out_2d(c, LINES + (unsigned)l, codes8 ? CK_U8 : CK_S32, pixels, t.n, t.ldc, place);
-    CK_CALL(c, way->output(m, point, tiles, &t, line, lines, pixels));
+    CK_CALL(c, way->output(m, point, &t, line, lines, pixels));
     for (size_t l = 0; l < lines; l++)
         check_line(c, way, &t, m, point, l, pixels, line[l]);
 }

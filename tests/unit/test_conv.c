@@ -3,30 +3,10 @@
 #include <string.h>
 #include "conv_geoms.h"
 #include "conv_naive.h"
-#include "unit.h"
+#include "own_context.h"
 
 /* Of 8 bits alone: its padded image is more than tiles that read rows take at a time. */
 static const struct qnt_conv_geom large = {7, 230, 200, 4, 115, 1, 3, 2, 2, 2, 1, 1, 1, 1, 1};
-
-static qnt_ctx *ctx;
-
-static void setup(void)
-{
-    unit_seed();
-    ck_assert_int_eq(qnt_ctx_create(NULL, &ctx), QNT_OK);
-}
-
-static void teardown(void)
-{
-    qnt_ctx_free(ctx);
-}
-
-static void *zeroed(size_t n, size_t size)
-{
-    void *p = qnt_alloc_array(ctx, n, size, "test");
-    ck_assert_ptr_nonnull(p);
-    return p;
-}
 
 static float *floats(size_t n)
 {

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "lib/gemm/gemm.h"
-#include "unit.h"
+#include "own_context.h"
 
 struct shape {
     size_t m, n, k;
@@ -11,26 +11,6 @@ static const struct shape shapes[] = {{1, 1, 1},     {1, 10, 3},    {2, 33, 17},
                                       {13, 31, 64},  {16, 32, 129}, {29, 17, 65}, {64, 128, 31},
                                       {131, 47, 80}, {5, 9, 1500},  {33, 70, 700}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
-
-static qnt_ctx *ctx;
-
-static void setup(void)
-{
-    unit_seed();
-    ck_assert_int_eq(qnt_ctx_create(NULL, &ctx), QNT_OK);
-}
-
-static void teardown(void)
-{
-    qnt_ctx_free(ctx);
-}
-
-static void *zeroed(size_t n, size_t size)
-{
-    void *p = qnt_alloc_array(ctx, n, size, "test");
-    ck_assert_ptr_nonnull(p);
-    return p;
-}
 
 /* The product whole, then in three row ranges; both must equal `want` with the gaps of c untouched. */
 static void run_and_compare(struct qnt_gemm_call *call, const void *want, size_t size, const char *what)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "conv_naive.h"
 #include "lib/gemm/winograd.h"
-#include "unit.h"
+#include "own_context.h"
 
 #define GEOM(h, w, c, oh, ow, oc, top, left)                                                                           \
     {                                                                                                                  \
@@ -23,26 +23,6 @@ static const struct qnt_conv_geom geoms[] = {
 enum { GEOMS = sizeof geoms / sizeof *geoms };
 static const int zeros[] = {0, 5, -128, 127};
 enum { ZEROS = sizeof zeros / sizeof *zeros };
-
-static qnt_ctx *ctx;
-
-static void setup(void)
-{
-    unit_seed();
-    ck_assert_int_eq(qnt_ctx_create(NULL, &ctx), QNT_OK);
-}
-
-static void teardown(void)
-{
-    qnt_ctx_free(ctx);
-}
-
-static void *zeroed(size_t n, size_t size)
-{
-    void *p = qnt_alloc_array(ctx, n, size, "test");
-    ck_assert_ptr_nonnull(p);
-    return p;
-}
 
 /* The tile that has it, or NULL. */
 static const struct qnt_gemm *tile(void)
