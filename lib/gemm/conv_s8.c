@@ -4,7 +4,10 @@
 #include "conv_plane.h"
 #include "rows.h"
 
-enum { LINE_ROWS = 4 }; /* whose number a line has where a tile may go on in the next */
+enum {
+    LOOKS_MOST = 1 << 20, /* at lines of taps; of taller images the edges are nothing, and a file may say any height */
+    LINE_ROWS = 4         /* whose number a line has where a tile may go on in the next */
+};
 
 /* Taps that the last line leaves out below, which are the most: sets are by those above, then by those below. */
 static size_t most_below(const struct qnt_conv_geom *g)
@@ -25,7 +28,7 @@ size_t qnt_conv_s8_bias_sets(const struct qnt_gemm *tile, const struct qnt_conv_
     const struct qnt_conv_plane p = qnt_conv_plane_of(tile, g, 0);
     const size_t rows = g->oh * g->ow, all = (rows + tile->mr - 1) / tile->mr * g->kh;
     size_t above, end, work = 0;
-    if (!rows ||
+    if (!rows || g->oh > LOOKS_MOST / g->kh ||
         (tile->run_rows ? !qnt_conv_plane_serves(&p) || goes_on(tile, g) : g->kw * (g->c / g->groups) % tile->kr != 0))
         return 1;
     qnt_conv_taps_inside(g, 0, &above, &end);
