@@ -275,6 +275,16 @@ START_TEST(s8_equals_plain_loops)
 }
 END_TEST
 
+/* Sizes as a file may say them: which lines see padding is not looked for one by one, which would take minutes. */
+START_TEST(tall_images_have_one_set_of_biases)
+{
+    const size_t tall = (size_t)1 << 40;
+    const struct qnt_conv_geom g = {tall, 16, 16, tall, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1};
+    for (uint32_t v = 0; v < ctx->dsp.gemm_s8.count; v++)
+        ck_assert_uint_eq(qnt_conv_s8_bias_sets(ctx->dsp.gemm_s8.v[v], &g), 1);
+}
+END_TEST
+
 START_TEST(bad_geometry_is_refused)
 {
     struct qnt_conv_f32_work *w;
@@ -340,6 +350,7 @@ int main(void)
     unit_add_cases(tc, grad_input_equals_the_chain, GEOMS);
     unit_add_cases(tc, grad_weights_equal_the_chain, GEOMS);
     unit_add_cases(tc, s8_equals_plain_loops, (GEOMS + 1) * ZEROS);
+    tcase_add_test(tc, tall_images_have_one_set_of_biases);
     tcase_add_test(tc, bad_geometry_is_refused);
     tcase_add_loop_test(tc, failed_allocations_leave_nothing, 0, 2);
     suite_add_tcase(suite, tc);
