@@ -36,19 +36,18 @@ struct block {
     struct qnt_f32_operands at; /* of its first row */
     float *c;
     size_t n[3];     /* rows of the block by level */
-    size_t per;      /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two */
+    size_t per;      /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two, */
+    size_t more;     /* and how many tiles take one row more */
     size_t line;     /* of the result: the first one, in a frame; */
     size_t ky0, ky1; /* lines of taps that the stretch takes, */
     bool from, to;   /* and whether it has the begin of the first one and the end of the last one */
 };
 
-/* The tile of rows i.. of an inner loop and the columns j.. with their panel w; o and t are at its first row. */
-static void tile(const struct qnt_nest *p, const struct block *b, struct qnt_f32_operands *o, struct qnt_tile *t,
-                 size_t i, size_t j, const float *w)
+/* The tile of t->m rows and the columns j.. with their panel w; o and t are at its first row. */
+static void tile(const struct qnt_nest *p, struct qnt_f32_operands *o, struct qnt_tile *t, size_t j, const float *w)
 {
-    size_t rows = b->n[2], nr = p->g->nr;
+    size_t nr = p->g->nr;
     o->w = w;
-    t->m = (uint32_t)(rows - i < b->per ? rows - i : b->per);
     t->n = (uint32_t)(p->n - j < nr ? p->n - j : nr);
     t->col = (uint32_t)j;
     p->g->run_f32(o, t);
@@ -99,16 +98,21 @@ static void pixels(const struct qnt_nest *p, const struct block *b, struct qnt_f
 {
     const float *const a = o->a;
     const ptrdiff_t place = b->at.at;
-    for (size_t i = 0; i < b->n[2]; i += b->per) {
+    for (size_t i = 0, left = b->more; i < b->n[2]; i += t->m) {
         const float *w = from;
         const ptrdiff_t on = (ptrdiff_t)i * p->row[2].s;
         if (p->frame)
             o->at = place + on;
         else
             o->a = a + on;
+        t->m = (uint32_t)b->per;
+        if (left > 0) {
+            t->m++;
+            left--;
+        }
         for (size_t at = j; at < j + n; at += p->g->nr, w += p->w_panel) {
             t->c = c + (ptrdiff_t)i * p->row[2].t + (ptrdiff_t)at;
-            tile(p, b, o, t, i, at, w);
+            tile(p, o, t, at, w);
         }
     }
 }
@@ -165,7 +169,8 @@ static void block(const struct qnt_nest *p, const struct cuts *k, struct block *
     const ptrdiff_t line = p->frame ? 0 : p->k[0].s, place = b->at.at;
     struct qnt_tile t = {.ldc = (size_t)p->row[2].t, .e = p->e, .first = !p->more};
     struct qnt_f32_operands *o = &b->at;
-    b->per = tiles == 1 ? rows : (rows + tiles - 1) / tiles;
+    b->per = tiles == 1 ? rows : rows / tiles;
+    b->more = rows - tiles * b->per;
     b->c = c;
     for (size_t i0 = 0; i0 < k->n0; i0++)
         for (size_t i1 = 0; i1 < k->n1; i1++)
