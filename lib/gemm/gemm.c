@@ -48,8 +48,10 @@ static double cost_of(const struct qnt_gemm_list *list, uint32_t i, size_t m, si
     const struct qnt_tile_cost *c = &list->cost[i];
     const double tiles = (double)ceil_div(m, g->mr), steps = (double)ceil_div(k, g->kr);
     double full = tiles;
-    if (c->least && m) /* even shares of rows, as the loops make them */
-        full = (double)(m > c->least ? m : c->least) / g->mr;
+    if (c->least && m) { /* even shares of rows, as the loops make them */
+        const double least = tiles * c->least;
+        full = ((double)m > least ? (double)m : least) / g->mr;
+    }
     return (double)ceil_div(n, g->nr) * ((full * c->step + c->unpack) * steps + tiles * c->tile) +
            (double)m * steps * c->row;
 }

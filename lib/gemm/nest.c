@@ -33,7 +33,10 @@ static void flatten(struct qnt_level l[3], bool keep_inner)
 
 /* A block of rows, all columns, one stretch of k. */
 struct block {
-    struct qnt_f32_operands at; /* of its first row */
+    struct qnt_f32_operands at; /* of the tile; not copied: that would wait for the stores of what was just written */
+    const float *a, *w;         /* of the first row, */
+    ptrdiff_t place;            /* in a frame from here on */
+    size_t runs;
     float *c;
     size_t n[3];     /* rows of the block by level */
     size_t per;      /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two, */
@@ -86,7 +89,7 @@ static bool enter(const struct qnt_nest *p, const struct block *b, size_t y, str
         return false;
     o->a += (f->line + (ptrdiff_t)((b->line + y) * f->step_h + from * f->dil_h)) * (ptrdiff_t)f->pitch;
     *w += (ptrdiff_t)(from - b->ky0) * p->k[0].t;
-    o->runs = b->ky1 - b->ky0 > 1 ? to - from : b->at.runs;
+    o->runs = b->ky1 - b->ky0 > 1 ? to - from : b->runs;
     t->first = !p->more && from == ky0 && b->from;
     t->last = to == ky1 && b->to;
     return true;
@@ -97,7 +100,7 @@ static void pixels(const struct qnt_nest *p, const struct block *b, struct qnt_f
                    float *c, size_t j, size_t n, const float *from)
 {
     const float *const a = o->a;
-    const ptrdiff_t place = b->at.at;
+    const ptrdiff_t place = b->place;
     for (size_t i = 0, left = b->more; i < b->n[2]; i += t->m) {
         const float *w = from;
         const ptrdiff_t on = (ptrdiff_t)i * p->row[2].s;
@@ -118,27 +121,26 @@ static void pixels(const struct qnt_nest *p, const struct block *b, struct qnt_f
 }
 
 /* All rows of the block, `n` columns from j on. */
-static void panels(const struct qnt_nest *p, const struct block *b, struct qnt_tile *t, size_t j, size_t n,
-                   const float *from)
+static void panels(const struct qnt_nest *p, struct block *b, struct qnt_tile *t, size_t j, size_t n, const float *from)
 {
-    struct qnt_f32_operands o = b->at;
+    struct qnt_f32_operands *o = &b->at;
     for (size_t i0 = 0; i0 < b->n[0]; i0++)
         for (size_t i1 = 0; i1 < b->n[1]; i1++) {
             const float *w = from;
             float *c = b->c + (ptrdiff_t)i0 * p->row[0].t + (ptrdiff_t)i1 * p->row[1].t;
-            o.a = b->at.a + (ptrdiff_t)i0 * p->row[0].s;
+            o->a = b->a + (ptrdiff_t)i0 * p->row[0].s;
             if (!p->frame)
-                o.a += (ptrdiff_t)i1 * p->row[1].s;
-            else if (!enter(p, b, i1, &o, t, &w))
+                o->a += (ptrdiff_t)i1 * p->row[1].s;
+            else if (!enter(p, b, i1, o, t, &w))
                 continue;
-            pixels(p, b, &o, t, c, j, n, w);
+            pixels(p, b, o, t, c, j, n, w);
         }
 }
 
 /* One stretch of k for the block. */
-static void stretch(const struct qnt_nest *p, const struct block *b, struct qnt_tile *t)
+static void stretch(const struct qnt_nest *p, struct block *b, struct qnt_tile *t)
 {
-    const float *w = b->at.w;
+    const float *w = b->w;
     size_t step = p->rows_first ? p->n : p->g->nr;
     for (size_t j = 0; j < p->n; j += step, w += p->w_panel)
         panels(p, b, t, j, p->n - j < step ? p->n - j : step, w);
@@ -165,10 +167,10 @@ static struct cuts cut(const struct qnt_nest *p)
 /* All of k for the block whose first row has its operands at a and its results at c. */
 static void block(const struct qnt_nest *p, const struct cuts *k, struct block *b, const float *a, float *c)
 {
-    const size_t rows = b->n[2], tiles = rows <= p->g->mr ? 1 : (rows + p->g->mr - 1) / p->g->mr, run = p->k[2].n;
-    const ptrdiff_t line = p->frame ? 0 : p->k[0].s, place = b->at.at;
+    const size_t rows = b->n[2], run = p->k[2].n;
+    const size_t tiles = rows <= p->g->mr || p->g->tall ? 1 : (rows + p->g->mr - 1) / p->g->mr;
+    const ptrdiff_t line = p->frame ? 0 : p->k[0].s, place = b->place;
     struct qnt_tile t = {.ldc = (size_t)p->row[2].t, .e = p->e, .first = !p->more};
-    struct qnt_f32_operands *o = &b->at;
     b->per = tiles == 1 ? rows : rows / tiles;
     b->more = rows - tiles * b->per;
     b->c = c;
@@ -176,10 +178,10 @@ static void block(const struct qnt_nest *p, const struct cuts *k, struct block *
         for (size_t i1 = 0; i1 < k->n1; i1++)
             for (size_t at = 0; at == 0 || at < run; at += run ? k->part : 1) {
                 const ptrdiff_t on = (ptrdiff_t)i1 * p->k[1].s + (ptrdiff_t)at * p->k[2].s;
-                o->a = a + (ptrdiff_t)i0 * line + (p->frame ? 0 : on);
-                o->at = place + (p->frame ? on : 0);
-                o->w = p->w + (ptrdiff_t)i0 * p->k[0].t + (ptrdiff_t)i1 * p->k[1].t + (ptrdiff_t)at * p->k[2].t;
-                o->run = run - at < k->part ? run - at : k->part;
+                b->a = a + (ptrdiff_t)i0 * line + (p->frame ? 0 : on);
+                b->place = place + (p->frame ? on : 0);
+                b->w = p->w + (ptrdiff_t)i0 * p->k[0].t + (ptrdiff_t)i1 * p->k[1].t + (ptrdiff_t)at * p->k[2].t;
+                b->at.run = run - at < k->part ? run - at : k->part;
                 b->ky0 = i0;
                 b->ky1 = k->n0 == 1 ? p->k[0].n : i0 + 1;
                 b->from = i1 == 0 && at == 0;
@@ -218,6 +220,7 @@ static struct block make_block(const struct qnt_nest *p, const struct cuts *k)
     }
     if (p->frame)
         b.at.width = p->frame->width;
+    b.runs = b.at.runs;
     return b;
 }
 
@@ -225,13 +228,14 @@ void qnt_nest_run(const struct qnt_nest *nest)
 {
     struct qnt_nest p = *nest;
     bool by_k = p.k[2].s == 1;
+
     if (!p.frame) {
         flatten(p.row, !by_k);
         flatten(p.k, by_k);
     }
     const struct cuts k = cut(&p);
     struct block b = make_block(&p, &k);
-    size_t rows = p.rows_first ? SIZE_MAX / 2 : ROWS, step[3];
+    size_t rows = !p.rows_first ? ROWS : p.g->tall ? (size_t)8192 / (k.part * k.runs) : SIZE_MAX / 2, step[3];
     step[2] = share(p.row[2].n, rows, p.g->mr);
     step[1] = step[2] < p.row[2].n || p.row[1].n == 1 ? 1 : share(p.row[1].n, rows / step[2], 1);
     step[0] = step[1] < p.row[1].n || p.row[0].n == 1 ? 1 : share(p.row[0].n, rows / (step[2] * step[1]), 1);
@@ -243,7 +247,7 @@ void qnt_nest_run(const struct qnt_nest *nest)
                 b.n[1] = qnt_least(p.row[1].n - i1, step[1]);
                 b.n[2] = qnt_least(p.row[2].n - i2, step[2]);
                 b.line = i1;
-                b.at.at = p.frame ? p.frame->at + (ptrdiff_t)i2 * p.row[2].s : 0;
+                b.place = p.frame ? p.frame->at + (ptrdiff_t)i2 * p.row[2].s : 0;
                 block(&p, &k, &b, p.a + (ptrdiff_t)i0 * p.row[0].s + (p.frame ? 0 : on),
                       p.c + (ptrdiff_t)i0 * p.row[0].t + (ptrdiff_t)i1 * p.row[1].t + (ptrdiff_t)i2 * p.row[2].t);
             }

@@ -1,15 +1,19 @@
-/* f32 tiles.
- *   6x16  loops in gemm_f32_loops.h: 12 accumulators, 2 vectors of W, 1 or 2 broadcasts: 16 registers; 12 fma for 6
- *         broadcasts and 2 loads
- *   2x32  8 accumulators for two rows, 4 for one, where 6x16 has two chains that wait for themselves: as many bytes of
- *         W a cycle as the second-level cache gives
- * A function for each number of rows: nothing outside the operands is read. W panel: [k][nr]. */
+/* f32 tiles, loops in gemm_f32_loops.h. 16 registers hold 12 sums, the vectors of W, a broadcast; two units that take
+ * four cycles for an fma want eight sums.
+ *
+ *   6x16  12 fma for 6 broadcasts and 2 loads
+ *   4x24  12 fma for 4 broadcasts and 3 loads: for rows or columns that are no whole number of the first tile's
+ *   2x32  8 sums for two rows, 4 for one, where the others wait for their few: as many bytes of W a cycle as the
+ *         second-level cache gives
+ *
+ * There is a function for each number of rows and vectors, whatever the tile, which takes any number of such rows.
+ * W panel: [k][nr]. */
 #include <immintrin.h>
 #include <string.h>
-#include "gemm_f32_edge.h"
+#include "kernels.h"
 
 typedef __m256 vec;
-enum { LANES = 8, MR = 6, NR = 16, WIDE = 32, AHEAD = 0 }; /* W panels are cut to fit the first-level cache */
+enum { LANES = 8, AHEAD = 0 }; /* W panels are cut to fit the first-level cache */
 
 #define VEC_REG "x"
 QNT_INLINE vec vec_load(const float *p)
@@ -28,159 +32,208 @@ QNT_INLINE vec vec_fma(vec a, vec b, vec c)
 }
 #include "x86/gemm_f32_loops.h"
 
-QNT_INLINE void start(const int M, const struct qnt_tile *t, vec *x, vec *y)
+/* The columns of a vector that is not whole: its own n alone are read and written. */
+QNT_INLINE __m256i mask_of(uint32_t n)
 {
-    const float *bias = t->e->bias_f32, *c = t->c;
-    if (t->first) {
-        const vec x0 = bias ? vec_load(bias + t->col) : _mm256_setzero_ps();
-        const vec y0 = bias ? vec_load(bias + t->col + LANES) : _mm256_setzero_ps();
-        QNT_UNROLL
-        for (int i = 0; i < M; i++) {
-            x[i] = x0;
-            y[i] = y0;
-            _mm_prefetch((const char *)(c + (size_t)i * t->ldc), _MM_HINT_T0); /* for the stores at the end */
-        }
-    } else {
-        QNT_UNROLL
-        for (int i = 0; i < M; i++) {
-            x[i] = vec_load(c + (size_t)i * t->ldc);
-            y[i] = vec_load(c + (size_t)i * t->ldc + LANES);
-        }
-    }
+    static const int32_t bits[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(const void *)(bits + LANES - n));
 }
 
-QNT_INLINE void finish(const int M, const struct qnt_tile *t, vec *x, vec *y)
+QNT_INLINE vec take(const bool PART, const float *p, __m256i mask)
 {
-    float *c = t->c;
-    if (t->last) {
-        const vec lo = _mm256_set1_ps(t->e->lo), hi = _mm256_set1_ps(t->e->hi);
+    return PART ? _mm256_maskload_ps(p, mask) : vec_load(p);
+}
+
+QNT_INLINE void start(const int M, const int V, const bool PART, const struct qnt_tile *t, size_t col, const float *c,
+                      vec *s)
+{
+    const float *bias = t->e->bias_f32;
+    const __m256i mask = PART ? mask_of(t->n % LANES) : _mm256_setzero_si256();
+    if (t->first) {
         QNT_UNROLL
-        for (int i = 0; i < M; i++) { /* NaN passes: the second operand is taken */
-            x[i] = _mm256_min_ps(hi, _mm256_max_ps(lo, x[i]));
-            y[i] = _mm256_min_ps(hi, _mm256_max_ps(lo, y[i]));
+        for (int v = 0; v < V; v++) {
+            const vec from = bias ? take(PART, bias + t->col + col + v * LANES, mask) : _mm256_setzero_ps();
+            QNT_UNROLL
+            for (int i = 0; i < M; i++)
+                s[v * M + i] = from;
         }
+        return;
     }
     QNT_UNROLL
-    for (int i = 0; i < M; i++) {
-        _mm256_storeu_ps(c + (size_t)i * t->ldc, x[i]);
-        _mm256_storeu_ps(c + (size_t)i * t->ldc + LANES, y[i]);
+    for (int i = 0; i < M; i++, c += t->ldc)
+        QNT_UNROLL
+    for (int v = 0; v < V; v++)
+        s[v * M + i] = take(PART, c + v * LANES, mask);
+}
+
+/* For the stores at the end. */
+QNT_INLINE void find(const int M, const float *c, size_t ldc)
+{
+    QNT_UNROLL
+    for (int i = 0; i < M; i++, c += ldc)
+        _mm_prefetch((const char *)c, _MM_HINT_T0);
+}
+
+/* Bounds that are infinite need no instruction; NaN passes: the second operand is taken. */
+QNT_INLINE void bound(const int M, const int V, const struct qnt_epilogue *e, vec *s)
+{
+    if (e->lo > -__builtin_inff()) {
+        const vec lo = vec_set1(e->lo);
+        QNT_UNROLL
+        for (int i = 0; i < M * V; i++)
+            s[i] = _mm256_max_ps(lo, s[i]);
+    }
+    if (e->hi < __builtin_inff()) {
+        const vec hi = vec_set1(e->hi);
+        QNT_UNROLL
+        for (int i = 0; i < M * V; i++)
+            s[i] = _mm256_min_ps(hi, s[i]);
     }
 }
 
-QNT_INLINE void tile(const int M, const bool ends, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+QNT_INLINE void finish(const int M, const int V, const bool PART, const struct qnt_tile *t, float *c, vec *s)
 {
-    vec x[MR], y[MR];
-    start(M, t, x, y);
-    if (ends)
-        by_ends(M, 2, o, x, y);
-    else if (o->a_k == 1)
-        by_rows(M, 2, o, x, y);
-    else
-        by_columns(M, 2, o, x, y);
-    finish(M, t, x, y);
+    const size_t ldc = t->ldc;
+    if (t->last)
+        bound(M, V, t->e, s);
+    QNT_UNROLL
+    for (int i = 0; i < M; i++, c += ldc) {
+        QNT_UNROLL
+        for (int v = 0; v < V; v++) {
+            if (PART)
+                _mm256_maskstore_ps(c, mask_of(t->n % LANES), s[i]);
+            else
+                _mm256_storeu_ps(c + v * LANES, s[v * M + i]);
+        }
+    }
 }
 
-#define TILE(m)                                                                                                        \
-    static void tile_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
+/* Rows [row, row + m), m a multiple of M, or M where there are ends; columns from `col` on. Structures are not copied
+ * in memory for such parts: that would wait for the stores of those who just wrote them. */
+QNT_INLINE void rows(const int M, const int V, const bool PART, const bool ENDS, const struct qnt_f32_operands *o,
+                     const struct qnt_tile *t, size_t row, size_t m, size_t col)
+{
+    struct qnt_f32_operands at = *o;
+    float *c = (float *)t->c + row * t->ldc + col;
+    at.at += (ptrdiff_t)row * o->a_row;
+    at.w += col;
+    for (; m > 0; m -= (size_t)M, at.at += M * at.a_row, c += (size_t)M * t->ldc) {
+        vec s[12];
+        if (!PART && t->first)
+            find(M, c, t->ldc);
+        start(M, V, PART, t, col, c, s);
+        if (ENDS)
+            by_ends(M, V, &at, s);
+        else if (at.a_k == 1)
+            by_rows(M, V, &at, s);
+        else
+            by_columns(M, V, &at, s);
+        finish(M, V, PART, t, c, s);
+    }
+}
+
+typedef void rows_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col);
+#define ROWS(M, V, PART)                                                                                               \
+    static void rows_##M##x##V##PART(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, \
+                                     size_t col)                                                                       \
     {                                                                                                                  \
-        tile(m, false, o, t);                                                                                          \
+        rows(M, V, PART, false, o, t, row, m, col);                                                                    \
     }                                                                                                                  \
-    static void ends_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
+    static void ends_##M##x##V##PART(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, \
+                                     size_t col)                                                                       \
     {                                                                                                                  \
-        tile(m, true, o, t);                                                                                           \
+        rows(M, V, PART, true, o, t, row, m, col);                                                                     \
     }
-TILE(1)
-TILE(2)
-TILE(3)
-TILE(4)
-TILE(5)
-TILE(6)
+#define NAME(M, V, PART) rows_##M##x##V##PART,
+#define NAME_ENDS(M, V, PART) ends_##M##x##V##PART,
+/* Of a part of a vector, and of 1 to 4 vectors: 1, 2, 3.. rows. */
+#define PARTS(F) F(1, 1, 1) F(2, 1, 1) F(3, 1, 1) F(4, 1, 1)
+#define ONES(F) F(1, 1, 0) F(2, 1, 0) F(3, 1, 0) F(4, 1, 0) F(5, 1, 0) F(6, 1, 0) F(7, 1, 0) F(8, 1, 0)
+#define TWOS(F) F(1, 2, 0) F(2, 2, 0) F(3, 2, 0) F(4, 2, 0) F(5, 2, 0) F(6, 2, 0)
+#define THREES(F) F(1, 3, 0) F(2, 3, 0) F(3, 3, 0) F(4, 3, 0)
+#define FOURS(F) F(1, 4, 0) F(2, 4, 0)
+PARTS(ROWS)
+ONES(ROWS)
+TWOS(ROWS)
+THREES(ROWS)
+FOURS(ROWS)
 
-static void full(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+enum { MOST = 8 };
+static const struct functions {
+    size_t most; /* rows */
+    rows_fn *rows[MOST], *ends[MOST];
+} of_vectors[] = {{4, {PARTS(NAME)}, {PARTS(NAME_ENDS)}},
+                  {8, {ONES(NAME)}, {ONES(NAME_ENDS)}},
+                  {6, {TWOS(NAME)}, {TWOS(NAME_ENDS)}},
+                  {4, {THREES(NAME)}, {THREES(NAME_ENDS)}},
+                  {2, {FOURS(NAME)}, {FOURS(NAME_ENDS)}}};
+
+static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t);
+
+/* Rows of which more lack elements than `ends` can leave out. */
+static void apart(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col)
 {
-    static qnt_gemm_f32_fn *const by_m[MR] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
-    static qnt_gemm_f32_fn *const ends[MR] = {ends_1, ends_2, ends_3, ends_4, ends_5, ends_6};
-    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], full);
+    struct qnt_f32_operands at = *o;
+    struct qnt_tile own = *t;
+    at.at += (ptrdiff_t)row * o->a_row;
+    at.w += col;
+    own.c = (float *)t->c + row * t->ldc + col;
+    own.m = (uint32_t)m;
+    own.n = (uint32_t)(col || t->n < LANES ? t->n % LANES : t->n / LANES * LANES);
+    own.col += (uint32_t)col;
+    qnt_f32_apart(&at, &own, run);
+}
+
+/* `count` times `per` rows of windows; those that lack nothing are taken together. */
+static void windows(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row,
+                    size_t per, size_t count, size_t col)
+{
+    const ptrdiff_t step = (ptrdiff_t)per * o->a_row;
+    struct qnt_f32_operands first = {.a_row = o->a_row, .run = o->run, .width = o->width};
+    first.at = o->at + (ptrdiff_t)row * o->a_row;
+    for (size_t n; count > 0; count -= n, row += n * per, first.at += (ptrdiff_t)n * step) {
+        ptrdiff_t past = qnt_f32_past(&first, (ptrdiff_t)per);
+        const bool inside = first.at >= 0 && past <= 0;
+        if (!inside && !qnt_f32_has_ends(&first, (ptrdiff_t)per, past)) {
+            apart(o, t, row, per, col);
+            n = 1;
+            continue;
+        }
+        for (n = 1; inside && n < count && (past += step) <= 0;)
+            n++;
+        (inside ? f->rows : f->ends)[per - 1](o, t, row, n * per, col);
+    }
+}
+
+static void some(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row,
+                 size_t per, size_t count, size_t col)
+{
+    if (o->width)
+        windows(f, o, t, row, per, count, col);
+    else
+        f->rows[per - 1](o, t, row, per * count, col);
+}
+
+/* All rows, in even shares, of whole vectors of columns from `col` on, or less than one. */
+static void columns(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t col)
+{
+    if (t->m <= f->most) {
+        some(f, o, t, 0, t->m, 1, col);
+        return;
+    }
+    const size_t parts = (t->m + f->most - 1) / f->most, per = t->m / parts, more = t->m - parts * per;
+    if (more > 0)
+        some(f, o, t, 0, per + 1, more, col);
+    some(f, o, t, more * (per + 1), per, parts - more, col);
 }
 
 static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
-    if (t->n == NR)
-        full(o, t);
-    else
-        qnt_f32_edge(o, t, NR, full);
-}
-
-/* Rows of four vectors. */
-QNT_INLINE void wide_start(const int M, const struct qnt_tile *t, vec (*x)[4])
-{
-    const float *from = t->first ? t->e->bias_f32 : t->c;
-    if (t->first && from)
-        from += t->col;
-    QNT_UNROLL
-    for (int i = 0; i < M; i++)
-        QNT_UNROLL
-    for (int v = 0; v < 4; v++)
-        x[i][v] = from ? vec_load(from + (t->first ? 0 : (size_t)i * t->ldc) + v * LANES) : _mm256_setzero_ps();
-}
-
-QNT_INLINE void wide_steps(const int M, const struct qnt_f32_operands *o, vec (*x)[4])
-{
-    const float *a = o->a + o->at, *w = o->w;
-    const ptrdiff_t ak = o->a_k, wk = o->w_k, row = o->a_row;
-    for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
-        const float *pa = a, *pw = w;
-        for (size_t p = o->run; p > 0; p--, pa += ak, pw += wk) {
-            const vec a0 = vec_set1(*pa), a1 = M == 2 ? vec_set1(pa[row]) : a0;
-            QNT_UNROLL
-            for (int v = 0; v < 4; v++) {
-                const vec b = vec_load(pw + v * LANES);
-                x[0][v] = vec_fma(a0, b, x[0][v]);
-                if (M == 2)
-                    x[M - 1][v] = vec_fma(a1, b, x[M - 1][v]);
-            }
-        }
-    }
-}
-
-QNT_INLINE void wide(const int M, const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    vec x[2][4];
-    wide_start(M, t, x);
-    wide_steps(M, o, x);
-    const vec lo = _mm256_set1_ps(t->last ? t->e->lo : -__builtin_inff());
-    const vec hi = _mm256_set1_ps(t->last ? t->e->hi : __builtin_inff());
-    QNT_UNROLL
-    for (int i = 0; i < M; i++)
-        QNT_UNROLL
-    for (int v = 0; v < 4; v++)
-        _mm256_storeu_ps((float *)t->c + (size_t)i * t->ldc + v * LANES, _mm256_min_ps(hi, _mm256_max_ps(lo, x[i][v])));
-}
-
-static void wide_1(const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    wide(1, o, t);
-}
-
-static void wide_2(const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    wide(2, o, t);
-}
-
-static void full_wide(const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    if (o->width)
-        qnt_f32_apart(o, t, full_wide);
-    else
-        (t->m == 1 ? wide_1 : wide_2)(o, t);
-}
-
-static void run_wide(const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    if (t->n == WIDE)
-        full_wide(o, t);
-    else
-        qnt_f32_edge(o, t, WIDE, full_wide);
+    const size_t whole = t->n / LANES * LANES;
+    if (whole > 0)
+        columns(of_vectors + whole / LANES, o, t, 0);
+    if (whole < t->n)
+        columns(of_vectors, o, t, whole);
 }
 
 /* Eight rows of eight floats to eight columns. */
@@ -258,35 +311,26 @@ QNT_INLINE void pack_cols(const void *const *lines, size_t k, size_t used, float
         pack_cols(lines, k, used, panel, nr);                                                                          \
     }
 PACKS(16)
+PACKS(24)
 PACKS(32)
 
-const struct qnt_gemm qnt_gemm_f32_6x16_avx2 = {
-    .name = "6x16",
-    .run_f32 = run,
-    .pack_w = pack_rows_16,
-    .pack_w_cols = pack_cols_16,
-    .mr = MR,
-    .nr = NR,
-    .kr = 1,
-    .a_size = 4,
-    .w_bits = 32,
-    .cost_step = 50,
-    .cost_tile = 280,
-    .k_run = 512,
-    .m_least = 4,
-};
-const struct qnt_gemm qnt_gemm_f32_2x32_avx2 = {
-    .name = "2x32",
-    .run_f32 = run_wide,
-    .pack_w = pack_rows_32,
-    .pack_w_cols = pack_cols_32,
-    .mr = 2,
-    .nr = WIDE,
-    .kr = 1,
-    .a_size = 4,
-    .w_bits = 32,
-    .cost_step = 46,
-    .cost_tile = 200,
-    .k_run = 8192,
-    .m_least = 2,
-};
+#define TILE(MR, NR, STEP, COST, K, LEAST)                                                                             \
+    const struct qnt_gemm qnt_gemm_f32_##MR##x##NR##_avx2 = {                                                          \
+        .name = #MR "x" #NR,                                                                                           \
+        .run_f32 = run,                                                                                                \
+        .pack_w = pack_rows_##NR,                                                                                      \
+        .pack_w_cols = pack_cols_##NR,                                                                                 \
+        .mr = MR,                                                                                                      \
+        .nr = NR,                                                                                                      \
+        .kr = 1,                                                                                                       \
+        .a_size = 4,                                                                                                   \
+        .w_bits = 32,                                                                                                  \
+        .cost_step = STEP,                                                                                             \
+        .cost_tile = COST,                                                                                             \
+        .k_run = K,                                                                                                    \
+        .m_least = LEAST,                                                                                              \
+        .tall = 1,                                                                                                     \
+    };
+TILE(6, 16, 50, 280, 512, 4)
+TILE(4, 24, 50, 280, 336, 3)
+TILE(2, 32, 46, 200, 8192, 2)

@@ -124,17 +124,17 @@ QNT_INLINE void finish(const int M, const int V, const struct qnt_tile *t, __m51
 QNT_INLINE void tile(const int M, const int V, const bool ends, const struct qnt_f32_operands *o,
                      const struct qnt_tile *t)
 {
-    __m512 x[28], y[14];
+    __m512 s[28];
     if (o->far && t->first && o->run * o->runs >= LONG)
         find(M, V, t);
-    start(M, V, t, x, y);
+    start(M, V, t, s, s + M);
     if (ends)
-        by_ends(M, V, o, x, y);
+        by_ends(M, V, o, s);
     else if (o->a_k == 1)
-        by_rows(M, V, o, x, y);
+        by_rows(M, V, o, s);
     else
-        by_columns(M, V, o, x, y);
-    finish(M, V, t, x, y);
+        by_columns(M, V, o, s);
+    finish(M, V, t, s, s + M);
 }
 
 #define TILE(m, v)                                                                                                     \

@@ -1,10 +1,11 @@
 /* The k loops of the f32 tiles, for any vector width: included after `vec`, LANES, AHEAD, VEC_REG, vec_load, vec_set1,
  * vec_fma.
  * Lanes run over columns of W; each output is one chain of fma. Rows of A are reached from one pointer for each four of
- * them (+0, +1, +2, +3 strides), so that 28 rows need 7 pointers. M rows and V = 1 or 2 vectors are constants. */
+ * them (+0, +1, +2, +3 strides), so that 28 rows need 7 pointers. M rows and V vectors of columns, up to 4, are
+ * constants; s[v * M + i] is vector v of row i. */
 #include "gemm_f32_ends.h"
 
-enum { GROUP = 4, GROUPS = 7 };
+enum { GROUP = 4, GROUPS = 7, VECTORS = 4 };
 
 /* W streams through: the panel of a long k comes from the second-level cache, or from farther for the first rows. What
  * lies behind a panel is asked for in vain, which is allowed. */
@@ -17,33 +18,32 @@ QNT_INLINE void prefetch(const float *w, const int V, ptrdiff_t ahead)
         _mm_prefetch((const char *)((uintptr_t)(w + v * LANES) + (uintptr_t)ahead * sizeof *w), _MM_HINT_T0);
 }
 
-/* One step of k of rows [FROM, TO): `q` points to the element of each fourth row, row strides r1 and r3 = 3 * r1. `x`
- * is the left vector of each row, `y` the right one. */
-QNT_INLINE void step(const int FROM, const int TO, const int V, const float *const *q, ptrdiff_t r1, ptrdiff_t r3,
-                     int p, const float *w, ptrdiff_t ahead, vec *x, vec *y)
+/* One step of k of rows [FROM, TO): `q` points to the element of each fourth row, row strides r1 and r3 = 3 * r1. */
+QNT_INLINE void step(const int M, const int FROM, const int TO, const int V, const float *const *q, ptrdiff_t r1,
+                     ptrdiff_t r3, int p, const float *w, ptrdiff_t ahead, vec *s)
 {
-    const vec w0 = vec_load(w), w1 = V == 2 ? vec_load(w + LANES) : w0;
+    vec b[VECTORS];
+    QNT_UNROLL
+    for (int v = 0; v < V; v++)
+        b[v] = vec_load(w + v * LANES);
     prefetch(w, V, ahead);
     QNT_UNROLL
     for (int i = FROM; i < TO; i++) {
         const float *at = q[i / GROUP] + p;
         at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
         const vec a = vec_set1(*at);
-        x[i] = vec_fma(a, w0, x[i]);
-        if (V == 2)
-            y[i] = vec_fma(a, w1, y[i]);
+        QNT_UNROLL
+        for (int v = 0; v < V; v++)
+            s[v * M + i] = vec_fma(a, b[v], s[v * M + i]);
     }
 }
 
 /* Or gcc 12 would copy sums around the next loop, through the stack. */
-QNT_INLINE void settle(const int M, const int V, vec *x, vec *y)
+QNT_INLINE void settle(const int M, const int V, vec *s)
 {
     QNT_UNROLL
-    for (int i = 0; i < M; i++) {
-        __asm__ volatile("" : "+" VEC_REG(x[i]));
-        if (V == 2)
-            __asm__ volatile("" : "+" VEC_REG(y[i]));
-    }
+    for (int i = 0; i < M * V; i++)
+        __asm__ volatile("" : "+" VEC_REG(s[i]));
 }
 
 /* Strides, in floats. */
@@ -57,54 +57,54 @@ QNT_INLINE struct strides strides(const struct qnt_f32_operands *o)
 }
 
 /* `n` steps of all rows, k contiguous in each, two at a time; returns W after them. */
-QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct strides s, const float **q, const float *w,
-                                 vec *x, vec *y)
+QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct strides d, const float **q, const float *w,
+                                 vec *s)
 {
-    for (; n >= 2; n -= 2, w += 2 * s.wk) {
-        step(0, M, V, q, s.r1, s.r3, 0, w, s.ahead, x, y);
-        step(0, M, V, q, s.r1, s.r3, 1, w + s.wk, s.ahead, x, y);
+    for (; n >= 2; n -= 2, w += 2 * d.wk) {
+        step(M, 0, M, V, q, d.r1, d.r3, 0, w, d.ahead, s);
+        step(M, 0, M, V, q, d.r1, d.r3, 1, w + d.wk, d.ahead, s);
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             q[g] += 2;
     }
     if (n == 0)
         return w;
-    step(0, M, V, q, s.r1, s.r3, 0, w, s.ahead, x, y);
-    return w + s.wk;
+    step(M, 0, M, V, q, d.r1, d.r3, 0, w, d.ahead, s);
+    return w + d.wk;
 }
 
 /* `n` steps of rows [FROM, TO). */
-QNT_INLINE const float *some_rows(const int M, const int FROM, const int TO, const int V, size_t n, struct strides s,
-                                  const float **q, const float *w, vec *x, vec *y)
+QNT_INLINE const float *some_rows(const int M, const int FROM, const int TO, const int V, size_t n, struct strides d,
+                                  const float **q, const float *w, vec *s)
 {
-    for (; n > 0; n--, w += s.wk) {
-        step(FROM, TO, V, q, s.r1, s.r3, 0, w, s.ahead, x, y);
+    for (; n > 0; n--, w += d.wk) {
+        step(M, FROM, TO, V, q, d.r1, d.r3, 0, w, d.ahead, s);
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             q[g]++;
     }
-    settle(M, V, x, y);
+    settle(M, V, s);
     return w;
 }
 
-QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
+QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, vec *s)
 {
-    const struct strides s = strides(o);
+    const struct strides d = strides(o);
     const float *a = o->a + o->at, *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
         const float *q[GROUPS];
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-            q[g] = a + g * GROUP * s.r1;
-        all_rows(M, V, o->run, s, q, w, x, y);
+            q[g] = a + g * GROUP * d.r1;
+        all_rows(M, V, o->run, d, q, w, s);
     }
 }
 
 /* The same where the first two rows lack elements at the begin of each run, and the last two at its end. The first
  * element of a row may then lie outside of the line. */
-QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
+QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, vec *s)
 {
-    const struct strides s = strides(o);
+    const struct strides d = strides(o);
     const struct qnt_f32_ends e = qnt_f32_ends(o, M);
     uintptr_t a = (uintptr_t)o->a + (uintptr_t)o->at * sizeof *o->a;
     const float *w = o->w;
@@ -112,23 +112,23 @@ QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands 
         const float *q[GROUPS], *pw = w;
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
-            q[g] = (const float *)(a + (uintptr_t)(g * GROUP * s.r1) * sizeof *w);
-        pw = some_rows(M, 2, M, V, e.head[1], s, q, pw, x, y);
-        pw = some_rows(M, 1, M, V, e.head[0] - e.head[1], s, q, pw, x, y);
-        pw = all_rows(M, V, e.all, s, q, pw, x, y);
+            q[g] = (const float *)(a + (uintptr_t)(g * GROUP * d.r1) * sizeof *w);
+        pw = some_rows(M, 2, M, V, e.head[1], d, q, pw, s);
+        pw = some_rows(M, 1, M, V, e.head[0] - e.head[1], d, q, pw, s);
+        pw = all_rows(M, V, e.all, d, q, pw, s);
         if (e.all & 1) {
             QNT_UNROLL
             for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
                 q[g]++;
         }
-        settle(M, V, x, y);
-        pw = some_rows(M, 0, M - 1, V, e.tail[0] - e.tail[1], s, q, pw, x, y);
-        some_rows(M, 0, M - 2, V, e.tail[1], s, q, pw, x, y);
+        settle(M, V, s);
+        pw = some_rows(M, 0, M - 1, V, e.tail[0] - e.tail[1], d, q, pw, s);
+        some_rows(M, 0, M - 2, V, e.tail[1], d, q, pw, s);
     }
 }
 
 /* Rows contiguous in each column. */
-QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operands *o, vec *x, vec *y)
+QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operands *o, vec *s)
 {
     const ptrdiff_t ak = o->a_k, wk = o->w_k, ahead = AHEAD * wk;
     const float *a = o->a + o->at, *w = o->w;
@@ -139,7 +139,7 @@ QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operan
             QNT_UNROLL
             for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
                 q[g] = pa + g * GROUP;
-            step(0, M, V, q, 1, 3, 0, pw, ahead, x, y);
+            step(M, 0, M, V, q, 1, 3, 0, pw, ahead, s);
         }
     }
 }
