@@ -3,7 +3,8 @@
 #include "nest.h"
 
 enum {
-    ROWS = 112,        /* of a block: W is read once for each, A once for each panel of W */
+    ROWS = 112,        /* of a block: W is read once for each, A once for each panel of W; */
+    NEAR_ROWS = 8192,  /* more where so many floats hold them */
     SPREAD_RUN = 256,  /* steps of k where W is no packed panel: all panels together pass through the cache */
     NEAR_FLOATS = 6144 /* of results stay in the first-level cache */
 };
@@ -224,6 +225,15 @@ static struct block make_block(const struct qnt_nest *p, const struct cuts *k)
     return b;
 }
 
+/* Rows of a block. Tiles that take any number of rows take the next panel after a block's. */
+static size_t rows_of(const struct qnt_nest *p, const struct cuts *k)
+{
+    if (p->rows_first && (p->frame || !p->g->tall))
+        return SIZE_MAX / 2;
+    const size_t near = p->g->tall ? NEAR_ROWS / (k->part * k->runs + 1) : 0;
+    return near > ROWS ? near : ROWS;
+}
+
 void qnt_nest_run(const struct qnt_nest *nest)
 {
     struct qnt_nest p = *nest;
@@ -235,7 +245,7 @@ void qnt_nest_run(const struct qnt_nest *nest)
     }
     const struct cuts k = cut(&p);
     struct block b = make_block(&p, &k);
-    size_t rows = !p.rows_first ? ROWS : p.g->tall ? (size_t)8192 / (k.part * k.runs) : SIZE_MAX / 2, step[3];
+    size_t rows = rows_of(&p, &k), step[3];
     step[2] = share(p.row[2].n, rows, p.g->mr);
     step[1] = step[2] < p.row[2].n || p.row[1].n == 1 ? 1 : share(p.row[1].n, rows / step[2], 1);
     step[0] = step[1] < p.row[1].n || p.row[0].n == 1 ? 1 : share(p.row[0].n, rows / (step[2] * step[1]), 1);

@@ -110,21 +110,23 @@ QNT_INLINE void finish(const int M, const int V, const bool PART, const struct q
 
 /* Rows [row, row + m), m a multiple of M, or M where there are ends; columns from `col` on. Structures are not copied
  * in memory for such parts: that would wait for the stores of those who just wrote them. */
-QNT_INLINE void rows(const int M, const int V, const bool PART, const bool ENDS, const struct qnt_f32_operands *o,
-                     const struct qnt_tile *t, size_t row, size_t m, size_t col)
+enum order { ROWS, ENDS, COLUMNS };
+QNT_INLINE void rows(const int M, const int V, const bool PART, const enum order ORDER,
+                     const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col)
 {
     struct qnt_f32_operands at = *o;
     float *c = (float *)t->c + row * t->ldc + col;
     at.at += (ptrdiff_t)row * o->a_row;
     at.w += col;
+    at.a_k = ORDER == COLUMNS ? o->a_k : 1;
     for (; m > 0; m -= (size_t)M, at.at += M * at.a_row, c += (size_t)M * t->ldc) {
         vec s[12];
         if (!PART && t->first)
             find(M, c, t->ldc);
         start(M, V, PART, t, col, c, s);
-        if (ENDS)
+        if (ORDER == ENDS)
             by_ends(M, V, &at, s);
-        else if (at.a_k == 1)
+        else if (ORDER == ROWS)
             by_rows(M, V, &at, s);
         else
             by_columns(M, V, &at, s);
@@ -133,40 +135,45 @@ QNT_INLINE void rows(const int M, const int V, const bool PART, const bool ENDS,
 }
 
 typedef void rows_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col);
-#define ROWS(M, V, PART)                                                                                               \
-    static void rows_##M##x##V##PART(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, \
-                                     size_t col)                                                                       \
+#define FUNCTION(NAME, M, V, PART, ORDER)                                                                              \
+    static void NAME##_##M##x##V##PART(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row,         \
+                                       size_t m, size_t col)                                                           \
     {                                                                                                                  \
-        rows(M, V, PART, false, o, t, row, m, col);                                                                    \
-    }                                                                                                                  \
-    static void ends_##M##x##V##PART(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, \
-                                     size_t col)                                                                       \
-    {                                                                                                                  \
-        rows(M, V, PART, true, o, t, row, m, col);                                                                     \
+        rows(M, V, PART, ORDER, o, t, row, m, col);                                                                    \
     }
-#define NAME(M, V, PART) rows_##M##x##V##PART,
+#define FUNCTIONS(M, V, PART)                                                                                          \
+    FUNCTION(rows, M, V, PART, ROWS) FUNCTION(ends, M, V, PART, ENDS) FUNCTION(columns, M, V, PART, COLUMNS)
+#define NAME_ROWS(M, V, PART) rows_##M##x##V##PART,
 #define NAME_ENDS(M, V, PART) ends_##M##x##V##PART,
+#define NAME_COLUMNS(M, V, PART) columns_##M##x##V##PART,
 /* Of a part of a vector, and of 1 to 4 vectors: 1, 2, 3.. rows. */
 #define PARTS(F) F(1, 1, 1) F(2, 1, 1) F(3, 1, 1) F(4, 1, 1)
 #define ONES(F) F(1, 1, 0) F(2, 1, 0) F(3, 1, 0) F(4, 1, 0) F(5, 1, 0) F(6, 1, 0) F(7, 1, 0) F(8, 1, 0)
 #define TWOS(F) F(1, 2, 0) F(2, 2, 0) F(3, 2, 0) F(4, 2, 0) F(5, 2, 0) F(6, 2, 0)
 #define THREES(F) F(1, 3, 0) F(2, 3, 0) F(3, 3, 0) F(4, 3, 0)
 #define FOURS(F) F(1, 4, 0) F(2, 4, 0)
-PARTS(ROWS)
-ONES(ROWS)
-TWOS(ROWS)
-THREES(ROWS)
-FOURS(ROWS)
+PARTS(FUNCTIONS)
+ONES(FUNCTIONS)
+TWOS(FUNCTIONS)
+THREES(FUNCTIONS)
+FOURS(FUNCTIONS)
 
 enum { MOST = 8 };
 static const struct functions {
-    size_t most; /* rows */
-    rows_fn *rows[MOST], *ends[MOST];
-} of_vectors[] = {{4, {PARTS(NAME)}, {PARTS(NAME_ENDS)}},
-                  {8, {ONES(NAME)}, {ONES(NAME_ENDS)}},
-                  {6, {TWOS(NAME)}, {TWOS(NAME_ENDS)}},
-                  {4, {THREES(NAME)}, {THREES(NAME_ENDS)}},
-                  {2, {FOURS(NAME)}, {FOURS(NAME_ENDS)}}};
+    uint32_t most; /* rows */
+    rows_fn *by[COLUMNS + 1][MOST];
+} of_vectors[] = {
+#define ALL(most, F)                                                                                                   \
+    {                                                                                                                  \
+        most,                                                                                                          \
+        {                                                                                                              \
+            {F(NAME_ROWS)}, {F(NAME_ENDS)},                                                                            \
+            {                                                                                                          \
+                F(NAME_COLUMNS)                                                                                        \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+    ALL(4, PARTS), ALL(8, ONES), ALL(6, TWOS), ALL(4, THREES), ALL(2, FOURS)};
 
 static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t);
 
@@ -201,7 +208,7 @@ static void windows(const struct functions *f, const struct qnt_f32_operands *o,
         }
         for (n = 1; inside && n < count && (past += step) <= 0;)
             n++;
-        (inside ? f->rows : f->ends)[per - 1](o, t, row, n * per, col);
+        f->by[inside ? ROWS : ENDS][per - 1](o, t, row, n * per, col);
     }
 }
 
@@ -211,17 +218,17 @@ static void some(const struct functions *f, const struct qnt_f32_operands *o, co
     if (o->width)
         windows(f, o, t, row, per, count, col);
     else
-        f->rows[per - 1](o, t, row, per * count, col);
+        f->by[o->a_k == 1 ? ROWS : COLUMNS][per - 1](o, t, row, per * count, col);
 }
 
 /* All rows, in even shares, of whole vectors of columns from `col` on, or less than one. */
-static void columns(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t col)
+static void all_of(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t col)
 {
     if (t->m <= f->most) {
         some(f, o, t, 0, t->m, 1, col);
         return;
     }
-    const size_t parts = (t->m + f->most - 1) / f->most, per = t->m / parts, more = t->m - parts * per;
+    const uint32_t parts = (t->m + f->most - 1) / f->most, per = t->m / parts, more = t->m - parts * per;
     if (more > 0)
         some(f, o, t, 0, per + 1, more, col);
     some(f, o, t, more * (per + 1), per, parts - more, col);
@@ -231,9 +238,9 @@ static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t)
 {
     const size_t whole = t->n / LANES * LANES;
     if (whole > 0)
-        columns(of_vectors + whole / LANES, o, t, 0);
+        all_of(of_vectors + whole / LANES, o, t, 0);
     if (whole < t->n)
-        columns(of_vectors, o, t, whole);
+        all_of(of_vectors, o, t, whole);
 }
 
 /* Eight rows of eight floats to eight columns. */
