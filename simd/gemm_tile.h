@@ -124,7 +124,7 @@ struct qnt_gemm {
     uint16_t cost_step, cost_tile, cost_unpack, cost_row; /* as struct qnt_tile_cost says: lib/gemm chooses by them */
     uint16_t k_run; /* f32: a loop nest cuts longer runs of k, so that a W panel stays near; 0 for 8-bit */
     uint8_t m_least;    /* its least: a tile of m rows takes max(m, m_least) / mr of a full one; 0: always a full one */
-    uint8_t tall;    /* 1: run_rows takes any number of rows; pack_a and run do, whose panels follow one another */
+    uint8_t tall;    /* 1: run_rows and run_f32 take any number of rows; pack_a and run do, whose panels follow one another */
 };
 /* Bytes of k (a multiple of kr) of one W panel. */
 static inline size_t qnt_panel_w_bytes(const struct qnt_gemm *g, size_t k)

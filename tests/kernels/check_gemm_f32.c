@@ -221,11 +221,12 @@ void check_gemm_f32(struct ck *c)
     static const size_t depths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 64, 67, 300};
     const struct qnt_gemm *d = c->gemm;
     size_t count = sizeof depths / sizeof *depths - (c->quick ? 1 : 0);
-    if (d->mr > MR_MOST || d->nr > NR_MOST || d->kr != 1)
+    const size_t most = d->tall ? 3u * d->mr + 13 : d->mr; /* of rows */
+    if (most > MR_MOST || d->nr > NR_MOST || d->kr != 1)
         ck_die(c, "tile larger than the checker's arrays, or kr is not 1");
     ck_plain(c);
     for (size_t i = 0; i < (c->quick ? 2 : 6) * count * CK_FLOAT_FILLS; i++)
-        for (size_t m = 1; m <= d->mr; m++) {
+        for (size_t m = 1; m <= most; m++) {
             const size_t edges[] = {d->nr, d->nr, 1, d->nr - 1u, d->nr / 2u, 1 + ck_below(c, d->nr)};
             const struct shape s = {.m = m,
                                     .n = pick(c, edges, 6),
