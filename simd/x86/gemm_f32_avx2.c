@@ -2,7 +2,7 @@
  * four cycles for an fma want eight sums.
  *
  *   6x16  12 fma for 6 broadcasts and 2 loads
- *   4x24  12 fma for 4 broadcasts and 3 loads: for rows or columns that are no whole number of the first tile's
+ *   4x24  12 fma for 4 broadcasts and 6 loads, the third vector of W for each row again: 15 registers
  *   2x32  8 sums for two rows, 4 for one, where the others wait for their few: as many bytes of W a cycle as the
  *         second-level cache gives
  *
@@ -26,9 +26,17 @@ QNT_INLINE vec vec_set1(float x)
     return _mm256_set1_ps(x);
 }
 
+/* In the sum's place: gcc 12 would take a broadcast's register for it, and with 16 of them spill. */
 QNT_INLINE vec vec_fma(vec a, vec b, vec c)
 {
-    return _mm256_fmadd_ps(a, b, c);
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+    return c;
+}
+
+QNT_INLINE vec vec_fma_at(vec a, const float *b, vec c)
+{
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "m"(*(const __m256_u *)(const void *)b));
+    return c;
 }
 #include "x86/gemm_f32_loops.h"
 
@@ -339,5 +347,5 @@ PACKS(32)
         .tall = 1,                                                                                                     \
     };
 TILE(6, 16, 50, 280, 512, 4)
-TILE(4, 24, 50, 280, 336, 3)
+TILE(4, 24, 49, 280, 336, 3)
 TILE(2, 32, 46, 200, 8192, 2)

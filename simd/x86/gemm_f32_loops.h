@@ -1,5 +1,5 @@
 /* The k loops of the f32 tiles, for any vector width: included after `vec`, LANES, AHEAD, VEC_REG, vec_load, vec_set1,
- * vec_fma.
+ * vec_fma, vec_fma_at, whose second factor is in memory.
  * Lanes run over columns of W; each output is one chain of fma. Rows of A are reached from one pointer for each four of
  * them (+0, +1, +2, +3 strides), so that 28 rows need 7 pointers. M rows and V vectors of columns, up to 4, are
  * constants; s[v * M + i] is vector v of row i. */
@@ -22,9 +22,10 @@ QNT_INLINE void prefetch(const float *w, const int V, ptrdiff_t ahead)
 QNT_INLINE void step(const int M, const int FROM, const int TO, const int V, const float *const *q, ptrdiff_t r1,
                      ptrdiff_t r3, int p, const float *w, ptrdiff_t ahead, vec *s)
 {
+    const int HELD = V == 3 ? 2 : V;
     vec b[VECTORS];
     QNT_UNROLL
-    for (int v = 0; v < V; v++)
+    for (int v = 0; v < HELD; v++)
         b[v] = vec_load(w + v * LANES);
     prefetch(w, V, ahead);
     QNT_UNROLL
@@ -34,7 +35,7 @@ QNT_INLINE void step(const int M, const int FROM, const int TO, const int V, con
         const vec a = vec_set1(*at);
         QNT_UNROLL
         for (int v = 0; v < V; v++)
-            s[v * M + i] = vec_fma(a, b[v], s[v * M + i]);
+            s[v * M + i] = v < HELD ? vec_fma(a, b[v], s[v * M + i]) : vec_fma_at(a, w + v * LANES, s[v * M + i]);
     }
 }
 
@@ -62,8 +63,6 @@ QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct stri
 {
     for (; n >= 2; n -= 2, w += 2 * d.wk) {
         step(M, 0, M, V, q, d.r1, d.r3, 0, w, d.ahead, s);
-        if (AHEAD == 0) /* 16 registers: loads of the next step would take the sums' */
-            __asm__ volatile("" ::: "memory");
         step(M, 0, M, V, q, d.r1, d.r3, 1, w + d.wk, d.ahead, s);
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
