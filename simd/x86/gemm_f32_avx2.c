@@ -26,8 +26,13 @@ QNT_INLINE vec vec_set1(float x)
     return _mm256_set1_ps(x);
 }
 
-/* In the sum's place: gcc 12 would take a broadcast's register for it, and with 16 of them spill. */
 QNT_INLINE vec vec_fma(vec a, vec b, vec c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+/* In the sum's place: gcc 12 would take a broadcast's register for it, and with 16 of them spill. */
+QNT_INLINE vec vec_fma_kept(vec a, vec b, vec c)
 {
     __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
     return c;

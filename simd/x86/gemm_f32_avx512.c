@@ -26,6 +26,11 @@ QNT_INLINE vec vec_fma(vec a, vec b, vec c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
+QNT_INLINE vec vec_fma_kept(vec a, vec b, vec c)
+{
+    return vec_fma(a, b, c);
+}
+
 QNT_INLINE vec vec_fma_at(vec a, const float *b, vec c)
 {
     return vec_fma(a, vec_load(b), c);

@@ -1,5 +1,5 @@
 /* The k loops of the f32 tiles, for any vector width: included after `vec`, LANES, AHEAD, VEC_REG, vec_load, vec_set1,
- * vec_fma, vec_fma_at, whose second factor is in memory.
+ * vec_fma, vec_fma_kept, whose sum keeps its register, vec_fma_at, the same with a factor in memory.
  * Lanes run over columns of W; each output is one chain of fma. Rows of A are reached from one pointer for each four of
  * them (+0, +1, +2, +3 strides), so that 28 rows need 7 pointers. M rows and V vectors of columns, up to 4, are
  * constants; s[v * M + i] is vector v of row i. */
@@ -34,8 +34,12 @@ QNT_INLINE void step(const int M, const int FROM, const int TO, const int V, con
         at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
         const vec a = vec_set1(*at);
         QNT_UNROLL
-        for (int v = 0; v < V; v++)
-            s[v * M + i] = v < HELD ? vec_fma(a, b[v], s[v * M + i]) : vec_fma_at(a, w + v * LANES, s[v * M + i]);
+        for (int v = 0; v < V; v++) {
+            vec *const sum = s + v * M + i;
+            *sum = V != 3     ? vec_fma(a, b[v], *sum)
+                   : v < HELD ? vec_fma_kept(a, b[v], *sum)
+                              : vec_fma_at(a, w + v * LANES, *sum);
+        }
     }
 }
 
