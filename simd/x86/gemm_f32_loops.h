@@ -67,6 +67,8 @@ QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct stri
 {
     for (; n >= 2; n -= 2, w += 2 * d.wk) {
         step(M, 0, M, V, q, d.r1, d.r3, 0, w, d.ahead, s);
+        if (AHEAD == 0 && V != 3) /* 16 registers: loads of the next step would take the sums' */
+            __asm__ volatile("" ::: "memory");
         step(M, 0, M, V, q, d.r1, d.r3, 1, w + d.wk, d.ahead, s);
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
