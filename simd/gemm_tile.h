@@ -96,6 +96,7 @@ struct qnt_f32_operands {
     ptrdiff_t at;
     size_t width;
     uint32_t far; /* 1: results do not stay near; their lines may be asked for */
+    const float *ahead, *ahead_end; /* or NULL: what is read next and does not stay near; lines of it may be asked for */
 };
 typedef void qnt_gemm_f32_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t);
 /* Packs `used` (1..r) rows of k contiguous elements each into a panel of r rows. rows[tap * used + i] points to tap_k

@@ -3,10 +3,11 @@
 #include "nest.h"
 
 enum {
-    ROWS = 112,        /* of a block: W is read once for each, A once for each panel of W; */
-    NEAR_ROWS = 8192,  /* more where so many floats hold them */
-    SPREAD_RUN = 256,  /* steps of k where W is no packed panel: all panels together pass through the cache */
-    NEAR_FLOATS = 6144 /* of results stay in the first-level cache */
+    ROWS = 112,          /* of a block: W is read once for each, A once for each panel of W; */
+    NEAR_ROWS = 8192,    /* more where so many floats hold them */
+    SPREAD_RUN = 256,    /* steps of k where W is no packed panel: all panels together pass through the cache */
+    NEAR_FLOATS = 6144,  /* of results stay in the first-level cache, */
+    FAR_FLOATS = 1 << 17 /* more of weights are not in the second-level cache when they are wanted */
 };
 
 /* Merges each loop into the one inside it where the strides allow, and drops loops of one step (the innermost only when
@@ -39,10 +40,11 @@ struct block {
     ptrdiff_t place;            /* in a frame from here on */
     size_t runs;
     float *c;
-    size_t n[3];     /* rows of the block by level */
-    size_t per;      /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two, */
-    size_t more;     /* and how many tiles take one row more */
-    size_t line;     /* of the result: the first one, in a frame; */
+    size_t n[3]; /* rows of the block by level */
+    bool asks;   /* for the next panel of W, which does not stay near, beside the products of one that many rows take */
+    size_t per;  /* rows of a tile: the inner rows in even shares, so that no tile is left with a row or two, */
+    size_t more; /* and how many tiles take one row more */
+    size_t line; /* of the result: the first one, in a frame; */
     size_t ky0, ky1; /* lines of taps that the stretch takes, */
     bool from, to;   /* and whether it has the begin of the first one and the end of the last one */
 };
@@ -143,8 +145,13 @@ static void stretch(const struct qnt_nest *p, struct block *b, struct qnt_tile *
 {
     const float *w = b->w;
     size_t step = p->rows_first ? p->n : p->g->nr;
-    for (size_t j = 0; j < p->n; j += step, w += p->w_panel)
+    for (size_t j = 0; j < p->n; j += step, w += p->w_panel) {
+        if (b->asks) {
+            b->at.ahead = j + step < p->n ? w + p->w_panel : NULL;
+            b->at.ahead_end = b->at.ahead ? b->at.ahead + b->at.run * b->runs * p->g->nr : NULL;
+        }
         panels(p, b, t, j, p->n - j < step ? p->n - j : step, w);
+    }
 }
 
 /* How k is cut: the innermost run in parts of at most k_run steps; uncut, a tile takes the loop around it as well:
@@ -222,6 +229,8 @@ static struct block make_block(const struct qnt_nest *p, const struct cuts *k)
     if (p->frame)
         b.at.width = p->frame->width;
     b.runs = b.at.runs;
+    const size_t rows = p->row[0].n * p->row[1].n * p->row[2].n, steps = p->k[0].n * p->k[1].n * p->k[2].n;
+    b.asks = p->k[2].t == p->g->nr && rows > p->g->mr && steps * p->n > FAR_FLOATS;
     return b;
 }
 

@@ -123,7 +123,7 @@ QNT_INLINE void finish(const int M, const int V, const bool PART, const struct q
 
 /* Rows [row, row + m), m a multiple of M, or M where there are ends; columns from `col` on. Structures are not copied
  * in memory for such parts: that would wait for the stores of those who just wrote them. */
-enum order { ROWS, ENDS, COLUMNS };
+enum order { ROWS, ASKING, ENDS, COLUMNS }; /* asking: rows that ask for what comes next */
 QNT_INLINE void rows(const int M, const int V, const bool PART, const enum order ORDER,
                      const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col)
 {
@@ -132,15 +132,16 @@ QNT_INLINE void rows(const int M, const int V, const bool PART, const enum order
     at.at += (ptrdiff_t)row * o->a_row;
     at.w += col;
     at.a_k = ORDER == COLUMNS ? o->a_k : 1;
+    struct wanted next = {(const char *)o->ahead, (const char *)o->ahead_end};
     for (; m > 0; m -= (size_t)M, at.at += M * at.a_row, c += (size_t)M * t->ldc) {
         vec s[12];
         if (!PART && t->first)
             find(M, c, t->ldc);
         start(M, V, PART, t, col, c, s);
         if (ORDER == ENDS)
-            by_ends(M, V, &at, s);
-        else if (ORDER == ROWS)
-            by_rows(M, V, &at, s);
+            by_ends(M, V, &at, &next, s);
+        else if (ORDER != COLUMNS)
+            by_rows(M, V, &at, ORDER == ASKING ? &next : NULL, s);
         else
             by_columns(M, V, &at, s);
         finish(M, V, PART, t, c, s);
@@ -155,8 +156,10 @@ typedef void rows_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t,
         rows(M, V, PART, ORDER, o, t, row, m, col);                                                                    \
     }
 #define FUNCTIONS(M, V, PART)                                                                                          \
-    FUNCTION(rows, M, V, PART, ROWS) FUNCTION(ends, M, V, PART, ENDS) FUNCTION(columns, M, V, PART, COLUMNS)
+    FUNCTION(rows, M, V, PART, ROWS)                                                                                   \
+    FUNCTION(asking, M, V, PART, ASKING) FUNCTION(ends, M, V, PART, ENDS) FUNCTION(columns, M, V, PART, COLUMNS)
 #define NAME_ROWS(M, V, PART) rows_##M##x##V##PART,
+#define NAME_ASKING(M, V, PART) asking_##M##x##V##PART,
 #define NAME_ENDS(M, V, PART) ends_##M##x##V##PART,
 #define NAME_COLUMNS(M, V, PART) columns_##M##x##V##PART,
 /* Of a part of a vector, and of 1 to 4 vectors: 1, 2, 3.. rows. */
@@ -176,14 +179,12 @@ static const struct functions {
     uint32_t most; /* rows */
     rows_fn *by[COLUMNS + 1][MOST];
 } of_vectors[] = {
+#define BY(order, F) [order] = {F(NAME_##order)}
 #define ALL(most, F)                                                                                                   \
     {                                                                                                                  \
         most,                                                                                                          \
         {                                                                                                              \
-            {F(NAME_ROWS)}, {F(NAME_ENDS)},                                                                            \
-            {                                                                                                          \
-                F(NAME_COLUMNS)                                                                                        \
-            }                                                                                                          \
+            BY(ROWS, F), BY(ASKING, F), BY(ENDS, F), BY(COLUMNS, F)                                                    \
         }                                                                                                              \
     }
     ALL(4, PARTS), ALL(8, ONES), ALL(6, TWOS), ALL(4, THREES), ALL(2, FOURS)};
@@ -221,7 +222,7 @@ static void windows(const struct functions *f, const struct qnt_f32_operands *o,
         }
         for (n = 1; inside && n < count && (past += step) <= 0;)
             n++;
-        f->by[inside ? ROWS : ENDS][per - 1](o, t, row, n * per, col);
+        f->by[!inside ? ENDS : o->ahead ? ASKING : ROWS][per - 1](o, t, row, n * per, col);
     }
 }
 
@@ -231,7 +232,7 @@ static void some(const struct functions *f, const struct qnt_f32_operands *o, co
     if (o->width)
         windows(f, o, t, row, per, count, col);
     else
-        f->by[o->a_k == 1 ? ROWS : COLUMNS][per - 1](o, t, row, per * count, col);
+        f->by[o->a_k != 1 ? COLUMNS : o->ahead ? ASKING : ROWS][per - 1](o, t, row, per * count, col);
 }
 
 /* All rows, in even shares, of whole vectors of columns from `col` on, or less than one. */

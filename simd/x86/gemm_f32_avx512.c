@@ -139,9 +139,9 @@ QNT_INLINE void tile(const int M, const int V, const bool ends, const struct qnt
         find(M, V, t);
     start(M, V, t, s, s + M);
     if (ends)
-        by_ends(M, V, o, s);
+        by_ends(M, V, o, NULL, s);
     else if (o->a_k == 1)
-        by_rows(M, V, o, s);
+        by_rows(M, V, o, NULL, s);
     else
         by_columns(M, V, o, s);
     finish(M, V, t, s, s + M);

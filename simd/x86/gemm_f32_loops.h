@@ -61,11 +61,24 @@ QNT_INLINE struct strides strides(const struct qnt_f32_operands *o)
     return (struct strides){o->a_row, 3 * o->a_row, o->w_k, AHEAD * o->w_k};
 }
 
-/* `n` steps of all rows, k contiguous in each, two at a time; returns W after them. */
-QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct strides d, const float **q, const float *w,
-                                 vec *s)
+/* What is asked for beside the products: a line for two steps, BURST at a time. */
+enum { LINE = 64, BURST = 16 };
+struct wanted {
+    const char *line, *end;
+};
+
+QNT_INLINE void ask(struct wanted *next)
 {
-    for (; n >= 2; n -= 2, w += 2 * d.wk) {
+    for (int i = 0; i < BURST; i++)
+        _mm_prefetch(next->line + i * LINE, _MM_HINT_T1);
+    next->line += BURST * LINE;
+}
+
+/* `n` pairs of steps of all rows, k contiguous in each; returns W after them. */
+QNT_INLINE const float *pairs(const int M, const int V, size_t n, struct strides d, const float **q, const float *w,
+                              vec *s)
+{
+    for (; n > 0; n--, w += 2 * d.wk) {
         step(M, 0, M, V, q, d.r1, d.r3, 0, w, d.ahead, s);
         if (AHEAD == 0 && V != 3) /* 16 registers: loads of the next step would take the sums' */
             __asm__ volatile("" ::: "memory");
@@ -74,7 +87,25 @@ QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct stri
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             q[g] += 2;
     }
-    if (n == 0)
+    return w;
+}
+
+/* `n` steps; next: what to ask for meanwhile, or NULL. */
+QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct strides d, const float **q, const float *w,
+                                 struct wanted *next, vec *s)
+{
+    size_t left = n / 2;
+    for (size_t part; next && left > 0; left -= part) {
+        part = left;
+        if (next->line < next->end) {
+            part = left < BURST ? left : BURST;
+            ask(next);
+        }
+        w = pairs(M, V, part, d, q, w, s);
+    }
+    if (!next)
+        w = pairs(M, V, left, d, q, w, s);
+    if (n % 2 == 0)
         return w;
     step(M, 0, M, V, q, d.r1, d.r3, 0, w, d.ahead, s);
     return w + d.wk;
@@ -94,7 +125,7 @@ QNT_INLINE const float *some_rows(const int M, const int FROM, const int TO, con
     return w;
 }
 
-QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, vec *s)
+QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, struct wanted *next, vec *s)
 {
     const struct strides d = strides(o);
     const float *a = o->a + o->at, *w = o->w;
@@ -103,13 +134,13 @@ QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands 
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             q[g] = a + g * GROUP * d.r1;
-        all_rows(M, V, o->run, d, q, w, s);
+        all_rows(M, V, o->run, d, q, w, next, s);
     }
 }
 
 /* The same where the first two rows lack elements at the begin of each run, and the last two at its end. The first
  * element of a row may then lie outside of the line. */
-QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, vec *s)
+QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, struct wanted *next, vec *s)
 {
     const struct strides d = strides(o);
     const struct qnt_f32_ends e = qnt_f32_ends(o, M);
@@ -120,9 +151,11 @@ QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands 
         QNT_UNROLL
         for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
             q[g] = (const float *)(a + (uintptr_t)(g * GROUP * d.r1) * sizeof *w);
+        for (int i = 0; i < 2 && next && next->line < next->end; i++)
+            ask(next);
         pw = some_rows(M, 2, M, V, e.head[1], d, q, pw, s);
         pw = some_rows(M, 1, M, V, e.head[0] - e.head[1], d, q, pw, s);
-        pw = all_rows(M, V, e.all, d, q, pw, s);
+        pw = all_rows(M, V, e.all, d, q, pw, NULL, s);
         if (e.all & 1) {
             QNT_UNROLL
             for (int g = 0; g < (M + GROUP - 1) / GROUP; g++)
