@@ -86,13 +86,17 @@ static void check_input(struct ck *c, const struct qnt_winograd *way)
         }
 }
 
-/* 16-bit codes up to `most`, or that alone with any sign. */
+/* 16-bit codes up to `most`, or that alone with any sign, or with one for all: what sums of side 4 wrap by. */
 static int16_t *codes(struct ck *c, unsigned slot, size_t n, size_t most, enum ck_place place)
 {
     int16_t *to = ck_in(c, slot, CK_U8, 2 * n, CK_NOISE, place);
-    const bool extreme = ck_below(c, 4) == 0;
+    enum { SIGNS, SIGN, KINDS = 4 };
+    const size_t kind = ck_below(c, KINDS), sign = ck_below(c, 2);
     for (size_t i = 0; i < n; i++) {
-        const int32_t code = (int32_t)(extreme ? most * 2 * ck_below(c, 2) : ck_below(c, 2 * most + 1)) - (int32_t)most;
+        const size_t at = kind == SIGNS  ? most * 2 * ck_below(c, 2)
+                          : kind == SIGN ? most * 2 * sign
+                                         : ck_below(c, 2 * most + 1);
+        const int32_t code = (int32_t)at - (int32_t)most;
         const int16_t value = (int16_t)code;
         memcpy(to + i, &value, sizeof value);
     }
