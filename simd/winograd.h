@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 struct qnt_tile;
-enum { QNT_WINOGRAD_LINES = 6, QNT_WINOGRAD_POINTS = 36, QNT_WINOGRAD_CHANNELS = 16 /* their number is a multiple */ };
+enum { QNT_WINOGRAD_LINES = 6, QNT_WINOGRAD_POINTS = 36 };
 
 /* The codes that a row of tiles sees: column x of line i, of side + 2, is line[i] + x * step[i], of the columns below
  * width; others, and the lines above and below the image, hold what `zero` points to. */
@@ -48,14 +48,16 @@ typedef void qnt_winograd_products_fn(const int16_t *v, size_t points, size_t po
 typedef void qnt_winograd_output_fn(const int32_t *m, size_t point, const struct qnt_tile *t, void *const *c,
                                     size_t lines, size_t pixels);
 struct qnt_winograd {
-    const char *name; /* "winograd4_4x16_avx2": side and the tile; NULL ends a list */
-    uint32_t side;    /* 2 or 4 */
-    uint16_t kr;      /* codes of a column that lie side by side: 1 or 2 */
+    const char *name;  /* "winograd4_4x16_avx2": side and the tile; NULL ends a list */
+    uint32_t side;     /* 2 or 4 */
+    uint16_t kr;       /* codes of a column that lie side by side: 1 or 2 */
+    uint16_t channels; /* a layer's number of them is a multiple of this */
     qnt_winograd_input_fn *input;
     qnt_winograd_products_fn *products;
     qnt_winograd_output_fn *output;
     uint16_t tiles; /* at most in a block: their M stays near */
     /* In the unit of the tile that has it, of a tile here: by channel and panel of columns, by panel, by channel. */
     uint16_t cost_step, cost_tile, cost_row;
+    uint16_t cost_far; /* of a block: by 32 codes of weights, where these are more than a cache near by holds */
 };
 #endif

@@ -7,7 +7,8 @@
 enum {
     TILES_LEAST = 12,        /* of a block: each weight that is read serves as many */
     CODES_BYTES = 256 << 10, /* of a block's transformed codes: part of the second-level cache */
-    LANES = 32,              /* of a panel's codes side by side: no tile has more */
+    WEIGHTS_BYTES = 1 << 20, /* of all panels: more come from beyond the second-level cache in each block */
+    LANES = 32,              /* of a panel's codes side by side, at a time */
     LINE = 64,               /* between the points, which else would share few sets of the cache */
     CHANNELS_MOST = 3584     /* 9 * 2^14 * channels < 2^29: all weights are exact with side 2 */
 };
@@ -40,31 +41,33 @@ static size_t tiles_of(const struct qnt_winograd *way, const struct qnt_conv_geo
     return images * lines_of(way, g) * columns_of(way, g);
 }
 
-static bool serves(const struct qnt_conv_geom *g)
+/* In a block, where there are enough. */
+static size_t block_of(const struct qnt_winograd *way, const struct qnt_conv_geom *g)
+{
+    const size_t fit = CODES_BYTES / (points_of(way) * g->c * sizeof(int16_t));
+    return fit > way->tiles ? way->tiles : fit < TILES_LEAST ? TILES_LEAST : fit;
+}
+
+static bool serves(const struct qnt_winograd *way, const struct qnt_conv_geom *g)
 {
     return g->kh == 3 && g->kw == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dil_h == 1 && g->dil_w == 1 &&
-           g->groups == 1 && g->c % QNT_WINOGRAD_CHANNELS == 0 && g->c <= CHANNELS_MOST;
+           g->groups == 1 && g->c % way->channels == 0 && g->c <= CHANNELS_MOST;
+}
+
+/* Codes of one panel of columns. */
+static size_t panel_of(const struct qnt_gemm *g, const struct qnt_winograd *way, const struct qnt_conv_geom *geom)
+{
+    return points_of(way) * geom->c * g->nr;
 }
 
 static double cost_of(const struct qnt_gemm *g, const struct qnt_winograd *way, const struct qnt_conv_geom *geom,
                       size_t images)
 {
+    const size_t tiles = tiles_of(way, geom, images), block = block_of(way, geom);
     const double channels = (double)geom->c, panels = (double)((geom->oc + g->nr - 1) / g->nr);
-    return (double)tiles_of(way, geom, images) *
-           (panels * (channels * way->cost_step + way->cost_tile) + channels * way->cost_row);
-}
-
-bool qnt_winograd_pays(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t images)
-{
-    if (!g->winograd || !serves(geom))
-        return false;
-    struct qnt_gemm_list one = {0};
-    qnt_gemm_list_add(&one, g);
-    const double direct = qnt_gemm_cost(&one, g, images * geom->oh * geom->ow, geom->oc, 9 * geom->c);
-    for (const struct qnt_winograd *way = g->winograd; way->name; way++)
-        if (cost_of(g, way, geom, images) < direct)
-            return true;
-    return false;
+    const double weights = panels * (double)panel_of(g, way, geom), blocks = (double)((tiles + block - 1) / block);
+    const double far = weights * sizeof(int16_t) > WEIGHTS_BYTES ? blocks * weights / 32 * way->cost_far : 0;
+    return (double)tiles * (panels * (channels * way->cost_step + way->cost_tile) + channels * way->cost_row) + far;
 }
 
 static bool exact(const struct qnt_winograd *way, const struct qnt_conv_geom *g, const int8_t *w)
@@ -83,16 +86,17 @@ const struct qnt_winograd *qnt_winograd_choose(const struct qnt_gemm *g, const s
                                                size_t images, const int8_t *w)
 {
     const struct qnt_winograd *best = NULL;
-    for (const struct qnt_winograd *way = g->winograd; way->name; way++)
-        if ((!best || cost_of(g, way, geom, images) < cost_of(g, best, geom, images)) && exact(way, geom, w))
+    struct qnt_gemm_list one = {0};
+    qnt_gemm_list_add(&one, g);
+    double least = qnt_gemm_cost(&one, g, images * geom->oh * geom->ow, geom->oc, 9 * geom->c);
+    for (const struct qnt_winograd *way = g->winograd; way && way->name; way++) {
+        const double cost = cost_of(g, way, geom, images);
+        if (cost < least && serves(way, geom) && (!w || exact(way, geom, w))) {
+            least = cost;
             best = way;
+        }
+    }
     return best;
-}
-
-/* Codes of one panel of columns. */
-static size_t panel_of(const struct qnt_gemm *g, const struct qnt_winograd *way, const struct qnt_conv_geom *geom)
-{
-    return points_of(way) * geom->c * g->nr;
 }
 
 size_t qnt_winograd_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom)
@@ -125,16 +129,18 @@ static void transform(const struct qnt_winograd *way, int16_t taps[9][LANES], si
 void qnt_winograd_pack_w(const struct qnt_gemm *g, const struct qnt_winograd *way, const struct qnt_conv_geom *geom,
                          const int8_t *w, int16_t *packed)
 {
-    const size_t channels = geom->c, nr = g->nr, kr = way->kr;
-    for (size_t n = 0; n < geom->oc; n += nr, w += nr * 9 * channels, packed += panel_of(g, way, geom))
-        for (size_t c = 0; c < channels; c += kr) {
+    const size_t channels = geom->c, nr = g->nr, kr = way->kr, columns = qnt_least(nr, LANES / kr);
+    for (size_t n = 0; n < qnt_round_up(geom->oc, nr); n += columns) {
+        int16_t *to = packed + n / nr * panel_of(g, way, geom) + n % nr * kr;
+        for (size_t c = 0; c < channels; c += kr, to += kr * nr) {
             int16_t taps[9][LANES] = {0};
-            for (size_t j = 0; j < nr && n + j < geom->oc; j++)
+            for (size_t j = 0; j < columns && n + j < geom->oc; j++)
                 for (size_t t = 0; t < 9; t++)
                     for (size_t q = 0; q < kr; q++)
-                        taps[t][j * kr + q] = w[(j * 9 + t) * channels + c + q];
-            transform(way, taps, nr * kr, packed + c * nr, channels * nr);
+                        taps[t][j * kr + q] = w[((n + j) * 9 + t) * channels + c + q];
+            transform(way, taps, columns * kr, to, channels * nr);
         }
+    }
 }
 
 void qnt_winograd_fold_bias(const struct qnt_ctx *ctx, const struct qnt_conv_geom *g, const int8_t *w, int32_t a_zero,
@@ -142,12 +148,6 @@ void qnt_winograd_fold_bias(const struct qnt_ctx *ctx, const struct qnt_conv_geo
 {
     const struct qnt_gemm plain = {0}; /* sums have nothing too much */
     qnt_gemm_fold_bias(ctx, &plain, w, g->oc, 9 * g->c, a_zero, bias, out);
-}
-
-static size_t block_of(const struct qnt_winograd *way, const struct qnt_conv_geom *g)
-{
-    const size_t fit = CODES_BYTES / (points_of(way) * g->c * sizeof(int16_t));
-    return fit > way->tiles ? way->tiles : fit < TILES_LEAST ? TILES_LEAST : fit;
 }
 
 /* Codes from point to point. */

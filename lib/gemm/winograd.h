@@ -4,12 +4,12 @@
  * products. */
 #include "conv.h"
 
-/* Whether the layer is one for it and a way of the tile costs less than its products, for so many images. */
-bool qnt_winograd_pays(const struct qnt_gemm *g, const struct qnt_conv_geom *geom, size_t images);
-/* The cheapest way by which the sums of these weights w[oc][3][3][c] are exact. There is always one. */
+/* The cheapest way of the tile for so many images, by which the sums of these weights w[oc][3][3][c] are exact; NULL:
+ * its own products cost less, or the layer is not one for it. w NULL: of weights for which every way is exact; where
+ * that is NULL, so it is with any. */
 const struct qnt_winograd *qnt_winograd_choose(const struct qnt_gemm *g, const struct qnt_conv_geom *geom,
                                                size_t images, const int8_t *w);
-/* Of any way. */
+/* Of any way of the tile, which has some. */
 size_t qnt_winograd_packed_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
 size_t qnt_winograd_scratch_bytes(const struct qnt_gemm *g, const struct qnt_conv_geom *geom);
 void qnt_winograd_pack_w(const struct qnt_gemm *g, const struct qnt_winograd *way, const struct qnt_conv_geom *geom,

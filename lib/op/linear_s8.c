@@ -24,7 +24,7 @@ struct state {
     const struct qnt_gemm *g;
     qnt_requantize_s32_s8_fn *requantize;
     size_t cg, og, k, packed_group; /* of one group: channels, outputs, length of a sum, bytes of packed weights */
-    size_t winograd_images;         /* not 0: by Winograd, chosen for so many images */
+    size_t winograd_images;         /* not 0: by Winograd where the weights allow it, chosen for so many images */
     size_t pixels, panels, panel;   /* of an image; of a group's packed weights; bytes of one */
     uint8_t *packed;
     bool sums;            /* the output is s32 */
@@ -96,6 +96,11 @@ static qnt_status shift_weights(const qnt_ctx *ctx, const struct qnt_step *s, st
     return QNT_OK;
 }
 
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, size_t max_batch)
 {
     const struct qnt_conv_geom *g = &st->geom;
@@ -113,18 +118,17 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     st->pixels = g->oh * g->ow;
     st->panels = (st->og + st->g->nr - 1) / st->g->nr;
     s->variant = qnt_variant_of_tile(st->g);
-    if (!st->corrected && qnt_winograd_pays(st->g, g, max_batch)) {
-        st->winograd_images = max_batch;
-        s->scratch_bytes = qnt_winograd_scratch_bytes(st->g, g);
-        return qnt_winograd_packed_bytes(st->g, g);
-    }
     st->bias_sets = qnt_conv_s8_bias_sets(st->g, g);
     st->packed_group = qnt_round_up(qnt_conv_s8_packed_bytes(st->g, g, st->og), 64);
     st->panel = qnt_conv_s8_packed_bytes(st->g, g, 1);
     s->scratch_bytes = st->product_bytes = qnt_round_up(qnt_conv_s8_scratch_bytes(st->g, g), 64);
     if (st->corrected)
         s->scratch_bytes += ROWS * (g->oc + g->groups) * sizeof(int32_t);
-    return st->packed_group;
+    if (st->corrected || !qnt_winograd_choose(st->g, g, max_batch, NULL))
+        return st->packed_group;
+    st->winograd_images = max_batch;
+    s->scratch_bytes = most(s->scratch_bytes, qnt_winograd_scratch_bytes(st->g, g));
+    return most(st->packed_group, qnt_winograd_packed_bytes(st->g, g));
 }
 
 static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)
@@ -192,8 +196,8 @@ static void pack(const qnt_ctx *ctx, struct qnt_step *s, struct state *st)
         qnt_depthwise_pack(&st->geom, w, s->in[0]->zero, bias, (int8_t *)st->packed, st->bias);
         return;
     }
-    if (st->winograd_images) {
-        s->winograd = qnt_winograd_choose(st->g, &st->geom, st->winograd_images, w);
+    s->winograd = st->winograd_images ? qnt_winograd_choose(st->g, &st->geom, st->winograd_images, w) : NULL;
+    if (s->winograd) {
         qnt_winograd_pack_w(st->g, s->winograd, &st->geom, w, (int16_t *)(void *)st->packed);
         qnt_winograd_fold_bias(ctx, &st->geom, w, s->in[0]->zero, bias, st->bias);
         return;

@@ -12,7 +12,8 @@
  *   wg_store(end, part, y, rows)
  *                    of part->m rows, up to `rows`, row i has y[i * WG_V + v] in column vector v
  *
- * Side 2: two of a tile's four columns, summed over their lines, are the next tile's first two. */
+ * It may list one of the sides alone. Side 2: two of a tile's four columns, summed over their lines, are the next
+ * tile's first two. */
 #include <stdbool.h>
 #include <string.h>
 #include "kernels.h"
@@ -57,7 +58,7 @@ QNT_INLINE struct wg_column wg2_column(const struct qnt_winograd_row *r, size_t 
     return (struct wg_column){{d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]}};
 }
 
-static void wg2_input(const struct qnt_winograd_row *r, size_t tiles, int16_t *dst, size_t point)
+static inline void wg2_input(const struct qnt_winograd_row *r, size_t tiles, int16_t *dst, size_t point)
 {
     for (size_t c = 0; c < r->channels; c += WG_CODES) {
         size_t x = r->first;
@@ -197,8 +198,8 @@ QNT_INLINE void wg_output(const int32_t *m, size_t point, const struct qnt_tile 
     }
 }
 
-static void wg2_output(const int32_t *m, size_t point, const struct qnt_tile *t, void *const *c, size_t lines,
-                       size_t pixels)
+static inline void wg2_output(const int32_t *m, size_t point, const struct qnt_tile *t, void *const *c, size_t lines,
+                              size_t pixels)
 {
     wg_output(m, point, t, c, lines, pixels, 2);
 }

@@ -12,12 +12,17 @@ QNT_INLINE __mmask16 ends_columns(const struct qnt_tile *t, const int v)
     return (__mmask16)(_bzhi_u64(~UINT64_C(0), t->n) >> 16 * v);
 }
 
+QNT_INLINE __m512i ends_bias(const struct qnt_tile *t, const int v)
+{
+    return _mm512_maskz_loadu_epi32(ends_columns(t, v), t->e->bias + t->col + 16 * v);
+}
+
 /* Where the sums of vector column v start. */
 QNT_INLINE void ends_start(const int M, const struct qnt_tile *t, const int v, __m512i *x)
 {
     const struct qnt_epilogue *e = t->e;
     const __mmask16 mask = ends_columns(t, v);
-    const __m512i bias = t->last ? _mm512_maskz_loadu_epi32(mask, e->bias + t->col + 16 * v) : _mm512_setzero_si512();
+    const __m512i bias = t->last ? ends_bias(t, v) : _mm512_setzero_si512();
     QNT_UNROLL
     for (int i = 0; i < M; i++)
         x[i] = bias;
@@ -136,25 +141,37 @@ QNT_INLINE void ends_at_most(const int M, __m512i *x, int32_t most)
         x[i] = _mm512_castps_si512(_mm512_min_ps(_mm512_castsi512_ps(x[i]), hi));
 }
 
-QNT_INLINE void ends_store_s8(const int M, const int V, const struct qnt_tile *t, __m512i *x, __m512i *y)
+/* What the columns of a tile need. */
+struct ends_s8 {
+    struct ends_codes p;
+    __m512 scale[2];
+    bool large; /* a scale that is not below 1 */
+};
+
+QNT_INLINE struct ends_s8 ends_s8_load(const int V, const struct qnt_tile *t)
 {
     const struct qnt_requant *r = &t->e->rq;
-    const struct ends_codes p = ends_codes_load(r);
-    __m512 scale[2];
-    bool large = false;
+    struct ends_s8 end = {.p = ends_codes_load(r)};
     QNT_UNROLL
     for (int v = 0; v < V; v++) {
-        scale[v] = r->per_channel ? _mm512_maskz_loadu_ps(ends_columns(t, v), r->scale + t->col + 16 * v)
-                                  : _mm512_set1_ps(r->scale[0]);
-        large |= _mm512_cmp_ps_mask(scale[v], _mm512_set1_ps(1.0f), _CMP_GE_OQ) != 0;
+        end.scale[v] = r->per_channel ? _mm512_maskz_loadu_ps(ends_columns(t, v), r->scale + t->col + 16 * v)
+                                      : _mm512_set1_ps(r->scale[0]);
+        end.large |= _mm512_cmp_ps_mask(end.scale[v], _mm512_set1_ps(1.0f), _CMP_GE_OQ) != 0;
     }
+    return end;
+}
+
+QNT_INLINE void ends_s8_store(const int M, const int V, const struct ends_s8 *end, const struct qnt_tile *t, __m512i *x,
+                              __m512i *y)
+{
+    const struct qnt_requant *r = &t->e->rq;
     QNT_UNROLL
     for (int i = 0; i < M; i++) {
-        x[i] = ends_scaled(x[i], scale[0]);
+        x[i] = ends_scaled(x[i], end->scale[0]);
         if (V == 2)
-            y[i] = ends_scaled(y[i], scale[V - 1]);
+            y[i] = ends_scaled(y[i], end->scale[V - 1]);
     }
-    if (__builtin_expect(large, 0)) {
+    if (__builtin_expect(end->large, 0)) {
         ends_at_most(M, x, r->hi - r->zero);
         if (V == 2)
             ends_at_most(M, y, r->hi - r->zero);
@@ -166,8 +183,14 @@ QNT_INLINE void ends_store_s8(const int M, const int V, const struct qnt_tile *t
             y[i] = _mm512_cvtps_epi32(_mm512_castsi512_ps(y[i]));
     }
     if (t->n == 16u * (unsigned)V)
-        ends_store_rows(M, V, true, t, &p, x, y);
+        ends_store_rows(M, V, true, t, &end->p, x, y);
     else
-        ends_store_rows(M, V, false, t, &p, x, y);
+        ends_store_rows(M, V, false, t, &end->p, x, y);
+}
+
+QNT_INLINE void ends_store_s8(const int M, const int V, const struct qnt_tile *t, __m512i *x, __m512i *y)
+{
+    const struct ends_s8 end = ends_s8_load(V, t);
+    ends_s8_store(M, V, &end, t, x, y);
 }
 #endif

@@ -17,19 +17,22 @@
 
 enum { GROUP = 4, GROUPS = 7 };
 
-QNT_INLINE __m512i bcast(const uint8_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm512_set1_epi32(v);
-}
-
 /* Where a tile is: the bytes of each fourth row, row strides r1 and r3 = 3 * r1; its step of the panel. */
 struct place {
     const uint8_t *q[GROUPS];
     const int8_t *w;
     ptrdiff_t r1, r3;
 };
+
+/* Four bytes of row i, p bytes on, in each lane. */
+QNT_INLINE __m512i bcast(const struct place *at, const int i, int p)
+{
+    const uint8_t *from = at->q[i / GROUP] + p;
+    int32_t v;
+    from += i % GROUP == 1 ? at->r1 : i % GROUP == 2 ? 2 * at->r1 : i % GROUP == 3 ? at->r3 : 0;
+    memcpy(&v, from, sizeof v);
+    return _mm512_set1_epi32(v);
+}
 
 /* One step, of rows [FROM, TO): p bytes and pw of the panel on. `x` is the left vector of each row, `y` the right one.
  */
@@ -40,9 +43,7 @@ QNT_INLINE void step(const int FROM, const int TO, const int V, const struct pla
     const __m512i w0 = _mm512_loadu_si512(w), w1 = V == 2 ? _mm512_loadu_si512(w + 64) : w0;
     QNT_UNROLL
     for (int i = FROM; i < TO; i++) {
-        const uint8_t *from = at->q[i / GROUP] + p;
-        from += i % GROUP == 1 ? at->r1 : i % GROUP == 2 ? 2 * at->r1 : i % GROUP == 3 ? at->r3 : 0;
-        const __m512i a = bcast(from);
+        const __m512i a = bcast(at, i, p);
         x[i] = _mm512_dpbusd_epi32(x[i], a, w0);
         if (V == 2)
             y[i] = _mm512_dpbusd_epi32(y[i], a, w1);
@@ -298,6 +299,8 @@ static void run_28x16(const struct qnt_s8_operands *o, const struct qnt_tile *t)
     narrow[t->m - 1](o, t, 64);
 }
 
+#include "x86/winograd_avx512vnni.h"
+
 /* Rows of taps side by side, each padded with zeros to whole steps. */
 static void copy_rows(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                       void *panel)
@@ -341,6 +344,7 @@ QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
         .pack_a = copy_rows,                                                                                           \
         .pack_w = packw,                                                                                               \
         .unpack = unpackw,                                                                                             \
+        .winograd = NR == 32 && BITS == 8 ? winograd : NULL,                                                           \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \

@@ -1,9 +1,9 @@
-/* Winograd's F(2 x 2, 3 x 3) of a tile that has it, against its definition (simd/winograd.h), step by step; that the
+/* Winograd's ways of a tile that has some, against its definition (simd/winograd.h), step by step; that the
  * steps make a convolution is test_winograd's. */
 #include <string.h>
 #include "check_gemm.h"
 
-enum { IMAGE, ZERO, CODES, W, SUMS, BIAS, SCALE, LINES, TILES = 15, MOST = 48 };
+enum { IMAGE, ZERO, CODES, W, SUMS, BIAS, SCALE, LINES, TILES = 15, MOST = 96 };
 /* By side / 2 - 1: B', A' and what products of A' come to. */
 static const struct matrices {
     int32_t b[6][6], a[4][6];
@@ -34,9 +34,9 @@ static size_t points_of(const struct qnt_winograd *way)
     return (way->side + 2) * (way->side + 2);
 }
 
-static size_t channels_of(struct ck *c)
+static size_t channels_of(struct ck *c, const struct qnt_winograd *way)
 {
-    return QNT_WINOGRAD_CHANNELS * (1 + ck_below(c, MOST / QNT_WINOGRAD_CHANNELS));
+    return way->channels * (1 + ck_below(c, MOST / way->channels));
 }
 
 static int32_t code_at(const struct qnt_winograd_row *r, size_t i, size_t x, size_t c)
@@ -63,7 +63,7 @@ static void check_input(struct ck *c, const struct qnt_winograd *way)
 {
     const enum ck_place place = (enum ck_place)ck_below(c, CK_PLACES);
     const enum ck_fill fill = (enum ck_fill)ck_below(c, CK_INT_FILLS);
-    const size_t channels = channels_of(c), width = 1 + ck_below(c, 12), tiles = 1 + ck_below(c, TILES);
+    const size_t channels = channels_of(c, way), width = 1 + ck_below(c, 12), tiles = 1 + ck_below(c, TILES);
     struct qnt_winograd_row r = {.channels = channels, .width = width, .first = ck_below(c, 6) - 3};
     const size_t point = tiles * channels + ck_below(c, 3) * 8;
     ck_case(c, "%s: input %zu tiles of %zu channels, width=%zu first=%td fill=%s place=%s", way->name, tiles, channels,
@@ -86,13 +86,17 @@ static void check_input(struct ck *c, const struct qnt_winograd *way)
         }
 }
 
-/* 16-bit codes up to `most`, or that alone with any sign. */
+/* 16-bit codes up to `most`, or that alone with any sign, or with one for all: what sums of side 4 wrap by. */
 static int16_t *codes(struct ck *c, unsigned slot, size_t n, size_t most, enum ck_place place)
 {
     int16_t *to = ck_in(c, slot, CK_U8, 2 * n, CK_NOISE, place);
-    const bool extreme = ck_below(c, 4) == 0;
+    enum { SIGNS, SIGN, KINDS = 4 };
+    const size_t kind = ck_below(c, KINDS), sign = ck_below(c, 2);
     for (size_t i = 0; i < n; i++) {
-        const int32_t code = (int32_t)(extreme ? most * 2 * ck_below(c, 2) : ck_below(c, 2 * most + 1)) - (int32_t)most;
+        const size_t at = kind == SIGNS  ? most * 2 * ck_below(c, 2)
+                          : kind == SIGN ? most * 2 * sign
+                                         : ck_below(c, 2 * most + 1);
+        const int32_t code = (int32_t)at - (int32_t)most;
         const int16_t value = (int16_t)code;
         memcpy(to + i, &value, sizeof value);
     }
@@ -103,8 +107,8 @@ static void check_products(struct ck *c, const struct qnt_winograd *way)
 {
     const struct matrices *a = matrices_of(way);
     const enum ck_place place = ck_below(c, 2) ? CK_END : CK_START;
-    const size_t nr = c->gemm->nr, points = points_of(way), channels = channels_of(c), tiles = 1 + ck_below(c, TILES);
-    const size_t point = tiles * channels + ck_below(c, 3) * 8;
+    const size_t nr = c->gemm->nr, points = points_of(way), channels = channels_of(c, way);
+    const size_t tiles = 1 + ck_below(c, TILES), point = tiles * channels + ck_below(c, 3) * 8;
     ck_case(c, "%s: products of %zu tiles of %zu channels, place=%s", way->name, tiles, channels, ck_place_name(place));
     const int16_t *v = codes(c, CODES, (points - 1) * point + tiles * channels, (size_t)a->codes, place);
     const int16_t *w = codes(c, W, points * channels * nr, (size_t)a->weights, place);

@@ -37,6 +37,7 @@ static const struct shape shapes[] = {
     {40, 60, 40, 40, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 40, 8, 0, 54}, /* staged in parts */
     {37, 62, 40, 40, 3, 5, {2, 1}, {1, 1}, {2, 2, 4, 2}, 40, 8, 0, -3},
     {9, 70, 200, 200, 3, 3, {2, 2}, {1, 1}, {1, 0, 0, 1}, 200, 8, 0, 5}, /* line by line */
+    {8, 8, 64, 52, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, 8, 0, -11},    /* by fewer products where there is a way */
 };
 
 static void build(struct qnt_model *m, const void *arg)
@@ -125,6 +126,76 @@ START_TEST(extremes_do_not_saturate)
     static const struct extreme e[] = {{-128, 127, 0}, {-128, -128, 0}, {127, 127, 0},
                                        {127, -128, 0}, {-128, 0, 0},    {127, 0, 0}};
     check_model(build_extreme, &e[_i % 6], _i < 6 ? 1e6f : 128.0f); /* the ends of the range, then all of it */
+}
+END_TEST
+
+/* A layer is planned before its weights are known, and these may change: each time it is prepared they decide whether
+ * fewer products than it has are exact. */
+static void sums_of_equal_weights(const struct qnt_ctx *ctx, struct qnt_step *conv, struct qnt_exec *x, int code)
+{
+    const struct qnt_tensor *y = conv->out;
+    const size_t c = conv->in[0]->dim[2], oc = y->dim[2], h = y->dim[0], w = y->dim[1];
+    const int8_t *in = (const int8_t *)x->arena + conv->in_offset[0];
+    int32_t *acc = calloc(h * w * oc, sizeof *acc);
+    memset(conv->in[1]->data, code, qnt_tensor_count(conv->in[1]));
+    OK(conv->op->prepare(ctx, conv, 1));
+    for (x->part = 0; x->part < x->parts; x->part++)
+        conv->op->run_acc(conv, x, acc);
+    for (size_t i = 0; i < h * w; i++) {
+        int32_t sum = 0;
+        for (size_t ky = 0; ky < 3; ky++)
+            for (size_t kx = 0; kx < 3; kx++) {
+                const size_t iy = i / w + ky - 1, ix = i % w + kx - 1;
+                for (size_t k = 0; k < c && iy < h && ix < w; k++)
+                    sum += code * (in[(iy * w + ix) * c + k] - conv->in[0]->zero);
+            }
+        for (size_t o = 0; o < oc; o++)
+            EACH_MUST(acc[i * oc + o] == sum, "weights of %d, pixel %zu: expected %d, found %d", code, i, sum,
+                      acc[i * oc + o]);
+    }
+    free(acc);
+}
+
+START_TEST(weights_decide_whether_fewer_products_are_exact)
+{
+    struct shape s = {16, 16, 256, 32, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1, 8, 0, 3};
+    static struct qnt_gemm tile[QNT_GEMM_MAX];
+    static struct qnt_winograd way[QNT_GEMM_MAX][2];
+    struct qnt_plan_options o = {.max_batch = 1, .keep_tensors = true};
+    struct qnt_plan *p;
+    struct qnt_model *m;
+    qnt_ctx *ctx;
+    OK(qnt_ctx_create(NULL, &ctx));
+    struct qnt_gemm_list *list = &ctx->dsp.gemm_s8;
+    for (uint32_t v = 0; v < list->count; v++) /* side 4 alone, which is not exact for all weights */
+        for (const struct qnt_winograd *has = list->v[v]->winograd; has && has->name; has++)
+            if (has->side == 4) {
+                way[v][0] = *has;
+                tile[v] = *list->v[v];
+                tile[v].winograd = way[v];
+                list->v[v] = &tile[v];
+                break;
+            }
+    OK(qnt_model_new(ctx, &m));
+    build(m, &s);
+    OK(qnt_plan_create(m, &o, &p));
+    uint8_t *arena = qnt_alloc(ctx, p->arena_bytes, "a"), *scratch = qnt_alloc(ctx, p->scratch_bytes, "s");
+    struct qnt_exec x = {.arena = arena, .scratch = scratch, .batch = 1, .parts = 2};
+    struct qnt_step *conv = &p->step[1];
+    const bool has = conv->winograd;
+    ck_assert(has || !list->v[list->count - 1]->winograd);
+    for (size_t i = 0, n = qnt_tensor_count(conv->in[0]); i < n; i++) /* half of the image: sums as large as can be */
+        arena[conv->in_offset[0] + i] = i < n / 2 ? 0x80 : (uint8_t)unit_random();
+    static const int codes[] = {113, 114, -128, -1}; /* 9 * 256 * 114 > 2^18 */
+    for (size_t i = 0; i < 4; i++) {
+        sums_of_equal_weights(ctx, conv, &x, codes[i]);
+        ck_assert_msg(!conv->winograd == (!has || i % 3), "weights of %d: %s", codes[i], qnt_step_variant(conv));
+    }
+    qnt_release(ctx, arena);
+    qnt_release(ctx, scratch);
+    qnt_plan_free(p);
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
 }
 END_TEST
 
@@ -274,6 +345,7 @@ int main(void)
     unit_add_cases(tc, f32_is_the_definition, n);
     tcase_add_loop_test(tc, depthwise_layers_are_known, 0, n);
     tcase_add_loop_test(tc, extremes_do_not_saturate, 0, 12);
+    tcase_add_test(tc, weights_decide_whether_fewer_products_are_exact);
     unit_add_cases(tc, sums_and_codes_agree, n);
     tcase_add_test(tc, factors_are_rounded_in_the_order_told);
     tcase_add_test(tc, sums_that_may_overflow_are_refused);

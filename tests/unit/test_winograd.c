@@ -1,4 +1,4 @@
-/* 3 x 3 convolutions by tiles of 2 x 2 outputs, against plain loops: sums and codes, by shares of tiles and of
+/* 3 x 3 convolutions by Winograd's tiles of outputs, against plain loops: sums and codes, by shares of tiles and of
  * channels, whether or not they pay. */
 #include <stdio.h>
 #include <string.h>
@@ -24,13 +24,22 @@ enum { GEOMS = sizeof geoms / sizeof *geoms };
 static const int zeros[] = {0, 5, -128, 127};
 enum { ZEROS = sizeof zeros / sizeof *zeros };
 
-/* The tile that has it, or NULL. */
+/* The fastest tile that has it, or NULL. */
 static const struct qnt_gemm *tile(void)
 {
     const struct qnt_gemm_list *list = &ctx->dsp.gemm_s8;
-    for (uint32_t v = 0; v < list->count; v++)
+    for (uint32_t v = list->count; v-- > 0;)
         if (list->v[v]->winograd)
             return list->v[v];
+    return NULL;
+}
+
+/* Way i of a tile, or NULL. */
+static const struct qnt_winograd *way_of(const struct qnt_gemm *t, int i)
+{
+    for (const struct qnt_winograd *way = t->winograd; way->name; way++)
+        if (i-- == 0)
+            return way;
     return NULL;
 }
 
@@ -134,9 +143,13 @@ START_TEST(equals_plain_loops)
             printf("1 skipped: Winograd: no tile of this level has it\n");
         return;
     }
+    const struct qnt_winograd *way = way_of(t, _i / GEOMS / ZEROS / 2);
+    if (!way)
+        return;
+    struct qnt_conv_geom g = geoms[_i % GEOMS];
+    g.c = qnt_round_up(g.c, way->channels);
     struct layer l;
-    make(&l, t, t->winograd + _i / GEOMS / ZEROS / 2, &geoms[_i % GEOMS], zeros[_i / GEOMS % ZEROS],
-         _i / GEOMS / ZEROS % 2);
+    make(&l, t, way, &g, zeros[_i / GEOMS % ZEROS], _i / GEOMS / ZEROS % 2);
     const struct qnt_requant rq = {.zero = -3, .lo = -120, .hi = 120, .per_channel = 1, .scale = l.scale};
     plain(&l, &rq);
     for (uint32_t parts = 1; parts < 5; parts += 2)
@@ -157,7 +170,6 @@ END_TEST
 
 START_TEST(pays_where_it_can)
 {
-    const struct qnt_gemm *t = tile();
     const struct qnt_conv_geom layer = GEOM(28, 28, 64, 28, 28, 64, 1, 1);
     struct qnt_conv_geom g[7];
     FOR(i, 7)
@@ -171,31 +183,77 @@ START_TEST(pays_where_it_can)
     g[6].c = 3600;
     FOR(i, 7)
     FOR(v, ctx->dsp.gemm_s8.count)
-    ck_assert(!qnt_winograd_pays(ctx->dsp.gemm_s8.v[v], &g[i], 1));
+    ck_assert_ptr_null(qnt_winograd_choose(ctx->dsp.gemm_s8.v[v], &g[i], 1, NULL));
     FOR(v, ctx->dsp.gemm_s8.count)
-    ck_assert(qnt_winograd_pays(ctx->dsp.gemm_s8.v[v], &layer, 1) == (ctx->dsp.gemm_s8.v[v] == t));
+    ck_assert(!qnt_winograd_choose(ctx->dsp.gemm_s8.v[v], &layer, 1, NULL) == !ctx->dsp.gemm_s8.v[v]->winograd);
 }
 END_TEST
 
-/* What the weights of an output channel may add up to. */
+/* Channels in whole numbers of what the way takes at a time. */
+START_TEST(other_channels_are_not_served)
+{
+    struct qnt_conv_geom g = GEOM(28, 28, 64, 28, 28, 64, 1, 1);
+    if (!tile())
+        return; /* told above */
+    const struct qnt_winograd *way = qnt_winograd_choose(tile(), &g, 1, NULL);
+    for (g.c = 64; g.c <= 128; g.c++)
+        ck_assert(!qnt_winograd_choose(tile(), &g, 1, NULL) == (g.c % way->channels != 0));
+}
+END_TEST
+
+/* Weights that are read anew for each few tiles are to be worth it. */
+START_TEST(far_weights_cost)
+{
+    const struct qnt_conv_geom g = GEOM(8, 8, 256, 8, 8, 512, 1, 1), near = GEOM(8, 8, 256, 8, 8, 16, 1, 1);
+    if (!tile())
+        return; /* told above */
+    struct qnt_gemm t = *tile();
+    struct qnt_winograd ways[2] = {*qnt_winograd_choose(&t, &near, 7, NULL)};
+    t.winograd = ways;
+    ways[0].cost_far = 0;
+    ck_assert_ptr_nonnull(qnt_winograd_choose(&t, &g, 7, NULL));
+    ways[0].cost_far = UINT16_MAX;
+    ck_assert_ptr_null(qnt_winograd_choose(&t, &g, 7, NULL));
+    ck_assert_ptr_nonnull(qnt_winograd_choose(&t, &near, 7, NULL));
+}
+END_TEST
+
+/* A tile's sides 2 and 4, or one of them. */
+static struct qnt_gemm with_sides(const struct qnt_gemm *t, uint32_t sides, struct qnt_winograd *ways)
+{
+    struct qnt_gemm g = *t;
+    g.winograd = ways;
+    for (const struct qnt_winograd *way = t->winograd; way->name; way++)
+        if (way->side & sides)
+            *ways++ = *way;
+    *ways = (struct qnt_winograd){.name = NULL};
+    return g;
+}
+
+/* What the weights of an output channel may add up to, so that tiles of 4 x 4 are exact. */
 START_TEST(inexact_ways_are_not_chosen)
 {
     enum { C = 256, K = 9 * C };
-    const struct qnt_gemm *t = tile();
     const struct qnt_conv_geom g = GEOM(28, 28, C, 28, 28, 2, 1, 1);
-    if (!t)
+    struct qnt_winograd ways[3];
+    if (!tile())
         return; /* told above */
-    int8_t *w = zeroed(2, K);
-    memset(w, -127, (1 << 18) / 127);
-    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 4); /* one more code of 16 is 2^18 */
-    w[K - 1] = -15;
-    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 4);
-    w[K - 1] = 16;
-    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 2);
-    memset(w, 0, K);
-    memset(w + K, -128, K);
-    ck_assert_uint_eq(qnt_winograd_choose(t, &g, 1, w)->side, 2);
-    qnt_release(ctx, w);
+    for (uint32_t sides = 4; sides <= 6; sides += 2) {
+        const struct qnt_gemm t = with_sides(tile(), sides, ways);
+        const struct qnt_winograd *four = qnt_winograd_choose(&t, &g, 1, NULL), *other = ways[1].name ? ways : NULL;
+        ck_assert_uint_eq(four->side, 4);
+        int8_t *w = zeroed(2, K);
+        memset(w, -127, (1 << 18) / 127);
+        ck_assert_ptr_eq(qnt_winograd_choose(&t, &g, 1, w), four); /* one more code of 16 is 2^18 */
+        w[K - 1] = -15;
+        ck_assert_ptr_eq(qnt_winograd_choose(&t, &g, 1, w), four);
+        w[K - 1] = 16;
+        ck_assert_ptr_eq(qnt_winograd_choose(&t, &g, 1, w), other);
+        memset(w, 0, K);
+        memset(w + K, -128, K);
+        ck_assert_ptr_eq(qnt_winograd_choose(&t, &g, 1, w), other);
+        qnt_release(ctx, w);
+    }
 }
 END_TEST
 
@@ -206,6 +264,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     unit_add_cases(tc, equals_plain_loops, GEOMS * ZEROS * 2 * 2);
     tcase_add_test(tc, pays_where_it_can);
+    tcase_add_test(tc, other_channels_are_not_served);
+    tcase_add_test(tc, far_weights_cost);
     tcase_add_test(tc, inexact_ways_are_not_chosen);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
