@@ -74,14 +74,27 @@ QNT_INLINE void qnt_tile_store_s8_avx2(const struct qnt_tile *t, const __m256i *
     }
 }
 
-/* Sums in one block of k to bytes of whole vectors: most tiles are so, and what they need is the same for all rows. */
+/* Sums in one block of k to bytes of whole vectors by scales below 1, with which no sum is too large for the
+ * conversion: most tiles are so, and what they need is the same for all rows. */
 struct qnt_plain_avx2 {
-    __m256i bias[2], zero, lo, flip;
-    __m256 scale[2], hi;
+    __m256i bias[2], zero, lo, hi, flip;
+    __m256 scale[2];
 };
+QNT_INLINE bool qnt_tile_scales_down_avx2(const struct qnt_tile *t)
+{
+    const struct qnt_requant *r = &t->e->rq;
+    const __m256 one = _mm256_set1_ps(1.0f);
+    if (!r->per_channel)
+        return r->scale[0] < 1.0f;
+    const float *scale = r->scale + t->col;
+    const __m256 left = _mm256_loadu_ps(scale), right = t->n == 8 ? left : _mm256_loadu_ps(scale + 8);
+    return _mm256_movemask_ps(_mm256_cmp_ps(_mm256_max_ps(left, right), one, _CMP_NLT_UQ)) == 0;
+}
+
 QNT_INLINE bool qnt_tile_is_plain_avx2(const struct qnt_tile *t)
 {
-    return (t->n == 16 || t->n == 8) && t->first && t->last && t->e->kind == QNT_EPI_S8 && !t->e->has_row_term;
+    return (t->n == 16 || t->n == 8) && t->first && t->last && t->e->kind == QNT_EPI_S8 && !t->e->has_row_term &&
+           qnt_tile_scales_down_avx2(t);
 }
 
 QNT_INLINE struct qnt_plain_avx2 qnt_plain_load_avx2(const struct qnt_tile *t)
@@ -90,13 +103,13 @@ QNT_INLINE struct qnt_plain_avx2 qnt_plain_load_avx2(const struct qnt_tile *t)
     const float *scale = r->scale + (r->per_channel ? t->col : 0);
     struct qnt_plain_avx2 p = {.zero = _mm256_set1_epi16((int16_t)r->zero),
                                .lo = _mm256_set1_epi8((char)r->lo),
-                               .flip = _mm256_set1_epi8((char)r->out_xor),
-                               .hi = _mm256_set1_ps((float)(r->hi - r->zero))};
+                               .hi = _mm256_set1_epi8((char)r->hi),
+                               .flip = _mm256_set1_epi8((char)r->out_xor)};
     QNT_UNROLL
     for (int v = 0; v < 2; v++) {
         if (8u * (unsigned)v >= t->n) {
             p.bias[v] = p.zero; /* of no column */
-            p.scale[v] = p.hi;
+            p.scale[v] = p.scale[0];
             continue;
         }
         p.bias[v] = _mm256_loadu_si256((const __m256i *)(const void *)(t->e->bias + t->col) + v);
@@ -105,8 +118,20 @@ QNT_INLINE struct qnt_plain_avx2 qnt_plain_load_avx2(const struct qnt_tile *t)
     return p;
 }
 
-/* MR rows. The clamp below is done on bytes: a sum too low for the conversion gives the lowest s32, as a sum too high
- * would, which the clamp above keeps from it. */
+QNT_INLINE __m256i qnt_plain_round_avx2(__m256i acc, __m256 scale)
+{
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(acc), scale));
+}
+
+/* Two rows of 16 columns or four of 8, in the order of their dwords. */
+QNT_INLINE __m256i qnt_plain_bytes_avx2(const struct qnt_plain_avx2 *p, const __m256i *h)
+{
+    const __m256i b =
+        _mm256_permutevar8x32_epi32(_mm256_packs_epi16(h[0], h[1]), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    return _mm256_xor_si256(_mm256_max_epi8(_mm256_min_epi8(b, p->hi), p->lo), p->flip);
+}
+
+/* MR rows. Narrowing saturates, so that bytes are clamped. */
 QNT_INLINE void qnt_plain_store_avx2(const struct qnt_plain_avx2 *p, const __m256i *acc, int8_t *c, size_t ldc,
                                      const int MR)
 {
@@ -116,14 +141,12 @@ QNT_INLINE void qnt_plain_store_avx2(const struct qnt_plain_avx2 *p, const __m25
         __m256i x[2];
         QNT_UNROLL
         for (int v = 0; v < 2; v++)
-            x[v] = _mm256_cvtps_epi32(
-                _mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[2 * i + v]), p->scale[v]), p->hi));
+            x[v] = qnt_plain_round_avx2(acc[2 * i + v], p->scale[v]);
         h[i % 2] = _mm256_adds_epi16(_mm256_packs_epi32(x[0], x[1]), p->zero);
         if (i % 2 == 0 && i + 1 < MR)
             continue; /* two rows fill a vector of bytes */
-        __m256i b = _mm256_packs_epi16(h[0], h[i % 2]);
-        b = _mm256_permutevar8x32_epi32(b, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-        b = _mm256_xor_si256(_mm256_max_epi8(b, p->lo), p->flip);
+        h[1] = h[i % 2];
+        const __m256i b = qnt_plain_bytes_avx2(p, h);
         _mm_storeu_si128((__m128i *)c, _mm256_castsi256_si128(b));
         if (i % 2)
             _mm_storeu_si128((__m128i *)(c + ldc), _mm256_extracti128_si256(b, 1));
@@ -140,14 +163,11 @@ QNT_INLINE void qnt_plain_store8_avx2(const struct qnt_plain_avx2 *p, const __m2
         __m256i x[4], h[2];
         QNT_UNROLL
         for (int r = 0; r < 4; r++)
-            x[r] = _mm256_cvtps_epi32(_mm256_min_ps(
-                _mm256_mul_ps(_mm256_cvtepi32_ps(acc[2 * (i + r < MR ? i + r : i)]), p->scale[0]), p->hi));
+            x[r] = qnt_plain_round_avx2(acc[2 * (i + r < MR ? i + r : i)], p->scale[0]);
         QNT_UNROLL
         for (int r = 0; r < 2; r++)
             h[r] = _mm256_adds_epi16(_mm256_packs_epi32(x[2 * r], x[2 * r + 1]), p->zero);
-        __m256i b = _mm256_packs_epi16(h[0], h[1]);
-        b = _mm256_permutevar8x32_epi32(b, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-        b = _mm256_xor_si256(_mm256_max_epi8(b, p->lo), p->flip);
+        const __m256i b = qnt_plain_bytes_avx2(p, h);
         const __m128i two = _mm256_castsi256_si128(b), other = _mm256_extracti128_si256(b, 1);
         _mm_storel_epi64((__m128i *)c, two);
         if (i + 1 < MR)
