@@ -231,7 +231,7 @@ static void run_block(const struct block *b)
     for (size_t col = 0; col < call->n; col += g->nr, w += panel) {
         t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
         t.col = (uint32_t)col;
-        if (g->tall) {
+        if (g->tall && !g->run_f32) {
             t.m = (uint32_t)b->rows;
             t.row = (uint32_t)b->row;
             t.c = col ? (char *)t.c + across : qnt_gemm_place(call, b->row, 0);
