@@ -64,6 +64,10 @@ static inline size_t qnt_least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
+static inline size_t qnt_most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 /* Share `part` of `parts` of n units: [*begin, *end). */
 static inline void qnt_share(size_t n, uint32_t part, uint32_t parts, size_t *begin, size_t *end)
 {

@@ -143,7 +143,7 @@ size_t qnt_gemm_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
         return qnt_rows_scratch_bytes(g, k, taps);
     struct blocks part = choose_blocks(g, SIZE_MAX, k, false), whole = choose_blocks(g, SIZE_MAX, k, true);
     size_t a = (part.mc + PITCH_PAD) * (part.kc + PITCH_PAD) * g->a_size, b = whole.mc * whole.kc * g->a_size;
-    return pointer_bytes(g, taps) + (g->run_f32 || a > b ? a : b);
+    return pointer_bytes(g, taps) + (g->run_f32 ? a : qnt_most(a, b));
 }
 
 static void pack_panels(const struct block *b)
@@ -197,7 +197,7 @@ static void gather(struct block *b)
     }
 }
 
-/* One tile: `row` counts from the block's first row, `w` is the k block of its W panel. */
+/* One tile, of a tall one all rows: `row` counts from the block's first row, `w` is the k block of its W panel. */
 static void tile(const struct block *b, size_t row, const void *w, const struct qnt_tile *t)
 {
     const struct qnt_gemm *g = b->call->g;
@@ -231,11 +231,11 @@ static void run_block(const struct block *b)
     for (size_t col = 0; col < call->n; col += g->nr, w += panel) {
         t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
         t.col = (uint32_t)col;
-        if (g->tall && !g->run_f32) {
+        if (g->tall) {
             t.m = (uint32_t)b->rows;
             t.row = (uint32_t)b->row;
             t.c = col ? (char *)t.c + across : qnt_gemm_place(call, b->row, 0);
-            g->run(b->kp, b->a, w, &t);
+            tile(b, 0, w, &t);
             continue;
         }
         for (size_t i = 0; i < b->rows; i += g->mr) {

@@ -99,7 +99,7 @@ size_t qnt_rows_scratch_bytes(const struct qnt_gemm *g, size_t k, size_t taps)
     const struct blocks part = choose_blocks(g, k, false), whole = choose_blocks(g, k, true);
     const size_t a = part.mc * qnt_rows_pitch(part.kc) + qnt_rows_room(g, part.kc),
                  b = whole.mc * qnt_rows_pitch(whole.kc) + qnt_rows_room(g, whole.kc);
-    return pointer_bytes(g, taps) + (a > b ? a : b);
+    return pointer_bytes(g, taps) + qnt_most(a, b);
 }
 
 /* Plain rows without gaps and padding can be copied as one, and lie without gaps again. */

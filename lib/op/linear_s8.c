@@ -96,11 +96,6 @@ static qnt_status shift_weights(const qnt_ctx *ctx, const struct qnt_step *s, st
     return QNT_OK;
 }
 
-static size_t most(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, size_t max_batch)
 {
     const struct qnt_conv_geom *g = &st->geom;
@@ -127,8 +122,8 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     if (st->corrected || !qnt_winograd_choose(st->g, g, max_batch, NULL))
         return st->packed_group;
     st->winograd_images = max_batch;
-    s->scratch_bytes = most(s->scratch_bytes, qnt_winograd_scratch_bytes(st->g, g));
-    return most(st->packed_group, qnt_winograd_packed_bytes(st->g, g));
+    s->scratch_bytes = qnt_most(s->scratch_bytes, qnt_winograd_scratch_bytes(st->g, g));
+    return qnt_most(st->packed_group, qnt_winograd_packed_bytes(st->g, g));
 }
 
 static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batch)

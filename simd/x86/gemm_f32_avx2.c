@@ -11,6 +11,7 @@
 #include <immintrin.h>
 #include <string.h>
 #include "kernels.h"
+#include "x86/part_avx2.h"
 
 typedef __m256 vec;
 enum { LANES = 8, AHEAD = 0 }; /* W panels are cut to fit the first-level cache */
@@ -45,27 +46,21 @@ QNT_INLINE vec vec_fma_at(vec a, const float *b, vec c)
 }
 #include "x86/gemm_f32_loops.h"
 
-/* The columns of a vector that is not whole: its own n alone are read and written. */
-QNT_INLINE __m256i mask_of(uint32_t n)
+/* A vector of columns, or the first n of it: no others are read and written. */
+QNT_INLINE vec take(const bool PART, const float *p, uint32_t n)
 {
-    static const int32_t bits[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    return _mm256_loadu_si256((const __m256i *)(const void *)(bits + LANES - n));
-}
-
-QNT_INLINE vec take(const bool PART, const float *p, __m256i mask)
-{
-    return PART ? _mm256_maskload_ps(p, mask) : vec_load(p);
+    return PART ? _mm256_castsi256_ps(qnt_part8_avx2(p, n)) : vec_load(p);
 }
 
 QNT_INLINE void start(const int M, const int V, const bool PART, const struct qnt_tile *t, size_t col, const float *c,
                       vec *s)
 {
     const float *bias = t->e->bias_f32;
-    const __m256i mask = PART ? mask_of(t->n % LANES) : _mm256_setzero_si256();
+    const uint32_t n = t->n % LANES;
     if (t->first) {
         QNT_UNROLL
         for (int v = 0; v < V; v++) {
-            const vec from = bias ? take(PART, bias + t->col + col + v * LANES, mask) : _mm256_setzero_ps();
+            const vec from = bias ? take(PART, bias + t->col + col + v * LANES, n) : _mm256_setzero_ps();
             QNT_UNROLL
             for (int i = 0; i < M; i++)
                 s[v * M + i] = from;
@@ -76,7 +71,7 @@ QNT_INLINE void start(const int M, const int V, const bool PART, const struct qn
     for (int i = 0; i < M; i++, c += t->ldc)
         QNT_UNROLL
     for (int v = 0; v < V; v++)
-        s[v * M + i] = take(PART, c + v * LANES, mask);
+        s[v * M + i] = take(PART, c + v * LANES, n);
 }
 
 /* For the stores at the end. */
@@ -114,7 +109,7 @@ QNT_INLINE void finish(const int M, const int V, const bool PART, const struct q
         QNT_UNROLL
         for (int v = 0; v < V; v++) {
             if (PART)
-                _mm256_maskstore_ps(c, mask_of(t->n % LANES), s[i]);
+                _mm256_maskstore_ps(c, qnt_tail8_avx2(t->n % LANES, 0), s[i]);
             else
                 _mm256_storeu_ps(c + v * LANES, s[v * M + i]);
         }

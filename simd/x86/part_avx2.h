@@ -23,4 +23,10 @@ QNT_INLINE __m256i qnt_part8_avx2(const void *src, size_t n)
         return _mm256_zextsi128_si256(qnt_part4_avx2(p, n));
     return _mm256_set_m128i(qnt_part4_avx2(p + 16, n - 4), _mm_loadu_si128((const __m128i *)p));
 }
+
+/* All bits in the first n - 8 v of eight dwords: what masked stores take. */
+QNT_INLINE __m256i qnt_tail8_avx2(uint32_t n, int v)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n - 8 * v), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
 #endif

@@ -7,11 +7,6 @@
 #include "x86/part_avx2.h"
 #include "x86/requant_avx2.h"
 
-QNT_INLINE __m256i qnt_tail8_avx2(uint32_t n, int v)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n - 8 * v), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
 /* Columns 8 v .. 8 v + 7 of a row of n dwords. */
 QNT_INLINE __m256i qnt_tile_load_avx2(const void *row, uint32_t n, int v)
 {

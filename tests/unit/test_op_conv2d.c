@@ -129,6 +129,15 @@ START_TEST(extremes_do_not_saturate)
 }
 END_TEST
 
+static void end(qnt_ctx *ctx, struct qnt_model *m, struct qnt_plan *p, void *arena, void *scratch)
+{
+    qnt_release(ctx, arena);
+    qnt_release(ctx, scratch);
+    qnt_plan_free(p);
+    qnt_model_free(m);
+    qnt_ctx_free(ctx);
+}
+
 /* A layer is planned before its weights are known, and these may change: each time it is prepared they decide whether
  * fewer products than it has are exact. */
 static void sums_of_equal_weights(const struct qnt_ctx *ctx, struct qnt_step *conv, struct qnt_exec *x, int code)
@@ -191,11 +200,7 @@ START_TEST(weights_decide_whether_fewer_products_are_exact)
         sums_of_equal_weights(ctx, conv, &x, codes[i]);
         ck_assert_msg(!conv->winograd == (!has || i % 3), "weights of %d: %s", codes[i], qnt_step_variant(conv));
     }
-    qnt_release(ctx, arena);
-    qnt_release(ctx, scratch);
-    qnt_plan_free(p);
-    qnt_model_free(m);
-    qnt_ctx_free(ctx);
+    end(ctx, m, p, arena, scratch);
 }
 END_TEST
 
@@ -328,11 +333,7 @@ START_TEST(sums_and_codes_agree)
     }
     free(codes);
     free(acc);
-    qnt_release(ctx, arena);
-    qnt_release(ctx, scratch);
-    qnt_plan_free(p);
-    qnt_model_free(m);
-    qnt_ctx_free(ctx);
+    end(ctx, m, p, arena, scratch);
 }
 END_TEST
 
