@@ -52,6 +52,11 @@ struct qnt_f32_ends {
     size_t head[2], tail[2], all;
 };
 
+/* What to ask for beside the products. */
+struct qnt_f32_wanted {
+    const char *line, *end;
+};
+
 QNT_INLINE ptrdiff_t qnt_f32_more(ptrdiff_t n)
 {
     return n > 0 ? n : 0;
@@ -77,30 +82,5 @@ QNT_INLINE struct qnt_f32_ends qnt_f32_ends(const struct qnt_f32_operands *o, pt
     return (struct qnt_f32_ends){{(size_t)head, (size_t)qnt_f32_more(head - o->a_row)},
                                  {(size_t)tail, (size_t)qnt_f32_more(tail - o->a_row)},
                                  o->run - (size_t)(head + tail)};
-}
-
-/* Windows by `plain` where no row lacks elements, by `ends` where it can. */
-__attribute__((noinline)) static void qnt_f32_windows(const struct qnt_f32_operands *o, const struct qnt_tile *t,
-                                                      qnt_gemm_f32_fn *plain, qnt_gemm_f32_fn *ends,
-                                                      qnt_gemm_f32_fn *any)
-{
-    const ptrdiff_t m = t->m, past = qnt_f32_past(o, m);
-    if (o->at >= 0 && past <= 0)
-        plain(o, t);
-    else if (qnt_f32_has_ends(o, m, past))
-        ends(o, t);
-    else
-        qnt_f32_apart(o, t, any);
-}
-
-/* A tile whose functions for this number of rows are plain and ends, for all numbers any. What windows need is not
- * inlined: the other tiles would save registers for it. */
-QNT_INLINE void qnt_f32_run(const struct qnt_f32_operands *o, const struct qnt_tile *t, qnt_gemm_f32_fn *plain,
-                            qnt_gemm_f32_fn *ends, qnt_gemm_f32_fn *any)
-{
-    if (o->width)
-        qnt_f32_windows(o, t, plain, ends, any);
-    else
-        plain(o, t);
 }
 #endif

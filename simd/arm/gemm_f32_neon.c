@@ -1,12 +1,13 @@
 /* f32 tile 8x8: 16 accumulators, 8 vectors of A, 2 of W: 26 of 32 registers. Lanes run over columns of W; each output
  * is one chain of fma, by lane of a vector of A. Rows of A contiguous: four steps of k at a time, one load of four for
  * each row; 64 fma lanes for 16 loads. Columns contiguous: one load for each four rows of a step. A function for each
- * number of rows: nothing outside the operands is read. W panel: [k][8]. */
+ * number of rows and vectors: nothing outside the operands is read. W panel: [k][8]. */
 #include <arm_neon.h>
-#include "gemm_f32_edge.h"
+#include <string.h>
 #include "gemm_f32_ends.h"
 
-enum { MR = 8, NR = 8 };
+typedef float32x4_t vec;
+enum { MR = 8, NR = 8, LANES = 4, VECTORS = NR / LANES };
 
 QNT_INLINE float32x4_t fma_lane(float32x4_t acc, float32x4_t w, float32x4_t a, const int lane)
 {
@@ -23,60 +24,67 @@ QNT_INLINE float32x4_t fma_lane(float32x4_t acc, float32x4_t w, float32x4_t a, c
 }
 
 /* One step of rows [FROM, TO), whose elements of A are in lane `lane` of one vector a row. */
-QNT_INLINE void step_rows(const int FROM, const int TO, const float32x4_t *a, const int lane, const float *w,
-                          float32x4_t *x, float32x4_t *y)
+QNT_INLINE void step_rows(const int M, const int FROM, const int TO, const int V, const vec *a, const int lane,
+                          const float *w, vec *s)
 {
-    const float32x4_t w0 = vld1q_f32(w), w1 = vld1q_f32(w + 4);
+    vec b[VECTORS];
     QNT_UNROLL
-    for (int i = FROM; i < TO; i++) {
-        x[i] = fma_lane(x[i], w0, a[i], lane);
-        y[i] = fma_lane(y[i], w1, a[i], lane);
-    }
+    for (int v = 0; v < V; v++)
+        b[v] = vld1q_f32(w + v * LANES);
+    QNT_UNROLL
+    for (int i = FROM; i < TO; i++)
+        QNT_UNROLL
+    for (int v = 0; v < V; v++)
+        s[v * M + i] = fma_lane(s[v * M + i], b[v], a[i], lane);
 }
 
 /* `n` steps of rows [FROM, TO); returns W after them. */
-QNT_INLINE const float *some(const int FROM, const int TO, size_t n, ptrdiff_t w_k, const float **row, const float *w,
-                             float32x4_t *x, float32x4_t *y)
+QNT_INLINE const float *steps(const int M, const int FROM, const int TO, const int V, size_t n, ptrdiff_t w_k,
+                              const float **row, const float *w, vec *s)
 {
-    float32x4_t v[MR];
+    vec a[MR];
     for (; n >= 4; n -= 4, w += 4 * w_k) {
         QNT_UNROLL
         for (int i = FROM; i < TO; i++) {
-            v[i] = vld1q_f32(row[i]);
+            a[i] = vld1q_f32(row[i]);
             row[i] += 4;
         }
-        step_rows(FROM, TO, v, 0, w, x, y);
-        step_rows(FROM, TO, v, 1, w + w_k, x, y);
-        step_rows(FROM, TO, v, 2, w + 2 * w_k, x, y);
-        step_rows(FROM, TO, v, 3, w + 3 * w_k, x, y);
+        step_rows(M, FROM, TO, V, a, 0, w, s);
+        step_rows(M, FROM, TO, V, a, 1, w + w_k, s);
+        step_rows(M, FROM, TO, V, a, 2, w + 2 * w_k, s);
+        step_rows(M, FROM, TO, V, a, 3, w + 3 * w_k, s);
     }
     for (; n > 0; n--, w += w_k) {
         QNT_UNROLL
         for (int i = FROM; i < TO; i++)
-            v[i] = vld1q_dup_f32(row[i]++);
-        step_rows(FROM, TO, v, 0, w, x, y);
+            a[i] = vld1q_dup_f32(row[i]++);
+        step_rows(M, FROM, TO, V, a, 0, w, s);
     }
     return w;
 }
 
-QNT_INLINE void by_rows(const int M, const struct qnt_f32_operands *o, float32x4_t *x, float32x4_t *y)
+QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, const struct qnt_f32_wanted *next,
+                        vec *s)
 {
     const float *a = o->a + o->at, *w = o->w;
+    (void)next;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
         const float *row[MR];
         QNT_UNROLL
         for (int i = 0; i < M; i++)
             row[i] = a + i * o->a_row;
-        some(0, M, o->run, o->w_k, row, w, x, y);
+        steps(M, 0, M, V, o->run, o->w_k, row, w, s);
     }
 }
 
 /* Where the first two rows lack elements at the begin of each run, and the last two at its end: each row from its first
  * element on. */
-QNT_INLINE void by_ends(const int M, const struct qnt_f32_operands *o, float32x4_t *x, float32x4_t *y)
+QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, const struct qnt_f32_wanted *next,
+                        vec *s)
 {
     const struct qnt_f32_ends e = qnt_f32_ends(o, M);
     const float *a = o->a, *w = o->w;
+    (void)next;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
         const float *row[MR];
         QNT_UNROLL
@@ -84,112 +92,102 @@ QNT_INLINE void by_ends(const int M, const struct qnt_f32_operands *o, float32x4
             const ptrdiff_t at = o->at + i * o->a_row;
             row[i] = a + (i < 2 && at < 0 ? 0 : at);
         }
-        const float *pw = some(2, M, e.head[1], o->w_k, row, w, x, y);
-        pw = some(1, M, e.head[0] - e.head[1], o->w_k, row, pw, x, y);
-        pw = some(0, M, e.all, o->w_k, row, pw, x, y);
-        pw = some(0, M - 1, e.tail[0] - e.tail[1], o->w_k, row, pw, x, y);
-        some(0, M - 2, e.tail[1], o->w_k, row, pw, x, y);
+        const float *pw = steps(M, 2, M, V, e.head[1], o->w_k, row, w, s);
+        pw = steps(M, 1, M, V, e.head[0] - e.head[1], o->w_k, row, pw, s);
+        pw = steps(M, 0, M, V, e.all, o->w_k, row, pw, s);
+        pw = steps(M, 0, M - 1, V, e.tail[0] - e.tail[1], o->w_k, row, pw, s);
+        steps(M, 0, M - 2, V, e.tail[1], o->w_k, row, pw, s);
     }
 }
 
-QNT_INLINE void by_columns(const int M, const struct qnt_f32_operands *o, float32x4_t *x, float32x4_t *y)
+QNT_INLINE void by_columns(const int M, const int V, const struct qnt_f32_operands *o, vec *s)
 {
     const float *a = o->a + o->at, *w = o->w;
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump, w += o->w_jump) {
         const float *pa = a, *pw = w;
         for (size_t p = o->run; p > 0; p--, pa += o->a_k, pw += o->w_k) {
-            const float32x4_t w0 = vld1q_f32(pw), w1 = vld1q_f32(pw + 4);
+            vec b[VECTORS];
             QNT_UNROLL
-            for (int g = 0; g < M / 4; g++) {
-                const float32x4_t v = vld1q_f32(pa + 4 * g);
+            for (int v = 0; v < V; v++)
+                b[v] = vld1q_f32(pw + v * LANES);
+            QNT_UNROLL
+            for (int i = 0; i < M; i++) {
+                const int four = i / 4 * 4;
+                const vec x = four + 4 <= M ? vld1q_f32(pa + four) : vld1q_dup_f32(pa + i);
                 QNT_UNROLL
-                for (int i = 0; i < 4; i++) {
-                    x[4 * g + i] = fma_lane(x[4 * g + i], w0, v, i);
-                    y[4 * g + i] = fma_lane(y[4 * g + i], w1, v, i);
-                }
-            }
-            QNT_UNROLL
-            for (int i = M / 4 * 4; i < M; i++) {
-                const float32x4_t v = vld1q_dup_f32(pa + i);
-                x[i] = vfmaq_f32(x[i], w0, v);
-                y[i] = vfmaq_f32(y[i], w1, v);
+                for (int v = 0; v < V; v++)
+                    s[v * M + i] = fma_lane(s[v * M + i], b[v], x, four + 4 <= M ? i % 4 : 0);
             }
         }
     }
 }
 
-QNT_INLINE void start(const int M, const struct qnt_tile *t, int v, float32x4_t *x)
+QNT_INLINE vec vec_zero(void)
 {
-    const float *bias = t->e->bias_f32, *c = (const float *)t->c + v;
-    const float32x4_t from = bias ? vld1q_f32(bias + t->col + v) : vdupq_n_f32(0);
-    QNT_UNROLL
-    for (int i = 0; i < M; i++)
-        x[i] = t->first ? from : vld1q_f32(c + (size_t)i * t->ldc);
+    return vdupq_n_f32(0);
 }
 
-QNT_INLINE void finish(const int M, const struct qnt_tile *t, int v, float32x4_t *x)
+QNT_INLINE vec vec_set1(float x)
 {
-    float *c = (float *)t->c + v;
-    if (t->last) {
-        const float32x4_t lo = vdupq_n_f32(t->e->lo), hi = vdupq_n_f32(t->e->hi);
-        QNT_UNROLL
-        for (int i = 0; i < M; i++) { /* NaN fails both comparisons */
-            const float32x4_t z = x[i];
-            x[i] = vbslq_f32(vcltq_f32(z, lo), lo, vbslq_f32(vcgtq_f32(z, hi), hi, z));
-        }
-    }
-    QNT_UNROLL
-    for (int i = 0; i < M; i++)
-        vst1q_f32(c + (size_t)i * t->ldc, x[i]);
+    return vdupq_n_f32(x);
 }
 
-QNT_INLINE void tile(const int M, const bool ends, const struct qnt_f32_operands *o, const struct qnt_tile *t)
+QNT_INLINE vec vec_load(const float *p)
 {
-    float32x4_t x[MR], y[MR];
-    start(M, t, 0, x);
-    start(M, t, 4, y);
-    if (ends)
-        by_ends(M, o, x, y);
-    else if (o->a_k == 1)
-        by_rows(M, o, x, y);
-    else
-        by_columns(M, o, x, y);
-    finish(M, t, 0, x);
-    finish(M, t, 4, y);
+    return vld1q_f32(p);
 }
 
-#define TILE(m)                                                                                                        \
-    static void tile_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
-    {                                                                                                                  \
-        tile(m, false, o, t);                                                                                          \
-    }                                                                                                                  \
-    static void ends_##m(const struct qnt_f32_operands *o, const struct qnt_tile *t)                                   \
-    {                                                                                                                  \
-        tile(m, true, o, t);                                                                                           \
-    }
-TILE(1)
-TILE(2)
-TILE(3)
-TILE(4)
-TILE(5)
-TILE(6)
-TILE(7)
-TILE(8)
-
-static void full(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+QNT_INLINE void vec_store(float *p, vec x)
 {
-    static qnt_gemm_f32_fn *const by_m[MR] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6, tile_7, tile_8};
-    static qnt_gemm_f32_fn *const ends[MR] = {ends_1, ends_2, ends_3, ends_4, ends_5, ends_6, ends_7, ends_8};
-    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], full);
+    vst1q_f32(p, x);
 }
 
-static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+QNT_INLINE vec vec_part_load(const float *p, uint32_t n)
 {
-    if (t->n == NR)
-        full(o, t);
-    else
-        qnt_f32_edge(o, t, NR, full);
+    float x[LANES] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        x[i] = p[i];
+    return vld1q_f32(x);
 }
+
+QNT_INLINE void vec_part_store(float *p, vec x, uint32_t n)
+{
+    vst1q_lane_f32(p, x, 0);
+    if (n > 1)
+        vst1q_lane_f32(p + 1, x, 1);
+    if (n > 2)
+        vst1q_lane_f32(p + 2, x, 2);
+}
+
+/* NaN fails both comparisons. */
+QNT_INLINE vec vec_at_least(vec lo, vec x)
+{
+    return vbslq_f32(vcltq_f32(x, lo), lo, x);
+}
+
+QNT_INLINE vec vec_at_most(vec hi, vec x)
+{
+    return vbslq_f32(vcgtq_f32(x, hi), hi, x);
+}
+
+QNT_INLINE void find(const int M, const int V, const bool PART, const struct qnt_f32_operands *o,
+                     const struct qnt_tile *t, const float *c)
+{
+    (void)M, (void)V, (void)PART, (void)o, (void)t, (void)c;
+}
+
+/* Less than a vector, one, two. */
+#define PARTS(F) F(1, 1, part) F(2, 1, part) F(3, 1, part) F(4, 1, part)
+#define EIGHT(F, V)                                                                                                    \
+    F(1, V, whole)                                                                                                     \
+    F(2, V, whole) F(3, V, whole) F(4, V, whole) F(5, V, whole) F(6, V, whole) F(7, V, whole) F(8, V, whole)
+#define ONES(F) EIGHT(F, 1)
+#define TWOS(F) EIGHT(F, 2)
+#define F32_ASKS 0
+#define F32_APART 1
+#define F32_SETS(S) S(4, PARTS) S(8, ONES) S(8, TWOS)
+enum { SUMS = 16, F32_MOST = 8 };
+#include "tmpl/gemm_f32_tmpl.h"
 
 /* Four rows of four floats to four columns. */
 QNT_INLINE void transpose(const void *const *rows, size_t at, float *to)
@@ -253,4 +251,5 @@ const struct qnt_gemm qnt_gemm_f32_8x8_neon = {
     .cost_tile = 160,
     .k_run = 1024,
     .m_least = 4,
+    .tall = 1,
 };

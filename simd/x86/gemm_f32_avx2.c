@@ -46,211 +46,61 @@ QNT_INLINE vec vec_fma_at(vec a, const float *b, vec c)
 }
 #include "x86/gemm_f32_loops.h"
 
-/* A vector of columns, or the first n of it: no others are read and written. */
-QNT_INLINE vec take(const bool PART, const float *p, uint32_t n)
+QNT_INLINE vec vec_zero(void)
 {
-    return PART ? _mm256_castsi256_ps(qnt_part8_avx2(p, n)) : vec_load(p);
+    return _mm256_setzero_ps();
 }
 
-QNT_INLINE void start(const int M, const int V, const bool PART, const struct qnt_tile *t, size_t col, const float *c,
-                      vec *s)
+QNT_INLINE void vec_store(float *p, vec x)
 {
-    const float *bias = t->e->bias_f32;
-    const uint32_t n = t->n % LANES;
-    if (t->first) {
-        QNT_UNROLL
-        for (int v = 0; v < V; v++) {
-            const vec from = bias ? take(PART, bias + t->col + col + v * LANES, n) : _mm256_setzero_ps();
-            QNT_UNROLL
-            for (int i = 0; i < M; i++)
-                s[v * M + i] = from;
-        }
+    _mm256_storeu_ps(p, x);
+}
+
+QNT_INLINE vec vec_part_load(const float *p, uint32_t n)
+{
+    return _mm256_castsi256_ps(qnt_part8_avx2(p, n));
+}
+
+QNT_INLINE void vec_part_store(float *p, vec x, uint32_t n)
+{
+    _mm256_maskstore_ps(p, qnt_tail8_avx2(n, 0), x);
+}
+
+/* The second operand is taken where one is NaN. */
+QNT_INLINE vec vec_at_least(vec lo, vec x)
+{
+    return _mm256_max_ps(lo, x);
+}
+
+QNT_INLINE vec vec_at_most(vec hi, vec x)
+{
+    return _mm256_min_ps(hi, x);
+}
+
+QNT_INLINE void find(const int M, const int V, const bool PART, const struct qnt_f32_operands *o,
+                     const struct qnt_tile *t, const float *c)
+{
+    (void)V, (void)o;
+    if (PART || !t->first)
         return;
-    }
     QNT_UNROLL
     for (int i = 0; i < M; i++, c += t->ldc)
-        QNT_UNROLL
-    for (int v = 0; v < V; v++)
-        s[v * M + i] = take(PART, c + v * LANES, n);
-}
-
-/* For the stores at the end. */
-QNT_INLINE void find(const int M, const float *c, size_t ldc)
-{
-    QNT_UNROLL
-    for (int i = 0; i < M; i++, c += ldc)
         _mm_prefetch((const char *)c, _MM_HINT_T0);
 }
 
-/* Bounds that are infinite need no instruction; NaN passes: the second operand is taken. */
-QNT_INLINE void bound(const int M, const int V, const struct qnt_epilogue *e, vec *s)
-{
-    if (e->lo > -__builtin_inff()) {
-        const vec lo = vec_set1(e->lo);
-        QNT_UNROLL
-        for (int i = 0; i < M * V; i++)
-            s[i] = _mm256_max_ps(lo, s[i]);
-    }
-    if (e->hi < __builtin_inff()) {
-        const vec hi = vec_set1(e->hi);
-        QNT_UNROLL
-        for (int i = 0; i < M * V; i++)
-            s[i] = _mm256_min_ps(hi, s[i]);
-    }
-}
-
-QNT_INLINE void finish(const int M, const int V, const bool PART, const struct qnt_tile *t, float *c, vec *s)
-{
-    const size_t ldc = t->ldc;
-    if (t->last)
-        bound(M, V, t->e, s);
-    QNT_UNROLL
-    for (int i = 0; i < M; i++, c += ldc) {
-        QNT_UNROLL
-        for (int v = 0; v < V; v++) {
-            if (PART)
-                _mm256_maskstore_ps(c, qnt_tail8_avx2(t->n % LANES, 0), s[i]);
-            else
-                _mm256_storeu_ps(c + v * LANES, s[v * M + i]);
-        }
-    }
-}
-
-/* Rows [row, row + m), m a multiple of M, or M where there are ends; columns from `col` on. Structures are not copied
- * in memory for such parts: that would wait for the stores of those who just wrote them. */
-enum order { ROWS, ASKING, ENDS, COLUMNS }; /* asking: rows that ask for what comes next */
-QNT_INLINE void rows(const int M, const int V, const bool PART, const enum order ORDER,
-                     const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col)
-{
-    struct qnt_f32_operands at = *o;
-    float *c = (float *)t->c + row * t->ldc + col;
-    at.at += (ptrdiff_t)row * o->a_row;
-    at.w += col;
-    at.a_k = ORDER == COLUMNS ? o->a_k : 1;
-    struct wanted next = {(const char *)o->ahead, (const char *)o->ahead_end};
-    for (; m > 0; m -= (size_t)M, at.at += M * at.a_row, c += (size_t)M * t->ldc) {
-        vec s[12];
-        if (!PART && t->first)
-            find(M, c, t->ldc);
-        start(M, V, PART, t, col, c, s);
-        if (ORDER == ENDS)
-            by_ends(M, V, &at, &next, s);
-        else if (ORDER != COLUMNS)
-            by_rows(M, V, &at, ORDER == ASKING ? &next : NULL, s);
-        else
-            by_columns(M, V, &at, s);
-        finish(M, V, PART, t, c, s);
-    }
-}
-
-typedef void rows_fn(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col);
-#define FUNCTION(NAME, M, V, PART, ORDER)                                                                              \
-    static void NAME##_##M##x##V##PART(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row,         \
-                                       size_t m, size_t col)                                                           \
-    {                                                                                                                  \
-        rows(M, V, PART, ORDER, o, t, row, m, col);                                                                    \
-    }
-#define FUNCTIONS(M, V, PART)                                                                                          \
-    FUNCTION(rows, M, V, PART, ROWS)                                                                                   \
-    FUNCTION(asking, M, V, PART, ASKING) FUNCTION(ends, M, V, PART, ENDS) FUNCTION(columns, M, V, PART, COLUMNS)
-#define NAME_ROWS(M, V, PART) rows_##M##x##V##PART,
-#define NAME_ASKING(M, V, PART) asking_##M##x##V##PART,
-#define NAME_ENDS(M, V, PART) ends_##M##x##V##PART,
-#define NAME_COLUMNS(M, V, PART) columns_##M##x##V##PART,
-/* Of a part of a vector, and of 1 to 4 vectors: 1, 2, 3.. rows. */
-#define PARTS(F) F(1, 1, 1) F(2, 1, 1) F(3, 1, 1) F(4, 1, 1)
-#define ONES(F) F(1, 1, 0) F(2, 1, 0) F(3, 1, 0) F(4, 1, 0) F(5, 1, 0) F(6, 1, 0) F(7, 1, 0) F(8, 1, 0)
-#define TWOS(F) F(1, 2, 0) F(2, 2, 0) F(3, 2, 0) F(4, 2, 0) F(5, 2, 0) F(6, 2, 0)
-#define THREES(F) F(1, 3, 0) F(2, 3, 0) F(3, 3, 0) F(4, 3, 0)
-#define FOURS(F) F(1, 4, 0) F(2, 4, 0)
-PARTS(FUNCTIONS)
-ONES(FUNCTIONS)
-TWOS(FUNCTIONS)
-THREES(FUNCTIONS)
-FOURS(FUNCTIONS)
-
-enum { MOST = 8 };
-static const struct functions {
-    uint32_t most; /* rows */
-    rows_fn *by[COLUMNS + 1][MOST];
-} of_vectors[] = {
-#define BY(order, F) [order] = {F(NAME_##order)}
-#define ALL(most, F)                                                                                                   \
-    {                                                                                                                  \
-        most,                                                                                                          \
-        {                                                                                                              \
-            BY(ROWS, F), BY(ASKING, F), BY(ENDS, F), BY(COLUMNS, F)                                                    \
-        }                                                                                                              \
-    }
-    ALL(4, PARTS), ALL(8, ONES), ALL(6, TWOS), ALL(4, THREES), ALL(2, FOURS)};
-
-static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t);
-
-/* Rows of which more lack elements than `ends` can leave out. */
-static void apart(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col)
-{
-    struct qnt_f32_operands at = *o;
-    struct qnt_tile own = *t;
-    at.at += (ptrdiff_t)row * o->a_row;
-    at.w += col;
-    own.c = (float *)t->c + row * t->ldc + col;
-    own.m = (uint32_t)m;
-    own.n = (uint32_t)(col || t->n < LANES ? t->n % LANES : t->n / LANES * LANES);
-    own.col += (uint32_t)col;
-    qnt_f32_apart(&at, &own, run);
-}
-
-/* `count` times `per` rows of windows; those that lack nothing are taken together. */
-static void windows(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row,
-                    size_t per, size_t count, size_t col)
-{
-    const ptrdiff_t step = (ptrdiff_t)per * o->a_row;
-    struct qnt_f32_operands first = {.a_row = o->a_row, .run = o->run, .width = o->width};
-    first.at = o->at + (ptrdiff_t)row * o->a_row;
-    for (size_t n; count > 0; count -= n, row += n * per, first.at += (ptrdiff_t)n * step) {
-        ptrdiff_t past = qnt_f32_past(&first, (ptrdiff_t)per);
-        const bool inside = first.at >= 0 && past <= 0;
-        if (!inside && !qnt_f32_has_ends(&first, (ptrdiff_t)per, past)) {
-            apart(o, t, row, per, col);
-            n = 1;
-            continue;
-        }
-        for (n = 1; inside && n < count && (past += step) <= 0;)
-            n++;
-        f->by[!inside ? ENDS : o->ahead ? ASKING : ROWS][per - 1](o, t, row, n * per, col);
-    }
-}
-
-static void some(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row,
-                 size_t per, size_t count, size_t col)
-{
-    if (o->width)
-        windows(f, o, t, row, per, count, col);
-    else
-        f->by[o->a_k != 1 ? COLUMNS : o->ahead ? ASKING : ROWS][per - 1](o, t, row, per * count, col);
-}
-
-/* All rows, in even shares, of whole vectors of columns from `col` on, or less than one. */
-static void all_of(const struct functions *f, const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t col)
-{
-    if (t->m <= f->most) {
-        some(f, o, t, 0, t->m, 1, col);
-        return;
-    }
-    const uint32_t parts = (t->m + f->most - 1) / f->most, per = t->m / parts, more = t->m - parts * per;
-    if (more > 0)
-        some(f, o, t, 0, per + 1, more, col);
-    some(f, o, t, more * (per + 1), per, parts - more, col);
-}
-
-static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    const size_t whole = t->n / LANES * LANES;
-    if (whole > 0)
-        all_of(of_vectors + whole / LANES, o, t, 0);
-    if (whole < t->n)
-        all_of(of_vectors, o, t, whole);
-}
+/* Less than a vector, and 1 to 4 vectors. */
+#define PARTS(F) F(1, 1, part) F(2, 1, part) F(3, 1, part) F(4, 1, part)
+#define FOURS(F) F(1, 4, whole) F(2, 4, whole)
+#define THREES(F) F(1, 3, whole) F(2, 3, whole) F(3, 3, whole) F(4, 3, whole)
+#define TWOS(F) F(1, 2, whole) F(2, 2, whole) F(3, 2, whole) F(4, 2, whole) F(5, 2, whole) F(6, 2, whole)
+#define ONES(F)                                                                                                        \
+    F(1, 1, whole)                                                                                                     \
+    F(2, 1, whole) F(3, 1, whole) F(4, 1, whole) F(5, 1, whole) F(6, 1, whole) F(7, 1, whole) F(8, 1, whole)
+#define F32_ASKS 1
+#define F32_APART 1
+#define F32_SETS(S) S(4, PARTS) S(8, ONES) S(6, TWOS) S(4, THREES) S(2, FOURS)
+enum { SUMS = 12, F32_MOST = 8 };
+#include "tmpl/gemm_f32_tmpl.h"
 
 /* Eight rows of eight floats to eight columns. */
 QNT_INLINE void transpose(const __m256 *r, float *to, const int nr)

@@ -1,8 +1,9 @@
 /* f32 tiles, loops in gemm_f32_loops.h.
+ *
  *   14x32  28 accumulators, 2 vectors of W, 1 broadcast: 31 of 32 registers; 28 fma for 14 broadcasts and 2 loads
  *   28x16  28 accumulators, 1 vector of W; every fma takes its element of A as a broadcast memory operand
- * There is a function for each number of rows: nothing outside the operands is read, and fewer rows cost less.
- * W panel: [k][nr]. */
+ *
+ * Both take any number of rows. W panel: [k][nr]. */
 #include <immintrin.h>
 #include "x86/pack_avx512.h"
 #include "x86/rows_avx512.h"
@@ -37,141 +38,66 @@ QNT_INLINE vec vec_fma_at(vec a, const float *b, vec c)
 }
 #include "x86/gemm_f32_loops.h"
 
-QNT_INLINE __mmask16 lanes(uint32_t n, int v)
+/* The first n, 1 to 16. */
+QNT_INLINE __mmask16 lanes(uint32_t n)
 {
-    int left = (int)n - v * LANES;
-    return left >= LANES ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
+    return (__mmask16)(0xffffu >> (LANES - n));
 }
 
-/* What a column of sums starts from in the first k block. */
-QNT_INLINE __m512 origin(const struct qnt_tile *t, int v, __mmask16 k)
+QNT_INLINE vec vec_zero(void)
 {
-    const float *bias = t->e->bias_f32;
-    return bias ? _mm512_maskz_loadu_ps(k, bias + t->col + v * LANES) : _mm512_setzero_ps();
+    return _mm512_setzero_ps();
 }
 
-/* Where the sums start. Rows are reached one from the other: products of row and stride would be most of the work
- * around short sums. */
-QNT_INLINE void start(const int M, const int V, const struct qnt_tile *t, __m512 *x, __m512 *y)
+QNT_INLINE void vec_store(float *p, vec x)
 {
-    const __mmask16 k0 = lanes(t->n, 0), k1 = lanes(t->n, 1);
-    const float *c = t->c;
-    if (t->first) {
-        const __m512 x0 = origin(t, 0, k0), y0 = V == 2 ? origin(t, 1, k1) : x0;
-        QNT_UNROLL
-        for (int i = 0; i < M; i++) {
-            x[i] = x0;
-            if (V == 2)
-                y[i] = y0;
-        }
-        return;
-    }
-    QNT_UNROLL
-    for (int i = 0; i < M; i++, c += t->ldc) {
-        x[i] = _mm512_maskz_loadu_ps(k0, c);
-        if (V == 2)
-            y[i] = _mm512_maskz_loadu_ps(k1, c + LANES);
-    }
+    _mm512_storeu_ps(p, x);
+}
+
+QNT_INLINE vec vec_part_load(const float *p, uint32_t n)
+{
+    return _mm512_maskz_loadu_ps(lanes(n), p);
+}
+
+QNT_INLINE void vec_part_store(float *p, vec x, uint32_t n)
+{
+    _mm512_mask_storeu_ps(p, lanes(n), x);
+}
+
+/* The second operand is taken where one is NaN. */
+QNT_INLINE vec vec_at_least(vec lo, vec x)
+{
+    return _mm512_max_ps(lo, x);
+}
+
+QNT_INLINE vec vec_at_most(vec hi, vec x)
+{
+    return _mm512_min_ps(hi, x);
 }
 
 /* Stores at the end of a sum find their lines on the way, but where it is so short that it would wait for them. */
-QNT_INLINE void find(const int M, const int V, const struct qnt_tile *t)
+QNT_INLINE void find(const int M, const int V, const bool PART, const struct qnt_f32_operands *o,
+                     const struct qnt_tile *t, const float *c)
 {
-    const float *c = t->c;
-    QNT_UNROLL
-    for (int i = 0; i < M; i++, c += t->ldc) {
-        _mm_prefetch((const char *)c, _MM_HINT_T0);
-        if (V == 2)
-            _mm_prefetch((const char *)(c + LANES), _MM_HINT_T0);
-    }
-}
-
-QNT_INLINE void bound(const int M, const struct qnt_tile *t, __m512 *x)
-{
-    if (t->e->lo > -__builtin_inff()) {
-        const __m512 lo = _mm512_set1_ps(t->e->lo);
-        QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            x[i] = _mm512_max_ps(lo, x[i]); /* NaN passes: the second operand is taken */
-    }
-    if (t->e->hi < __builtin_inff()) {
-        const __m512 hi = _mm512_set1_ps(t->e->hi);
-        QNT_UNROLL
-        for (int i = 0; i < M; i++)
-            x[i] = _mm512_min_ps(hi, x[i]);
-    }
-}
-
-/* Masked stores are several times slower than plain ones on some machines, bounds that are infinite need no
- * instruction. */
-QNT_INLINE void finish(const int M, const int V, const struct qnt_tile *t, __m512 *x, __m512 *y)
-{
-    const size_t ldc = t->ldc;
-    float *c = t->c;
-    if (t->last) {
-        bound(M, t, x);
-        if (V == 2)
-            bound(M, t, y);
-    }
-    if (t->n == (uint32_t)V * LANES) {
-        QNT_UNROLL
-        for (int i = 0; i < M; i++, c += ldc) {
-            _mm512_storeu_ps(c, x[i]);
-            if (V == 2)
-                _mm512_storeu_ps(c + LANES, y[i]);
-        }
+    (void)PART;
+    if (!o->far || !t->first || o->run * o->runs < LONG)
         return;
-    }
-    const __mmask16 k0 = lanes(t->n, 0), k1 = lanes(t->n, 1);
     QNT_UNROLL
-    for (int i = 0; i < M; i++, c += ldc) {
-        _mm512_mask_storeu_ps(c, k0, x[i]);
-        if (V == 2)
-            _mm512_mask_storeu_ps(c + LANES, k1, y[i]);
-    }
+    for (int i = 0; i < M; i++, c += t->ldc)
+        QNT_UNROLL
+    for (int v = 0; v < V; v++)
+        _mm_prefetch((const char *)(c + v * LANES), _MM_HINT_T0);
 }
 
-QNT_INLINE void tile(const int M, const int V, const bool ends, const struct qnt_f32_operands *o,
-                     const struct qnt_tile *t)
-{
-    __m512 s[28];
-    if (o->far && t->first && o->run * o->runs >= LONG)
-        find(M, V, t);
-    start(M, V, t, s, s + M);
-    if (ends)
-        by_ends(M, V, o, NULL, s);
-    else if (o->a_k == 1)
-        by_rows(M, V, o, NULL, s);
-    else
-        by_columns(M, V, o, s);
-    finish(M, V, t, s, s + M);
-}
-
-#define TILE(m, v)                                                                                                     \
-    static void tile_##m##x##v(const struct qnt_f32_operands *o, const struct qnt_tile *t)                             \
-    {                                                                                                                  \
-        tile(m, v, false, o, t);                                                                                       \
-    }                                                                                                                  \
-    static void ends_##m##x##v(const struct qnt_f32_operands *o, const struct qnt_tile *t)                             \
-    {                                                                                                                  \
-        tile(m, v, true, o, t);                                                                                        \
-    }
-QNT_ROWS_28(TILE, 1)
-QNT_ROWS_14(TILE, 2)
-#define NAME(m, v) tile_##m##x##v,
-#define NAME_ENDS(m, v) ends_##m##x##v,
-
-static void run_14x32(const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_14(NAME, 2)}, *const ends[] = {QNT_ROWS_14(NAME_ENDS, 2)};
-    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], run_14x32);
-}
-
-static void run_28x16(const struct qnt_f32_operands *o, const struct qnt_tile *t)
-{
-    static qnt_gemm_f32_fn *const by_m[] = {QNT_ROWS_28(NAME, 1)}, *const ends[] = {QNT_ROWS_28(NAME_ENDS, 1)};
-    qnt_f32_run(o, t, by_m[t->m - 1], ends[t->m - 1], run_28x16);
-}
+#define F_ONE(m, F) F(m, 1, any)
+#define F_TWO(m, F) F(m, 2, any)
+#define ONES(F) QNT_ROWS_28(F_ONE, F)
+#define TWOS(F) QNT_ROWS_14(F_TWO, F)
+#define F32_ASKS 0 /* panels of W stream: AHEAD */
+#define F32_APART 0
+#define F32_SETS(S) S(28, ONES) S(14, TWOS)
+enum { SUMS = 28, F32_MOST = 28 };
+#include "tmpl/gemm_f32_tmpl.h"
 
 /* 16 rows of 16 floats to 16 columns, one every `step` floats: a whole cache line of each row at a time. */
 QNT_INLINE void transpose(const void *const *rows, size_t at, float *to, const int step)
@@ -229,11 +155,13 @@ static void pack_rows_16(const void *const *rows, size_t tap_k, size_t k0, size_
 
 QNT_INLINE void pack_cols(const int V, const void *const *lines, size_t k, size_t used, float *to)
 {
+    const uint32_t columns = (uint32_t)((UINT64_C(1) << used) - 1);
     for (size_t p = 0; p < k; p++, to += V * LANES) {
         const float *from = lines[p];
         QNT_UNROLL
         for (int v = 0; v < V; v++)
-            _mm512_storeu_ps(to + v * LANES, _mm512_maskz_loadu_ps(lanes((uint32_t)used, v), from + v * LANES));
+            _mm512_storeu_ps(to + v * LANES,
+                             _mm512_maskz_loadu_ps((__mmask16)(columns >> v * LANES), from + v * LANES));
     }
 }
 
@@ -249,7 +177,7 @@ static void pack_cols_16(const void *const *lines, size_t k, size_t used, void *
 
 const struct qnt_gemm qnt_gemm_f32_14x32_avx512 = {
     .name = "14x32",
-    .run_f32 = run_14x32,
+    .run_f32 = run,
     .pack_w = pack_rows_32,
     .pack_w_cols = pack_cols_32,
     .mr = 14,
@@ -261,10 +189,11 @@ const struct qnt_gemm qnt_gemm_f32_14x32_avx512 = {
     .cost_tile = 320,
     .k_run = 8192,
     .m_least = 4,
+    .tall = 1,
 };
 const struct qnt_gemm qnt_gemm_f32_28x16_avx512 = {
     .name = "28x16",
-    .run_f32 = run_28x16,
+    .run_f32 = run,
     .pack_w = pack_rows_16,
     .pack_w_cols = pack_cols_16,
     .mr = 28,
@@ -276,4 +205,5 @@ const struct qnt_gemm qnt_gemm_f32_28x16_avx512 = {
     .cost_tile = 640,
     .k_run = 512,
     .m_least = 9,
+    .tall = 1,
 };

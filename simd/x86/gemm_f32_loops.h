@@ -61,13 +61,9 @@ QNT_INLINE struct strides strides(const struct qnt_f32_operands *o)
     return (struct strides){o->a_row, 3 * o->a_row, o->w_k, AHEAD * o->w_k};
 }
 
-/* What is asked for beside the products: a line for two steps, BURST at a time. */
+/* Beside the products a line is asked for with two steps, BURST at a time. */
 enum { LINE = 64, BURST = 16 };
-struct wanted {
-    const char *line, *end;
-};
-
-QNT_INLINE void ask(struct wanted *next)
+QNT_INLINE void ask(struct qnt_f32_wanted *next)
 {
     for (int i = 0; i < BURST; i++)
         _mm_prefetch(next->line + i * LINE, _MM_HINT_T1);
@@ -92,7 +88,7 @@ QNT_INLINE const float *pairs(const int M, const int V, size_t n, struct strides
 
 /* `n` steps; next: what to ask for meanwhile, or NULL. */
 QNT_INLINE const float *all_rows(const int M, const int V, size_t n, struct strides d, const float **q, const float *w,
-                                 struct wanted *next, vec *s)
+                                 struct qnt_f32_wanted *next, vec *s)
 {
     size_t left = n / 2;
     for (size_t part; next && left > 0; left -= part) {
@@ -125,7 +121,7 @@ QNT_INLINE const float *some_rows(const int M, const int FROM, const int TO, con
     return w;
 }
 
-QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, struct wanted *next, vec *s)
+QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands *o, struct qnt_f32_wanted *next, vec *s)
 {
     const struct strides d = strides(o);
     const float *a = o->a + o->at, *w = o->w;
@@ -140,7 +136,7 @@ QNT_INLINE void by_rows(const int M, const int V, const struct qnt_f32_operands 
 
 /* The same where the first two rows lack elements at the begin of each run, and the last two at its end. The first
  * element of a row may then lie outside of the line. */
-QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, struct wanted *next, vec *s)
+QNT_INLINE void by_ends(const int M, const int V, const struct qnt_f32_operands *o, struct qnt_f32_wanted *next, vec *s)
 {
     const struct strides d = strides(o);
     const struct qnt_f32_ends e = qnt_f32_ends(o, M);

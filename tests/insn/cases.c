@@ -76,11 +76,12 @@ static int product(const char *name, const struct qnt_gemm_list *list, size_t m,
     return 0;
 }
 
-/* 3 x 3, pad 1 from side x side x c to oc channels, in a session that takes and gives s8. */
-static qnt_status conv_model(size_t side, size_t c, size_t oc, uint32_t groups, qnt_model **out)
+/* taps x taps, the same size out, from SIDE x SIDE x c to oc channels, of floats or of `bits`. */
+enum { SIDE = 16, CHANNELS = 64 };
+static qnt_status conv_model(uint32_t bits, size_t taps, size_t c, size_t oc, uint32_t groups, qnt_model **out)
 {
-    const size_t image[] = {side, side, c}, dim[] = {oc, 3, 3, c / groups};
-    const qnt_node_attr attr = {.size = sizeof attr, .pad = {1, 1, 1, 1}, .groups = groups};
+    const size_t image[] = {SIDE, SIDE, c}, dim[] = {oc, taps, taps, c / groups}, p = taps / 2;
+    const qnt_node_attr attr = {.size = sizeof attr, .pad = {p, p, p, p}, .groups = groups};
     static float weight[64 * 3 * 3 * 32], bias[64];
     qnt_model *m;
     int in[3], y;
@@ -96,19 +97,25 @@ static qnt_status conv_model(size_t side, size_t c, size_t oc, uint32_t groups, 
         qnt_model_free(m);
         return s;
     }
-    s = test_twin(m, 8, NULL, out);
+    *out = m;
+    if (!bits)
+        return QNT_OK;
+    s = test_twin(m, bits, NULL, out);
     qnt_model_free(m);
     return s;
 }
 
-static int convolution(const char *name, size_t side, size_t c, size_t oc, uint32_t groups)
+/* In a session that takes and gives what the layer has: s8 or floats. */
+static int convolution(const char *name, uint32_t bits, size_t taps, size_t c, size_t oc, uint32_t groups)
 {
-    static int8_t in[16 * 16 * 64], out[16 * 16 * 64];
-    const qnt_session_config config = {.size = sizeof config, .max_batch = 1, .quantized_io = 1};
+    static float in[SIDE * SIDE * CHANNELS], out[SIDE * SIDE * CHANNELS];
+    const qnt_session_config config = {.size = sizeof config, .max_batch = 1, .quantized_io = bits > 0};
     qnt_model *m;
     qnt_session *s;
-    fill(in, sizeof in);
-    if (conv_model(side, c, oc, groups, &m) || qnt_session_create(m, &config, &s) || qnt_session_run(s, in, out, 1))
+    if (bits)
+        fill(in, sizeof in);
+    if (conv_model(bits, taps, c, oc, groups, &m) || qnt_session_create(m, &config, &s) ||
+        qnt_session_run(s, in, out, 1))
         return fail(name);
     BEGIN();
     qnt_session_run(s, in, out, 1);
@@ -126,8 +133,11 @@ int main(void)
         return fail("context");
     int bad = known() || product("gemm s8 64 x 256 x 128", &ctx->dsp.gemm_s8, 64, 128, 256) ||
               product("gemm b1 64 x 2048 x 128", &ctx->dsp.gemm_b1, 64, 128, 2048 / 8) ||
-              convolution("conv 3 x 3, 16 x 16 x 32 to 64", 16, 32, 64, 1) ||
-              convolution("depthwise 3 x 3, 16 x 16 x 64", 16, 64, 64, 64);
+              convolution("conv 3 x 3, 16 x 16 x 32 to 64", 8, 3, 32, 64, 1) ||
+              convolution("depthwise 3 x 3, 16 x 16 x 64", 8, 3, 64, 64, 64) ||
+              convolution("f32 conv 1 x 1, 16 x 16 x 32 to 64", 0, 1, 32, 64, 1) ||
+              convolution("f32 conv 3 x 3, 16 x 16 x 32 to 64", 0, 3, 32, 64, 1) ||
+              convolution("f32 depthwise 3 x 3, 16 x 16 x 64", 0, 3, 64, 64, 64);
     qnt_ctx_free(ctx);
     return bad;
 }

@@ -7,7 +7,7 @@
 
 void check_gemm_f32(struct ck *c);
 
-enum { MR_MOST = 64, NR_MOST = 128, TAPS_MOST = 9 };
+enum { MR_MOST = 100, NR_MOST = 128, TAPS_MOST = 9 };
 
 static bool same_or_nan(struct ck *c, size_t row, float *want, const float *got, size_t n)
 {
