@@ -27,31 +27,58 @@ QNT_INLINE uint32_t tail(const struct qnt_tile *t)
     return (t->n - 1) % LANES + 1;
 }
 
-QNT_INLINE vec take(const bool PART, const float *p, uint32_t n)
+/* Vector v of V at c; of fewer, nothing. */
+QNT_INLINE vec take(const int V, const int v, const bool PART, const float *c, uint32_t n)
 {
-    return PART ? vec_part_load(p, n) : vec_load(p);
+    if (v >= V)
+        return vec_zero();
+    return PART && v == V - 1 ? vec_part_load(c + v * LANES, n) : vec_load(c + v * LANES);
 }
 
+QNT_INLINE void put_one(const int V, const int v, const bool PART, float *c, uint32_t n, vec x)
+{
+    if (PART && v == V - 1)
+        vec_part_store(c + v * LANES, x, n);
+    else
+        vec_store(c + v * LANES, x);
+}
+
+/* Row i. */
+QNT_INLINE void set_row(const int M, const int V, const int i, vec x0, vec x1, vec x2, vec x3, vec *s)
+{
+    s[i] = x0;
+    if (V > 1)
+        s[M + i] = x1;
+    if (V > 2)
+        s[2 * M + i] = x2;
+    if (V > 3)
+        s[3 * M + i] = x3;
+}
+
+/* Rows have no loop over their vectors: one of a single step would hide the loop around it from clang, which then keeps
+ * the sums in memory. */
 QNT_INLINE void start(const int M, const int V, const bool PART, const struct qnt_tile *t, size_t col, const float *c,
                       vec *s)
 {
-    const float *bias = t->e->bias_f32;
+    const float *bias = t->e->bias_f32 ? t->e->bias_f32 + t->col + col : NULL;
     const uint32_t n = tail(t);
     if (t->first) {
-        QNT_UNROLL
-        for (int v = 0; v < V; v++) {
-            const vec from = bias ? take(PART && v == V - 1, bias + t->col + col + v * LANES, n) : vec_zero();
-            QNT_UNROLL
-            for (int i = 0; i < M; i++)
-                s[v * M + i] = from;
+        vec x0 = vec_zero(), x1 = x0, x2 = x0, x3 = x0;
+        if (bias) {
+            x0 = take(V, 0, PART, bias, n);
+            x1 = take(V, 1, PART, bias, n);
+            x2 = take(V, 2, PART, bias, n);
+            x3 = take(V, 3, PART, bias, n);
         }
+        QNT_UNROLL
+        for (int i = 0; i < M; i++)
+            set_row(M, V, i, x0, x1, x2, x3, s);
         return;
     }
     QNT_UNROLL
     for (int i = 0; i < M; i++, c += t->ldc)
-        QNT_UNROLL
-    for (int v = 0; v < V; v++)
-        s[v * M + i] = take(PART && v == V - 1, c + v * LANES, n);
+        set_row(M, V, i, take(V, 0, PART, c, n), take(V, 1, PART, c, n), take(V, 2, PART, c, n), take(V, 3, PART, c, n),
+                s);
 }
 
 /* Bounds that are infinite need no instruction. */
@@ -77,13 +104,13 @@ QNT_INLINE void put(const int M, const int V, const bool PART, const struct qnt_
     const uint32_t n = tail(t);
     QNT_UNROLL
     for (int i = 0; i < M; i++, c += ldc) {
-        QNT_UNROLL
-        for (int v = 0; v < V; v++) {
-            if (PART && v == V - 1)
-                vec_part_store(c + v * LANES, s[v * M + i], n);
-            else
-                vec_store(c + v * LANES, s[v * M + i]);
-        }
+        put_one(V, 0, PART, c, n, s[i]);
+        if (V > 1)
+            put_one(V, 1, PART, c, n, s[M + i]);
+        if (V > 2)
+            put_one(V, 2, PART, c, n, s[2 * M + i]);
+        if (V > 3)
+            put_one(V, 3, PART, c, n, s[3 * M + i]);
     }
 }
 

@@ -18,6 +18,13 @@ QNT_INLINE void prefetch(const float *w, const int V, ptrdiff_t ahead)
         _mm_prefetch((const char *)((uintptr_t)(w + v * LANES) + (uintptr_t)ahead * sizeof *w), _MM_HINT_T0);
 }
 
+/* One step of row i, vector v: b of W, or of three the last at w. */
+QNT_INLINE void add(const int M, const int V, const int i, const int v, vec a, const vec *b, const float *w, vec *s)
+{
+    vec *const sum = s + v * M + i;
+    *sum = V != 3 ? vec_fma(a, b[v], *sum) : v < 2 ? vec_fma_kept(a, b[v], *sum) : vec_fma_at(a, w + v * LANES, *sum);
+}
+
 /* One step of k of rows [FROM, TO): `q` points to the element of each fourth row, row strides r1 and r3 = 3 * r1. */
 QNT_INLINE void step(const int M, const int FROM, const int TO, const int V, const float *const *q, ptrdiff_t r1,
                      ptrdiff_t r3, int p, const float *w, ptrdiff_t ahead, vec *s)
@@ -29,17 +36,17 @@ QNT_INLINE void step(const int M, const int FROM, const int TO, const int V, con
         b[v] = vec_load(w + v * LANES);
     prefetch(w, V, ahead);
     QNT_UNROLL
-    for (int i = FROM; i < TO; i++) {
+    for (int i = FROM; i < TO; i++) { /* no loop over vectors: one of a single step would hide this one from clang */
         const float *at = q[i / GROUP] + p;
         at += i % GROUP == 1 ? r1 : i % GROUP == 2 ? 2 * r1 : i % GROUP == 3 ? r3 : 0;
         const vec a = vec_set1(*at);
-        QNT_UNROLL
-        for (int v = 0; v < V; v++) {
-            vec *const sum = s + v * M + i;
-            *sum = V != 3     ? vec_fma(a, b[v], *sum)
-                   : v < HELD ? vec_fma_kept(a, b[v], *sum)
-                              : vec_fma_at(a, w + v * LANES, *sum);
-        }
+        add(M, V, i, 0, a, b, w, s);
+        if (V > 1)
+            add(M, V, i, 1, a, b, w, s);
+        if (V > 2)
+            add(M, V, i, 2, a, b, w, s);
+        if (V > 3)
+            add(M, V, i, 3, a, b, w, s);
     }
 }
 
