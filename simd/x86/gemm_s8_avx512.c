@@ -1,16 +1,18 @@
-/* 8-bit tiles on vpmaddwd, for AVX-512 without VNNI: two products of s16 x s16 into each s32, exact.
+/* Tiles on vpmaddwd for one row and for W of few bits, for AVX-512 without VNNI: two products of s16 x s16 into each
+ * s32, exact. Other 8-bit ones are in gemm_rows_avx512.c.
  *
- * Bytes are widened while packing: A panel [k/2][MR][2] and W panel [k/2][NR][2] of s16. A pair of k: NV = NR / 16
- * vectors of W, MR pairs of A broadcast, each used NV times. Products and sums share two ports, so only the number of
- * loads and the width of the store tell the tiles apart. Registers: MR * NV sums + NV + one broadcast + one product:
+ * A is widened while packing, panel [k/2][MR][2] of s16. W [k/2][NR][2] is widened on the way in: the stream of weights
+ * is what one row waits for. A pair of k: NV = NR / 16 vectors of W, MR pairs of A broadcast, each used NV times.
+ * Products and sums share two ports, so only the number of loads and the width of the store tell the tiles apart.
+ * Registers: MR * NV sums + NV + one broadcast + one product:
  *
  *   12x32  24 + 2 + 2   the general one
  *   16x16  16 + 1 + 2   few output channels
  *   4x32    8 + 2 + 2   few rows
- *   1x32    2 + 2 + 2   one row: bound by the stream of weights, so its W stays s8 and is widened on the way in
+ *   1x32    2 + 2 + 2
  *
- * W of 4 and 2 bits is always widened so: bytes become words, a shift to the left brings a code to the top, one to the
- * right extends its sign. Where a step is less than a vector, its bytes are taken twice or four times. */
+ * W of few bits: bytes become words, a shift to the left brings a code to the top, one to the right extends its sign.
+ * Where a step is less than a vector, its bytes are taken twice or four times. */
 #include <immintrin.h>
 #include "pack_low.h"
 #include "x86/pack_s16_avx2.h"
@@ -28,8 +30,6 @@ QNT_INLINE __m512i load_w(const char *w, const int v, const int NV, const int BI
 {
     const int bytes = 4 * NV * BITS, s = 8 + BITS * (32 * v / bytes), t = s + BITS, u = t + BITS, r = u + BITS;
     __m512i y;
-    if (BITS == 16)
-        return _mm512_loadu_si512(w + 64 * v);
     if (BITS == 8)
         return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(w + 32 * v)));
     if (bytes == 32) {
@@ -81,7 +81,6 @@ QNT_INLINE void tile(size_t k, const void *a, const void *w, const struct qnt_ti
 PACK(pack_a4, 4)
 PACK(pack_a12, 12)
 PACK(pack_a16, 16)
-PACK(pack_w32, 32)
 
 static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
                     void *panel)
@@ -123,9 +122,6 @@ static void pack_w32_s8(const void *const *rows, size_t tap_k, size_t k0, size_t
 /* Costs in 1/16 cycle of a core with two 512-bit ports, by counting, with half of the packing of A in the step (cores
  * with twice 256 bits run these at the speed of AVX2's). */
 TILE(gemm_s8, 1, 32, 8, pack_w32_s8, 60, 900)
-TILE(gemm_s8, 4, 32, 16, pack_w32, 155, 1400)
-TILE(gemm_s8, 16, 16, 16, pack_a16, 330, 2000)
-TILE(gemm_s8, 12, 32, 16, pack_w32, 450, 3100)
 QNT_PACK_LOW(pack_w16_s4, pack_w16_s8, 16, 2, 4)
 QNT_PACK_LOW(pack_w32_s4, pack_w32_s8, 32, 2, 4)
 TILE(gemm_s4s8, 1, 32, 4, pack_w32_s4, 96, 900)

@@ -1,9 +1,7 @@
-/* Winograd's way of the tile of 32 columns: after rows and ends of gemm_rows_avx512vnni.c.
- * products: 14 tiles x 32 columns by vpdpwssd: 28 sums, 2 vectors of W, 1 broadcast: 31 of 32 registers.
- *
- * vpdpbusd takes four products a lane, vpdpwssd two: side 2, of 16 products for 36, would save a ninth before its
- * transforms. Side 4 takes half as many steps as there are without it. */
-enum { WG_ROWS = 14, WG_NR = 32, WG_CODES = 32, WG_SUMS = 16 };
+/* Winograd's ways of a tile of 32 columns with 512-bit vectors: after tile_rows_avx512.h and
+ * wg_add(sum, a, w): and the products of the two s16 in each lane.
+ * products: WIDE tiles x 32 columns. */
+enum { WG_ROWS = WIDE, WG_NR = 32, WG_CODES = 32, WG_SUMS = 16 };
 typedef int16_t wg_codes __attribute__((vector_size(64)));
 typedef uint32_t wg_sums __attribute__((vector_size(64)));
 
@@ -68,8 +66,8 @@ QNT_INLINE void winograd_step(const int M, const struct place *at, int p, const 
     QNT_UNROLL
     for (int i = 0; i < M; i++) {
         const __m512i a = bcast(at, i, p);
-        x[i] = _mm512_dpwssd_epi32(x[i], a, w0);
-        y[i] = _mm512_dpwssd_epi32(y[i], a, w1);
+        x[i] = wg_add(x[i], a, w0);
+        y[i] = wg_add(y[i], a, w1);
         __asm__("" : "+v"(x[i]), "+v"(y[i])); /* or gcc 12 would move the first sums to and fro */
     }
 }
@@ -79,7 +77,7 @@ QNT_INLINE void winograd_step(const int M, const struct place *at, int p, const 
 QNT_INLINE void winograd_rows(const int M, const int16_t *v, const int16_t *w, size_t channels, int32_t *m,
                               size_t ahead)
 {
-    const bool few = M <= 6;
+    const bool few = 2 * M <= FEW;
     const ptrdiff_t r1 = (ptrdiff_t)(channels * sizeof *v);
     const int8_t *next = (const int8_t *)(w + ahead);
     struct place at = {.w = (const int8_t *)w, .r1 = r1, .r3 = 3 * r1};
@@ -117,26 +115,6 @@ typedef void winograd_fn(const int16_t *v, const int16_t *w, size_t channels, in
         winograd_rows(m, codes, w, channels, to, ahead);                                                               \
     }
 #define WINOGRAD_NAME(m, v) winograd_rows_##m,
-QNT_ROWS_14(WINOGRAD_ROWS_FN, 2)
-static winograd_fn *const wg_rows[WG_ROWS] = {QNT_ROWS_14(WINOGRAD_NAME, 2)};
+ROWS_WIDE(WINOGRAD_ROWS_FN, 2)
+static winograd_fn *const wg_rows[WG_ROWS] = {ROWS_WIDE(WINOGRAD_NAME, 2)};
 #include "tmpl/winograd_tmpl.h"
-
-/* Derived from instruction throughput, not measured; 32 are a cycle, of which a step of the tile has 14. A channel and
- * panel: 18 cycles of products, and one for W that comes from the second cache; a panel: 400 of the outputs' transform
- * and 100 around the products; a channel: 4 of the codes' transform and one to store them. Lines of W from further away
- * take about 8 cycles, of which the products hide three or more. */
-static const struct qnt_winograd winograd[] = {
-    {.name = "winograd4_14x32_avx512vnni",
-     .side = 4,
-     .kr = 2,
-     .channels = 32,
-     .input = wg4_input,
-     .products = wg_products,
-     .output = wg4_output,
-     .tiles = 28,
-     .cost_step = 620,
-     .cost_tile = 16000,
-     .cost_row = 150,
-     .cost_far = 160},
-    {.name = NULL},
-};
