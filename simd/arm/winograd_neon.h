@@ -1,7 +1,7 @@
 /* Winograd's ways of a tile of 16 columns: after tile_neon.h.
  * products: 4 tiles x 16 columns by SMLAL of an element: 16 sums, 4 of A (v0 to v15, where elements must be), 4 of W,
  * two channels of which one LD1 loads. */
-enum { WG_ROWS = 4, WG_NR = 16, WG_CODES = 8, WG_SUMS = 4 };
+enum { WG_ROWS = 4, WG_NR = 16, WG_KR = 1, WG_CODES = 8, WG_SUMS = 4 };
 typedef int16x8_t wg_codes;
 typedef uint32x4_t wg_sums;
 
@@ -104,27 +104,7 @@ static void (*const wg_rows[WG_ROWS])(const int16_t *v, const int16_t *w, size_t
 
 /* By instructions, in the tile's 1/16. */
 static const struct qnt_winograd winograd[] = {
-    {.name = "winograd2_4x16_neon",
-     .side = 2,
-     .kr = 1,
-     .channels = 16,
-     .input = wg2_input,
-     .products = wg_products,
-     .output = wg2_output,
-     .tiles = 12,
-     .cost_step = 1088,
-     .cost_tile = 11200,
-     .cost_row = 160},
-    {.name = "winograd4_4x16_neon",
-     .side = 4,
-     .kr = 1,
-     .channels = 16,
-     .input = wg4_input,
-     .products = wg_products,
-     .output = wg4_output,
-     .tiles = 8,
-     .cost_step = 2448,
-     .cost_tile = 32000,
-     .cost_row = 736},
+    WG_WAY(2, "4x16_neon", 12, 1088, 11200, 160, 0),
+    WG_WAY(4, "4x16_neon", 8, 2448, 32000, 736, 0),
     {.name = NULL},
 };

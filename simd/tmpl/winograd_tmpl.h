@@ -1,6 +1,6 @@
 /* Winograd's F(2 x 2, 3 x 3) and F(4 x 4, 3 x 3) (winograd.h). The includer gives
  *
- *   WG_NR            columns of the tile
+ *   WG_NR, WG_KR     columns of the tile, and codes of a column that lie side by side
  *   wg_rows[M - 1]   (v, w, channels, m, ahead): the products of one point of M tiles, M up to WG_ROWS;
  *                    ahead: codes from w to those that are wanted next, 0 where they are near
  *   wg_codes         a vector of WG_CODES s16
@@ -209,3 +209,11 @@ static void wg4_output(const int32_t *m, size_t point, const struct qnt_tile *t,
 {
     wg_output(m, point, t, c, lines, pixels, 4);
 }
+
+/* An entry of the list: WG_KR as kr, the number of tiles and the costs as struct qnt_winograd has them. */
+#define WG_WAY(SIDE, LABEL, TILES, STEP, TILE, ROW, FAR)                                                               \
+    {                                                                                                                  \
+        .name = "winograd" #SIDE "_" LABEL, .side = SIDE, .kr = WG_KR, .channels = WG_CODES,                           \
+        .input = wg##SIDE##_input, .products = wg_products, .output = wg##SIDE##_output, .tiles = TILES,               \
+        .cost_step = STEP, .cost_tile = TILE, .cost_row = ROW, .cost_far = FAR                                         \
+    }

@@ -47,30 +47,8 @@ QNT_INLINE __m512i wg_add(__m512i sum, __m512i a, __m512i w)
  * 12 tiles takes 24 cycles, and one for W; a panel: the outputs' transform, 50 or 400 cycles, and the ends of products;
  * a channel: the codes' transform. Products hide most of the way of W from beyond the second cache. */
 static const struct qnt_winograd winograd[] = {
-    {.name = "winograd2_12x32_avx512",
-     .side = 2,
-     .kr = 2,
-     .channels = 32,
-     .input = wg2_input,
-     .products = wg_products,
-     .output = wg2_output,
-     .tiles = 48,
-     .cost_step = 272,
-     .cost_tile = 1600,
-     .cost_row = 16,
-     .cost_far = 40},
-    {.name = "winograd4_12x32_avx512",
-     .side = 4,
-     .kr = 2,
-     .channels = 32,
-     .input = wg4_input,
-     .products = wg_products,
-     .output = wg4_output,
-     .tiles = 24,
-     .cost_step = 592,
-     .cost_tile = 8000,
-     .cost_row = 75,
-     .cost_far = 40},
+    WG_WAY(2, "12x32_avx512", 48, 272, 1600, 16, 40),
+    WG_WAY(4, "12x32_avx512", 24, 592, 8000, 75, 40),
     {.name = NULL},
 };
 

@@ -42,18 +42,7 @@ QNT_INLINE __m512i wg_add(__m512i sum, __m512i a, __m512i w)
  * vpdpbusd takes four products a lane, vpdpwssd two: side 2, of 16 products for 36, would save a ninth before its
  * transforms. Side 4 takes half as many steps as there are without it. */
 static const struct qnt_winograd winograd[] = {
-    {.name = "winograd4_14x32_avx512vnni",
-     .side = 4,
-     .kr = 2,
-     .channels = 32,
-     .input = wg4_input,
-     .products = wg_products,
-     .output = wg4_output,
-     .tiles = 28,
-     .cost_step = 620,
-     .cost_tile = 16000,
-     .cost_row = 150,
-     .cost_far = 160},
+    WG_WAY(4, "14x32_avx512vnni", 28, 620, 16000, 150, 160),
     {.name = NULL},
 };
 

@@ -1,6 +1,6 @@
 /* Winograd's ways of a tile of 16 columns with 256-bit vectors: after tile_avx2.h.
  * products: 6 tiles x 16 columns: 12 sums, 2 vectors of W, 1 broadcast, 1 product: 16 registers. */
-enum { WG_ROWS = 6, WG_NR = 16, WG_CODES = 16, WG_SUMS = 8 };
+enum { WG_ROWS = 6, WG_NR = 16, WG_KR = 2, WG_CODES = 16, WG_SUMS = 8 };
 typedef int16_t wg_codes __attribute__((vector_size(32)));
 typedef uint32_t wg_sums __attribute__((vector_size(32)));
 
@@ -97,27 +97,7 @@ static void (*const wg_rows[WG_ROWS])(const int16_t *v, const int16_t *w, size_t
 #include "tmpl/winograd_tmpl.h"
 
 static const struct qnt_winograd winograd[] = {
-    {.name = "winograd2_4x16_avx2",
-     .side = 2,
-     .kr = 2,
-     .channels = 16,
-     .input = wg2_input,
-     .products = wg_products,
-     .output = wg2_output,
-     .tiles = 24,
-     .cost_step = 181,
-     .cost_tile = 1800,
-     .cost_row = 23},
-    {.name = "winograd4_4x16_avx2",
-     .side = 4,
-     .kr = 2,
-     .channels = 16,
-     .input = wg4_input,
-     .products = wg_products,
-     .output = wg4_output,
-     .tiles = 16,
-     .cost_step = 406,
-     .cost_tile = 6840,
-     .cost_row = 93},
+    WG_WAY(2, "4x16_avx2", 24, 181, 1800, 23, 0),
+    WG_WAY(4, "4x16_avx2", 16, 406, 6840, 93, 0),
     {.name = NULL},
 };

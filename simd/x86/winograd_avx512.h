@@ -1,7 +1,7 @@
 /* Winograd's ways of a tile of 32 columns with 512-bit vectors: after tile_rows_avx512.h and
  * wg_add(sum, a, w): and the products of the two s16 in each lane.
  * products: WIDE tiles x 32 columns. */
-enum { WG_ROWS = WIDE, WG_NR = 32, WG_CODES = 32, WG_SUMS = 16 };
+enum { WG_ROWS = WIDE, WG_NR = 32, WG_KR = 2, WG_CODES = 32, WG_SUMS = 16 };
 typedef int16_t wg_codes __attribute__((vector_size(64)));
 typedef uint32_t wg_sums __attribute__((vector_size(64)));
 
