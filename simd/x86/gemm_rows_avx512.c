@@ -12,9 +12,8 @@
 #include <stdint.h>
 #include "kernels.h"
 
-enum { WIDE = 12, NARROW = 24, FEW = 0, STORED = 0, ZEROS = 0, W_BYTES = 128 };
+enum { WIDE = 12, NARROW = 24, FEW = 0, STORED = 0, W_BYTES = 128 };
 #define ROWS_WIDE QNT_ROWS_12
-#define ROWS_MANY QNT_ROWS_7_12
 #define ROWS_NARROW QNT_ROWS_24
 
 struct weights {
@@ -34,6 +33,16 @@ QNT_INLINE __m512i add_products(__m512i sum, __m512i a, struct weights w)
     return sum;
 }
 #include "x86/tile_rows_avx512.h"
+
+static void run_wide(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    (t->n > 16 ? wide : narrow)[t->m - 1](o, t, 2 * W_BYTES);
+}
+
+static void run_narrow(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    narrow[t->m - 1](o, t, W_BYTES);
+}
 
 QNT_INLINE __m512i wg_add(__m512i sum, __m512i a, __m512i w)
 {
@@ -66,7 +75,7 @@ QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
     }
 }
 
-#define ROWS_TILE(MR, NR, RUN, WAYS, BESIDE, STEP, START, LEAST)                                                       \
+#define ROWS_TILE(MR, NR, RUN, WAYS, STEP, START, LEAST)                                                               \
     static void pack_w##NR(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,    \
                            void *panel)                                                                                \
     {                                                                                                                  \
@@ -84,11 +93,10 @@ QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
         .a_size = 1,                                                                                                   \
         .w_bits = 16,                                                                                                  \
         .w_negative = 1,                                                                                               \
-        .beside = BESIDE,                                                                                              \
-        .lines = !BESIDE,                                                                                              \
+        .lines = NR == 16,                                                                                             \
         .cost_step = STEP,                                                                                             \
         .cost_tile = START,                                                                                            \
         .m_least = LEAST,                                                                                              \
     };
-ROWS_TILE(24, 16, run_narrow, NULL, 0, 784, 1000, 4)
-ROWS_TILE(12, 32, run_wide, winograd, 1, 776, 1000, 2)
+ROWS_TILE(24, 16, run_narrow, NULL, 784, 1000, 4)
+ROWS_TILE(12, 32, run_wide, winograd, 776, 1000, 2)

@@ -8,9 +8,8 @@
 #include "pack_low.h"
 #include "x86/unpack_avx512.h"
 
-enum { WIDE = 14, NARROW = 28, FEW = 12, STORED = 0x80, ZEROS = 1, W_BYTES = 64 };
+enum { WIDE = 14, NARROW = 28, FEW = 12, STORED = 0x80, W_BYTES = 64 };
 #define ROWS_WIDE QNT_ROWS_14
-#define ROWS_MANY QNT_ROWS_7_14
 #define ROWS_NARROW QNT_ROWS_28
 
 struct weights {
@@ -27,6 +26,66 @@ QNT_INLINE __m512i add_products(__m512i sum, __m512i a, struct weights w)
     return _mm512_dpbusd_epi32(sum, a, w.codes);
 }
 #include "x86/tile_rows_avx512.h"
+
+/* From MANY rows on the modes have functions. */
+#define TILE_MODES(m, v)                                                                                               \
+    static void edges_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)               \
+    {                                                                                                                  \
+        tile(m, v, EDGES, o, t, ws);                                                                                   \
+    }                                                                                                                  \
+    static void far_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                 \
+    {                                                                                                                  \
+        tile(m, v, FAR, o, t, ws);                                                                                     \
+    }                                                                                                                  \
+    static void ahead_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)               \
+    {                                                                                                                  \
+        tile(m, v, AHEAD, o, t, ws);                                                                                   \
+    }                                                                                                                  \
+    static void copy_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                \
+    {                                                                                                                  \
+        tile(m, v, COPY, o, t, ws);                                                                                    \
+    }
+#define NAME_EDGES(m, v) edges_##m##x##v,
+#define NAME_FAR(m, v) far_##m##x##v,
+#define NAME_AHEAD(m, v) ahead_##m##x##v,
+#define NAME_COPY(m, v) copy_##m##x##v,
+enum { MANY = 7 };
+QNT_ROWS_7_14(TILE_MODES, 2)
+static rows_fn *const wide_edges[] = {QNT_ROWS_7_14(NAME_EDGES, 2)};
+static rows_fn *const wide_far[] = {QNT_ROWS_7_14(NAME_FAR, 2)};
+static rows_fn *const wide_ahead[] = {QNT_ROWS_7_14(NAME_AHEAD, 2)};
+static rows_fn *const wide_copy[] = {QNT_ROWS_7_14(NAME_COPY, 2)};
+
+static void copy_lines(const struct qnt_s8_operands *o)
+{
+    if (o->copy_lines)
+        copy_run((const int8_t *)o->copy_from, 64 * o->copy_lines, _mm512_set1_epi8((char)o->copy_flip),
+                 (int8_t *)o->copy_to);
+}
+
+static void run_wide(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    rows_fn *const *fn = t->n > 16 ? wide : narrow;
+    size_t i = t->m - 1;
+    if (t->n > 16 && t->m >= MANY) {
+        const bool edges = o->head || o->tail;
+        fn = o->copy_lines               ? wide_copy
+             : edges                     ? wide_edges
+             : !o->ahead                 ? wide
+             : t->e->kind == QNT_EPI_S32 ? wide_far
+                                         : wide_ahead;
+        i -= fn != wide ? MANY - 1 : 0;
+    } else {
+        copy_lines(o);
+    }
+    fn[i](o, t, 2 * W_BYTES);
+}
+
+static void run_narrow(const struct qnt_s8_operands *o, const struct qnt_tile *t)
+{
+    copy_lines(o);
+    narrow[t->m - 1](o, t, W_BYTES);
+}
 
 QNT_INLINE __m512i wg_add(__m512i sum, __m512i a, __m512i w)
 {

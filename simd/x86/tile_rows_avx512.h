@@ -8,13 +8,14 @@
  * The includer gives
  *
  *   WIDE, NARROW        rows of a tile of two vectors of columns, and of one
- *   ROWS_WIDE(F, v), ROWS_NARROW(F, v), ROWS_MANY(F, v)
- *                       F(m, v) for as many rows; from MANY (7) to WIDE
+ *   ROWS_WIDE(F, v), ROWS_NARROW(F, v)
+ *                       F(m, v) for as many rows
  *   FEW                 sums of a tile that take two steps by turns
  *   STORED              what is xor'ed to codes of s8 of copied rows
- *   ZEROS               products with 0 are 0, so that heads and tails may be left out
  *   W_BYTES, weights(w) of a step of one vector of columns in the panel: a struct weights
- *   add_products(sum, a, w) */
+ *   add_products(sum, a, w)
+ *
+ * Behind it wide and narrow have the functions of two vectors and of one; other modes are the includer's. */
 #include <stdbool.h>
 #include <string.h>
 #include "x86/ends_avx512.h"
@@ -229,37 +230,10 @@ typedef void rows_fn(const struct qnt_s8_operands *o, const struct qnt_tile *t, 
     {                                                                                                                  \
         tile(m, v, PLAIN, o, t, ws);                                                                                   \
     }
-#define TILE_MODES(m, v)                                                                                               \
-    static void edges_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)               \
-    {                                                                                                                  \
-        tile(m, v, EDGES, o, t, ws);                                                                                   \
-    }                                                                                                                  \
-    static void far_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                 \
-    {                                                                                                                  \
-        tile(m, v, FAR, o, t, ws);                                                                                     \
-    }                                                                                                                  \
-    static void ahead_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)               \
-    {                                                                                                                  \
-        tile(m, v, AHEAD, o, t, ws);                                                                                   \
-    }                                                                                                                  \
-    static void copy_##m##x##v(const struct qnt_s8_operands *o, const struct qnt_tile *t, ptrdiff_t ws)                \
-    {                                                                                                                  \
-        tile(m, v, COPY, o, t, ws);                                                                                    \
-    }
 ROWS_NARROW(TILE, 1)
 ROWS_WIDE(TILE, 2)
-ROWS_MANY(TILE_MODES, 2)
 #define NAME(m, v) tile_##m##x##v,
-#define NAME_EDGES(m, v) edges_##m##x##v,
-#define NAME_FAR(m, v) far_##m##x##v,
-#define NAME_AHEAD(m, v) ahead_##m##x##v,
-#define NAME_COPY(m, v) copy_##m##x##v,
-enum { MANY = 7 }; /* rows from which the modes have functions */
 static rows_fn *const wide[] = {ROWS_WIDE(NAME, 2)};
-static rows_fn *const wide_edges[] = {ROWS_MANY(NAME_EDGES, 2)};
-static rows_fn *const wide_far[] = {ROWS_MANY(NAME_FAR, 2)};
-static rows_fn *const wide_ahead[] = {ROWS_MANY(NAME_AHEAD, 2)};
-static rows_fn *const wide_copy[] = {ROWS_MANY(NAME_COPY, 2)};
 static rows_fn *const narrow[] = {ROWS_NARROW(NAME, 1)};
 
 QNT_INLINE int8_t *copy_run(const int8_t *from, size_t n, __m512i flip, int8_t *to)
@@ -272,37 +246,6 @@ QNT_INLINE int8_t *copy_run(const int8_t *from, size_t n, __m512i flip, int8_t *
         _mm512_mask_storeu_epi8(to + j, m, _mm512_xor_si512(_mm512_maskz_loadu_epi8(m, from + j), flip));
     }
     return to + n;
-}
-
-static void copy_lines(const struct qnt_s8_operands *o)
-{
-    if (o->copy_lines)
-        copy_run((const int8_t *)o->copy_from, 64 * o->copy_lines, _mm512_set1_epi8((char)o->copy_flip),
-                 (int8_t *)o->copy_to);
-}
-
-static void run_wide(const struct qnt_s8_operands *o, const struct qnt_tile *t)
-{
-    rows_fn *const *fn = t->n > 16 ? wide : narrow;
-    size_t i = t->m - 1;
-    if (t->n > 16 && t->m >= MANY) {
-        const bool edges = ZEROS && (o->head || o->tail);
-        fn = o->copy_lines               ? wide_copy
-             : edges                     ? wide_edges
-             : !o->ahead                 ? wide
-             : t->e->kind == QNT_EPI_S32 ? wide_far
-                                         : wide_ahead;
-        i -= fn != wide ? MANY - 1 : 0;
-    } else {
-        copy_lines(o);
-    }
-    fn[i](o, t, 2 * W_BYTES);
-}
-
-static void run_narrow(const struct qnt_s8_operands *o, const struct qnt_tile *t)
-{
-    copy_lines(o);
-    narrow[t->m - 1](o, t, W_BYTES);
 }
 
 /* Rows of taps side by side, each padded with zeros to whole steps. */
