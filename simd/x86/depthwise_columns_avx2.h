@@ -102,7 +102,8 @@ QNT_INLINE __m256i col_read(const struct col_run *g, const int k, size_t at)
     return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(g->line[k] + at)));
 }
 
-/* Column q of the window at hand, `at` bytes on, into all sums that it is of. */
+/* Column q of the window at hand, `at` bytes on, into all sums that it is of. Loops over them count to COL_SIDE: one of
+ * a single step would hide the loops around it from clang, which then keeps the sums in memory. */
 QNT_INLINE void col_column(struct col_sums *s, const struct col_run *g, size_t at, const int q, const int side,
                            const int apart)
 {
@@ -112,16 +113,17 @@ QNT_INLINE void col_column(struct col_sums *s, const struct col_run *g, size_t a
     for (int z = 0; z < last; z++) {
         col_zip(zip, col_read(g, 2 * z, at), col_read(g, 2 * z + 1, at));
         QNT_UNROLL
-        for (int i = 0; i * apart <= q; i++)
-            col_add(s->sum[i], z == 0 && q == i * apart ? g->start : s->sum[i], zip, g->w[q - i * apart][z]);
+        for (int i = 0; i < COL_SIDE; i++)
+            if (i * apart <= q)
+                col_add(s->sum[i], z == 0 && q == i * apart ? g->start : s->sum[i], zip, g->w[q - i * apart][z]);
     }
     const __m256i low = col_read(g, side - 1, at);
     col_zip(zip, s->low, low);
     s->low = low;
     QNT_UNROLL
-    for (int i = 0; i * apart <= q; i++) {
+    for (int i = 0; i < COL_SIDE; i++) {
         const int k = q - i * apart;
-        if (k % 2 || k == side - 1)
+        if (k >= 0 && (k % 2 || k == side - 1))
             col_add(s->sum[i], s->sum[i], zip, g->w[k][last]);
     }
 }
