@@ -32,8 +32,10 @@ QNT_INLINE void rows_sums(const int M, const int V, const struct qnt_s8_operands
     const ptrdiff_t r1 = o->a_row, r3 = 3 * r1;
     const int8_t *w = o->w;
     QNT_UNROLL
-    for (int i = 0; i < 2 * M; i++)
-        acc[i] = bias[i % 2];
+    for (int i = 0; i < M; i++) { /* of one row, a loop over both would be a copy of memory to clang */
+        acc[2 * i] = bias[0];
+        acc[2 * i + 1] = bias[1];
+    }
     for (size_t r = o->runs; r > 0; r--, a += o->a_jump) {
         const uint8_t *q[GROUPS];
         QNT_UNROLL
