@@ -5,47 +5,6 @@
 #include <stdbool.h>
 #include "kernels.h"
 
-QNT_INLINE size_t qnt_f32_part(ptrdiff_t n, size_t run)
-{
-    return n <= 0 ? 0 : (size_t)n < run ? (size_t)n : run;
-}
-
-QNT_INLINE size_t qnt_f32_head(const struct qnt_f32_operands *o, ptrdiff_t i)
-{
-    return qnt_f32_part(-(o->at + i * o->a_row), o->run);
-}
-
-QNT_INLINE size_t qnt_f32_tail(const struct qnt_f32_operands *o, ptrdiff_t i)
-{
-    return qnt_f32_part(o->at + i * o->a_row + (ptrdiff_t)o->run - (ptrdiff_t)o->width, o->run);
-}
-
-/* Each stretch of rows that lack the same by `plain`, without width. */
-__attribute__((noinline)) static void qnt_f32_apart(const struct qnt_f32_operands *o, const struct qnt_tile *t,
-                                                    qnt_gemm_f32_fn *plain)
-{
-    const ptrdiff_t m = t->m;
-    for (ptrdiff_t i = 0, n; i < m; i += n) {
-        const size_t head = qnt_f32_head(o, i), tail = qnt_f32_tail(o, i);
-        for (n = 1; i + n < m && qnt_f32_head(o, i + n) == head && qnt_f32_tail(o, i + n) == tail;)
-            n++;
-        struct qnt_f32_operands part = *o;
-        struct qnt_tile rows = *t;
-        part.at += i * o->a_row + (ptrdiff_t)head;
-        part.w += (ptrdiff_t)head * o->w_k;
-        part.run -= head + tail;
-        part.width = 0;
-        if (part.run == 0)
-            part.runs = 0;
-        if (part.runs == 0)
-            part.at = 0;
-        rows.c = (float *)t->c + i * (ptrdiff_t)t->ldc;
-        rows.row += (uint32_t)i;
-        rows.m = (uint32_t)n;
-        plain(&part, &rows);
-    }
-}
-
 /* Of a tile of m rows: what the first row lacks and the second one, what the last one lacks and the one before, and the
  * steps that all rows have; where qnt_f32_has_ends. */
 struct qnt_f32_ends {

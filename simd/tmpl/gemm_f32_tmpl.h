@@ -185,9 +185,49 @@ static const struct functions {
 
 static void run(const struct qnt_f32_operands *o, const struct qnt_tile *t);
 
+QNT_INLINE size_t lacks_of(ptrdiff_t n, size_t run)
+{
+    return n <= 0 ? 0 : (size_t)n < run ? (size_t)n : run;
+}
+
+QNT_INLINE size_t head_of(const struct qnt_f32_operands *o, ptrdiff_t i)
+{
+    return lacks_of(-(o->at + i * o->a_row), o->run);
+}
+
+QNT_INLINE size_t tail_of(const struct qnt_f32_operands *o, ptrdiff_t i)
+{
+    return lacks_of(o->at + i * o->a_row + (ptrdiff_t)o->run - (ptrdiff_t)o->width, o->run);
+}
+
+/* Each stretch of rows that lack the same by itself, without width. */
+static void run_apart(const struct qnt_f32_operands *o, const struct qnt_tile *t)
+{
+    const ptrdiff_t m = t->m;
+    for (ptrdiff_t i = 0, n; i < m; i += n) {
+        const size_t first = head_of(o, i), last = tail_of(o, i);
+        for (n = 1; i + n < m && head_of(o, i + n) == first && tail_of(o, i + n) == last;)
+            n++;
+        struct qnt_f32_operands at = *o;
+        struct qnt_tile rows = *t;
+        at.at += i * o->a_row + (ptrdiff_t)first;
+        at.w += (ptrdiff_t)first * o->w_k;
+        at.run -= first + last;
+        at.width = 0;
+        if (at.run == 0)
+            at.runs = 0;
+        if (at.runs == 0)
+            at.at = 0;
+        rows.c = (float *)t->c + i * (ptrdiff_t)t->ldc;
+        rows.row += (uint32_t)i;
+        rows.m = (uint32_t)n;
+        run(&at, &rows);
+    }
+}
+
 /* Rows of `n` columns from `col` on of which more lack elements than `ends` can leave out. */
-static void apart(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row, size_t m, size_t col,
-                  uint32_t n)
+__attribute__((noinline)) static void apart(const struct qnt_f32_operands *o, const struct qnt_tile *t, size_t row,
+                                            size_t m, size_t col, uint32_t n)
 {
     struct qnt_f32_operands at = *o;
     struct qnt_tile own = *t;
@@ -197,7 +237,7 @@ static void apart(const struct qnt_f32_operands *o, const struct qnt_tile *t, si
     own.m = (uint32_t)m;
     own.n = n;
     own.col += (uint32_t)col;
-    qnt_f32_apart(&at, &own, run);
+    run_apart(&at, &own);
 }
 
 /* `count` times `per` rows of windows; those that lack nothing are taken together. */
