@@ -114,7 +114,7 @@ struct qnt_gemm {
     qnt_pack_rows_fn *pack_w;   /* in_xor: 0x80 when the 8-bit source holds u8 codes, else 0 */
     qnt_pack_cols_fn *pack_w_cols; /* f32 only; NULL for 8-bit */
     qnt_unpack_w_fn *unpack;       /* run_rows with W of few bits; else NULL */
-    const struct qnt_winograd *winograd; /* 8-bit: ways by which 3 x 3 windows take fewer products; or NULL */
+    const struct qnt_winograd *winograd; /* ways by which 3 x 3 windows take fewer products; or NULL */
     uint8_t mr, nr, kr, a_size, w_bits;
     uint8_t w_bias;     /* 0 or 128, see above */
     uint8_t w_more;     /* see above */

@@ -60,4 +60,6 @@ struct qnt_winograd {
     uint16_t cost_step, cost_tile, cost_row;
     uint16_t cost_far; /* of a block: by 32 codes of weights, where these are more than a cache near by holds */
 };
+/* Lists for tiles of several files, whatever the bits of W: weights are codes of 16 bits here. */
+extern const struct qnt_winograd qnt_winograd_avx2[], qnt_winograd_avx512[];
 #endif

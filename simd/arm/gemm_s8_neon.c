@@ -330,7 +330,7 @@ RUN(gemm_s2s8, 4, 2)
         .run = how,                                                                                                    \
         .pack_a = pack_a##MR##_##BITS,                                                                                 \
         .pack_w = packw,                                                                                               \
-        .winograd = MR == 4 && BITS == 8 ? winograd : NULL,                                                            \
+        .winograd = MR == 4 ? winograd : NULL,                                                                         \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 32 / BITS,                                                                                               \

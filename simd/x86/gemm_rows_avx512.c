@@ -55,7 +55,7 @@ QNT_INLINE __m512i wg_add(__m512i sum, __m512i a, __m512i w)
 /* In the unit of gemm_s8_avx512.c, by counting. A channel and panel: 16 or 36 points, of which a step of 2 channels and
  * 12 tiles takes 24 cycles, and one for W; a panel: the outputs' transform, 50 or 400 cycles, and the ends of products;
  * a channel: the codes' transform. Products hide most of the way of W from beyond the second cache. */
-static const struct qnt_winograd winograd[] = {
+const struct qnt_winograd qnt_winograd_avx512[] = {
     WG_WAY(2, "12x32_avx512", 48, 272, 1600, 16, 40),
     WG_WAY(4, "12x32_avx512", 24, 592, 8000, 75, 40),
     {.name = NULL},
@@ -99,4 +99,4 @@ QNT_INLINE void pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
         .m_least = LEAST,                                                                                              \
     };
 ROWS_TILE(24, 16, run_narrow, NULL, 784, 1000, 4)
-ROWS_TILE(12, 32, run_wide, winograd, 776, 1000, 2)
+ROWS_TILE(12, 32, run_wide, qnt_winograd_avx512, 776, 1000, 2)

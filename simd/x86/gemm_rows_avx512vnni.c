@@ -124,7 +124,7 @@ QNT_PACK_LOW(pack_w32_s2, pack_w32, 32, 4, 2)
         .pack_a = copy_rows,                                                                                           \
         .pack_w = packw,                                                                                               \
         .unpack = unpackw,                                                                                             \
-        .winograd = NR == 32 && BITS == 8 ? winograd : NULL,                                                           \
+        .winograd = NR == 32 ? winograd : NULL,                                                                        \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \

@@ -110,6 +110,7 @@ static void pack_w32_s8(const void *const *rows, size_t tap_k, size_t k0, size_t
         .run = run_##op##_##MR##x##NR,                                                                                 \
         .pack_a = pack_a##MR,                                                                                          \
         .pack_w = packw,                                                                                               \
+        .winograd = MR == 12 ? qnt_winograd_avx512 : NULL,                                                             \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 2,                                                                                                       \

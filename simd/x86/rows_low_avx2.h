@@ -103,6 +103,7 @@ static void unpack(const void *panel, size_t k, int8_t *out)
         .pack_a = rows_copy,                                                                                           \
         .pack_w = pack_w,                                                                                              \
         .unpack = unpack,                                                                                              \
+        .winograd = qnt_winograd_avx2,                                                                                 \
         .mr = MR,                                                                                                      \
         .nr = NR,                                                                                                      \
         .kr = 4,                                                                                                       \

@@ -96,7 +96,7 @@ static void (*const wg_rows[WG_ROWS])(const int16_t *v, const int16_t *w, size_t
     winograd_rows_1, winograd_rows_2, winograd_rows_3, winograd_rows_4, winograd_rows_5, winograd_rows_6};
 #include "tmpl/winograd_tmpl.h"
 
-static const struct qnt_winograd winograd[] = {
+const struct qnt_winograd qnt_winograd_avx2[] = {
     WG_WAY(2, "4x16_avx2", 24, 181, 1800, 23, 0),
     WG_WAY(4, "4x16_avx2", 16, 406, 6840, 93, 0),
     {.name = NULL},

@@ -24,14 +24,18 @@ enum { GEOMS = sizeof geoms / sizeof *geoms };
 static const int zeros[] = {0, 5, -128, 127};
 enum { ZEROS = sizeof zeros / sizeof *zeros };
 
-/* The fastest tile that has it, or NULL. */
-static const struct qnt_gemm *tile(void)
+/* The fastest tile of a list that has it, or NULL. */
+static const struct qnt_gemm *tile_of(const struct qnt_gemm_list *list)
 {
-    const struct qnt_gemm_list *list = &ctx->dsp.gemm_s8;
     for (uint32_t v = list->count; v-- > 0;)
         if (list->v[v]->winograd)
             return list->v[v];
     return NULL;
+}
+
+static const struct qnt_gemm *tile(void)
+{
+    return tile_of(&ctx->dsp.gemm_s8);
 }
 
 /* Way i of a tile, or NULL. */
@@ -257,6 +261,29 @@ START_TEST(inexact_ways_are_not_chosen)
 }
 END_TEST
 
+static const struct qnt_winograd *chosen(const struct qnt_gemm_list *list, const struct qnt_conv_geom *g)
+{
+    return qnt_winograd_choose(qnt_gemm_choose(list, g->oh * g->ow, g->oc, 9 * g->c), g, 1, NULL);
+}
+
+/* The ways that are checked above, where 8 bits take them: they must not be faster. */
+START_TEST(few_bits_have_the_same_ways)
+{
+    const struct qnt_conv_geom g = GEOM(28, 28, 64, 28, 28, 64, 1, 1);
+    const struct qnt_gemm_list *few[] = {&ctx->dsp.gemm_s4s8, &ctx->dsp.gemm_s2s8};
+    if (!tile())
+        return; /* told above */
+    FOR(i, 2)
+    {
+        const struct qnt_gemm *t = tile_of(few[i]);
+        ck_assert_ptr_nonnull(t);
+        ck_assert_uint_eq(t->nr, tile()->nr);
+        ck_assert_ptr_eq(t->winograd, tile()->winograd);
+        ck_assert_ptr_eq(chosen(few[i], &g), chosen(&ctx->dsp.gemm_s8, &g));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("winograd");
@@ -267,6 +294,7 @@ int main(void)
     tcase_add_test(tc, other_channels_are_not_served);
     tcase_add_test(tc, far_weights_cost);
     tcase_add_test(tc, inexact_ways_are_not_chosen);
+    tcase_add_test(tc, few_bits_have_the_same_ways);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }
