@@ -47,7 +47,7 @@ static void run_narrow(const struct qnt_s8_operands *o, const struct qnt_tile *t
 QNT_INLINE __m512i wg_add(__m512i sum, __m512i a, __m512i w)
 {
     sum = _mm512_add_epi32(sum, _mm512_madd_epi16(a, w));
-    __asm__("" : "+v"(sum)::"memory");
+    __asm__("" : "+v"(sum)::"memory"); /* as above */
     return sum;
 }
 #include "x86/winograd_avx512.h"

@@ -1,5 +1,5 @@
-/* Winograd's ways of a tile of 32 columns with 512-bit vectors: after tile_rows_avx512.h and
- * wg_add(sum, a, w): and the products of the two s16 in each lane.
+/* Winograd's ways of a tile of 32 columns with 512-bit vectors: after tile_rows_avx512.h and wg_add(sum, a, w), which
+ * adds the products of the two s16 in each lane.
  * products: WIDE tiles x 32 columns. */
 enum { WG_ROWS = WIDE, WG_NR = 32, WG_KR = 2, WG_CODES = 32, WG_SUMS = 16 };
 typedef int16_t wg_codes __attribute__((vector_size(64)));
