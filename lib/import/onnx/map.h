@@ -109,7 +109,9 @@ int qnt_onnx_stored_axis(const struct onnx_mapper *mp, uint32_t rank, bool last,
  * for those that are not per tensor; block: 0 or indices that share a scale. type: of the codes. */
 qnt_status qnt_onnx_quant(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, int32_t type,
                           const struct onnx_shape *s, int64_t axis, int64_t block, struct onnx_quant *q);
-/* The same of a QuantizeLinear, whose type its zero point or an attribute says. */
+/* q->n zero points of q->type: input k, or 0 where it is left out. */
+qnt_status qnt_onnx_zeros(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, struct onnx_quant *q);
+/* Scale and zero point of a QuantizeLinear, whose type its zero point or an attribute says. */
 qnt_status qnt_onnx_quantize_params(struct onnx_mapper *mp, const struct onnx_node *n, const struct onnx_shape *s,
                                     struct onnx_quant *q);
 /* Bounds of a Clip; its inputs must be known. */
@@ -129,7 +131,7 @@ qnt_status qnt_onnx_same_quant_in(struct onnx_mapper *mp, const struct onnx_node
                                   const struct onnx_quant *q, struct onnx_value **v);
 /* What output codes mean: inputs k_scale and k_scale + 1. */
 qnt_status qnt_onnx_code_out(struct onnx_mapper *mp, const struct onnx_node *n, size_t k_scale, struct onnx_quant *q);
-/* For exact sums: input k's zero point(s), input k_zero or 0, along `axis`; the scale is 1. */
+/* For exact sums: input k's zero point, or one for each index of `axis`, input k_zero or 0; the scale is 1. */
 qnt_status qnt_onnx_sum_quant(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, size_t k_zero, int64_t axis,
                               struct onnx_quant *q);
 /* What follows node n's first output, when that is a QuantizeLinear to plain codes alone, perhaps behind Relu and Clip.

@@ -127,11 +127,11 @@ static qnt_status computed_zero(struct onnx_mapper *mp, const struct onnx_node *
                              zero->name);
     const int64_t *code = qnt_onnx_ints(mp, b);
     const size_t k = b->shape.dim[0], columns = b->shape.dim[1];
-    int32_t *sum = qnt_onnx_alloc(mp, columns, sizeof *sum, "sums of columns");
+    uint32_t *sum = qnt_onnx_alloc(mp, columns, sizeof *sum, "sums of columns"); /* modulo 2^32, as all sums */
     if (!code || !sum)
-        return QNT_ERR_NOMEM;
+        return mp->lost;
     for (size_t i = 0; i < k * columns; i++)
-        sum[i % columns] += (int32_t)(code[i] - b_quant->zero[b_quant->n == 1 ? 0 : i % columns]);
+        sum[i % columns] += (uint32_t)(code[i] - b_quant->zero[b_quant->n == 1 ? 0 : i % columns]);
     const struct qnt_tensor sums = {.type = QNT_S32, .bits = 32, .rank = 1, .dim = {columns}, .data = sum};
     struct onnx_linear l = {.n = n, .base = n->out[0], .codes = true, .w = b, .x_quant = a_quant, .w_quant = *b_quant};
     struct onnx_shape s;

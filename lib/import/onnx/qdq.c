@@ -39,12 +39,32 @@ static qnt_status quant_shape(const struct onnx_node *n, const struct onnx_value
     return QNT_OK;
 }
 
+qnt_status qnt_onnx_zeros(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, struct onnx_quant *q)
+{
+    struct onnx_value *zero;
+    qnt_status status;
+    if (!qnt_onnx_in(mp, n, k)) {
+        q->zero = qnt_onnx_alloc(mp, q->n, sizeof *q->zero, "zero points");
+        return q->zero ? QNT_OK : mp->lost;
+    }
+    if ((status = qnt_onnx_constant(mp, n, k, "zero point", &zero)))
+        return status;
+    if (zero->type != q->type)
+        return qnt_onnx_fail(QNT_ERR_TYPE, n, "zero point '%s' is %s, expected %s as the codes", zero->name,
+                             qnt_onnx_type_name(zero->type), qnt_onnx_type_name(q->type));
+    if (qnt_onnx_count(&zero->shape) != q->n)
+        return qnt_onnx_fail(QNT_ERR_SHAPE, n, "zero point '%s' has %zu elements, expected %zu", zero->name,
+                             qnt_onnx_count(&zero->shape), q->n);
+    q->zero = qnt_onnx_ints(mp, zero);
+    return q->zero ? QNT_OK : mp->lost;
+}
+
 qnt_status qnt_onnx_quant(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, int32_t type,
                           const struct onnx_shape *s, int64_t axis, int64_t block, struct onnx_quant *q)
 {
-    struct onnx_value *scale, *zero = NULL;
+    struct onnx_value *scale;
     qnt_status status = qnt_onnx_constant(mp, n, k, "scale", &scale);
-    if (status || (qnt_onnx_in(mp, n, k + 1) && (status = qnt_onnx_constant(mp, n, k + 1, "zero point", &zero))))
+    if (status)
         return status;
     *q = (struct onnx_quant){.type = type};
     if (!qnt_onnx_is_float(scale->type))
@@ -54,11 +74,8 @@ qnt_status qnt_onnx_quant(struct onnx_mapper *mp, const struct onnx_node *n, siz
         return status;
     if (!(q->scale = qnt_onnx_floats(mp, scale)))
         return QNT_ERR_NOMEM;
-    if (zero && qnt_onnx_count(&zero->shape) != q->n)
-        return qnt_onnx_fail(QNT_ERR_SHAPE, n, "zero point '%s' has %zu elements, expected %zu as the scale",
-                             zero->name, qnt_onnx_count(&zero->shape), q->n);
-    q->zero = zero ? qnt_onnx_ints(mp, zero) : qnt_onnx_alloc(mp, q->n, sizeof *q->zero, "zero points");
-    return q->zero ? check_scales(n, q, scale->name) : mp->lost;
+    status = qnt_onnx_zeros(mp, n, k + 1, q);
+    return status ? status : check_scales(n, q, scale->name);
 }
 
 bool qnt_onnx_is_plain(const struct onnx_quant *q)
@@ -81,8 +98,7 @@ struct qnt_tensor qnt_onnx_code_tensor(const struct onnx_quant *q)
 static bool in_floats(const struct onnx_mapper *mp, const struct onnx_value *codes, const struct onnx_value *real)
 {
     return mp->config->ort_x86 && codes->type == ONNX_INT8 &&
-           (codes->input || codes->given || codes->readers != 1 || !real ||
-            real->readers + real->given != 1);
+           (codes->input || codes->given || codes->readers != 1 || !real || real->readers + real->given != 1);
 }
 
 /* The same of codes that a QuantizeLinear is about to give. */

@@ -133,22 +133,23 @@ qnt_status qnt_onnx_code_out(struct onnx_mapper *mp, const struct onnx_node *n, 
 qnt_status qnt_onnx_sum_quant(struct onnx_mapper *mp, const struct onnx_node *n, size_t k, size_t k_zero, int64_t axis,
                               struct onnx_quant *q)
 {
-    const struct onnx_value *x = qnt_onnx_in(mp, n, k);
-    struct onnx_value *zero = NULL;
+    const struct onnx_value *x = qnt_onnx_in(mp, n, k), *zero = qnt_onnx_in(mp, n, k_zero);
     qnt_status status;
     if (!x)
         return qnt_onnx_fail(QNT_ERR_FORMAT, n, "input %zu is left out", k);
-    if (qnt_onnx_in(mp, n, k_zero) && (status = qnt_onnx_constant(mp, n, k_zero, "zero point", &zero)))
-        return status;
-    *q = (struct onnx_quant){.type = x->type, .n = zero ? qnt_onnx_count(&zero->shape) : 1};
-    if (q->n > 1 && (status = qnt_onnx_axis(n, axis, x->shape.rank, false, &q->axis)))
+    *q = (struct onnx_quant){.type = x->type, .n = 1};
+    if (zero && qnt_onnx_count(&zero->shape) != 1) {
+        if ((status = qnt_onnx_axis(n, axis, x->shape.rank, false, &q->axis)))
+            return status;
+        q->n = x->shape.dim[q->axis];
+    }
+    if ((status = qnt_onnx_zeros(mp, n, k_zero, q)))
         return status;
     float *scale = qnt_onnx_alloc(mp, q->n, sizeof *scale, "scales");
-    q->zero = zero ? qnt_onnx_ints(mp, zero) : qnt_onnx_alloc(mp, 1, sizeof *q->zero, "zero point");
     for (size_t i = 0; scale && k && i < q->n; i++) /* activations: 0, any scale will do for sums */
         scale[i] = 1.0f;
     q->scale = scale;
-    return scale && q->zero ? QNT_OK : QNT_ERR_NOMEM;
+    return scale ? QNT_OK : mp->lost;
 }
 
 qnt_status qnt_onnx_map_dequantize(struct onnx_mapper *mp, const struct onnx_node *n)

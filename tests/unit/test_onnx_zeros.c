@@ -1,0 +1,108 @@
+/* Zero points: one, or as many as there are columns or channels, of the codes' own type. Others are refused, whichever
+ * operation has them. */
+#include "onnx_graphs.h"
+
+static const int8_t zeros[8];
+static const int32_t wide[8] = {INT32_MIN};
+static const float scales[3] = {1.0f, 1.0f, 1.0f};
+
+/* w [4][3], or for convolutions [3][2][1][1], with `count` zero points of this type. */
+static void operands(struct graph *b, int32_t type, uint32_t rank, size_t count)
+{
+    static const int8_t w[12];
+    begin(b, 13);
+    constant(b, "zw", type, rank, &count, type == ONNX_INT32 ? (const void *)wide : zeros);
+    constant(b, "z", ONNX_UINT8, 0, NULL, zeros);
+    constant(b, "s", ONNX_FLOAT, 0, NULL, scales);
+    constant(b, "sw", ONNX_FLOAT, 1, (size_t[]){3}, scales);
+    constant(b, "w", ONNX_INT8, 2, (size_t[]){4, 3}, w);
+    constant(b, "f", ONNX_INT8, 4, (size_t[]){3, 2, 1, 1}, w);
+}
+
+static void rows_in(struct graph *b, int32_t type)
+{
+    input(b, "x", type, 2, (const int64_t[]){2, 4});
+}
+
+static void computed(struct graph *b)
+{
+    rows_in(b, ONNX_FLOAT);
+    node(b, "DynamicQuantizeLinear", "x", "q sq zq");
+    node(b, "MatMulInteger", "q w zq zw", "y");
+}
+
+static void known(struct graph *b)
+{
+    rows_in(b, ONNX_UINT8);
+    node(b, "MatMulInteger", "x w z zw", "y");
+}
+
+static void convolution(struct graph *b)
+{
+    input(b, "x", ONNX_UINT8, 4, (const int64_t[]){1, 2, 5, 5});
+    node(b, "ConvInteger", "x f z zw", "y");
+}
+
+static void with_scales(struct graph *b)
+{
+    rows_in(b, ONNX_UINT8);
+    node(b, "QLinearMatMul", "x s z w sw zw s z", "y");
+}
+
+static void dequantized(struct graph *b)
+{
+    rows_in(b, ONNX_FLOAT);
+    node(b, "DequantizeLinear", "w sw zw", "real");
+    attr_int(b, "axis", 1);
+    node(b, "MatMul", "x real", "y");
+}
+
+static void (*const graphs[])(struct graph *b) = {computed, known, convolution, with_scales, dequantized};
+enum { GRAPHS = sizeof graphs / sizeof *graphs };
+
+START_TEST(as_many_as_columns)
+{
+    struct graph b;
+    operands(&b, ONNX_INT8, 1, 3);
+    graphs[_i](&b);
+    output(&b, "y");
+    qnt_model_free(mapped(&b));
+}
+END_TEST
+
+START_TEST(any_other_number)
+{
+    static const size_t counts[] = {0, 2, 4, 8};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct graph b;
+        char text[64];
+        operands(&b, ONNX_INT8, 1, counts[i]);
+        graphs[_i](&b);
+        output(&b, "y");
+        snprintf(text, sizeof text, "zero point 'zw' has %zu elements, expected 3", counts[i]);
+        refused(&b, QNT_ERR_SHAPE, text);
+    }
+}
+END_TEST
+
+START_TEST(another_type)
+{
+    struct graph b;
+    operands(&b, ONNX_INT32, 1, 3);
+    graphs[_i](&b);
+    output(&b, "y");
+    refused(&b, QNT_ERR_TYPE, "zero point 'zw' is int32, expected int8 as the codes");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("onnx_zeros");
+    TCase *tc = tcase_create("zeros");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, as_many_as_columns, 0, GRAPHS);
+    tcase_add_loop_test(tc, any_other_number, 0, GRAPHS);
+    tcase_add_loop_test(tc, another_type, 0, GRAPHS);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}
