@@ -95,6 +95,38 @@ START_TEST(another_type)
 }
 END_TEST
 
+/* Scales of blocks that do not divide the columns, of what is added to them. */
+START_TEST(a_bias_by_blocks)
+{
+    static const int32_t bias[5] = {1, 2, 3, 4, 5};
+    static const int8_t w[5 * 4] = {0}, x[2 * 4] = {0};
+    static const int8_t want[5] = {0, 1, 2, 32, 40};
+    static const float two[2] = {0.5f, 8.0f}, unit = 1.0f;
+    int8_t y[2 * 5];
+    struct graph b;
+    begin(&b, 21);
+    input(&b, "x", ONNX_INT8, 2, (const int64_t[]){2, 4});
+    constant(&b, "s", ONNX_FLOAT, 0, NULL, &unit);
+    constant(&b, "z", ONNX_INT8, 0, NULL, zeros);
+    constant(&b, "w", ONNX_INT8, 2, (size_t[]){4, 5}, w);
+    constant(&b, "b", ONNX_INT32, 1, (size_t[]){5}, bias);
+    constant(&b, "sb", ONNX_FLOAT, 1, (size_t[]){2}, two);
+    node(&b, "DequantizeLinear", "x s z", "xr");
+    node(&b, "DequantizeLinear", "w s z", "wr");
+    node(&b, "DequantizeLinear", "b sb", "br");
+    attr_int(&b, "axis", 0);
+    attr_int(&b, "block_size", 3);
+    node(&b, "Gemm", "xr wr br", "r");
+    node(&b, "QuantizeLinear", "r s z", "y");
+    output(&b, "y");
+    qnt_model *m = mapped(&b);
+    run(m, x, y, 1);
+    for (int i = 0; i < 5; i++) /* half to even */
+        ck_assert_int_eq(y[i], want[i]);
+    qnt_model_free(m);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("onnx_zeros");
@@ -103,6 +135,7 @@ int main(void)
     tcase_add_loop_test(tc, as_many_as_columns, 0, GRAPHS);
     tcase_add_loop_test(tc, any_other_number, 0, GRAPHS);
     tcase_add_loop_test(tc, another_type, 0, GRAPHS);
+    tcase_add_test(tc, a_bias_by_blocks);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

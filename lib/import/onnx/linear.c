@@ -142,11 +142,10 @@ static qnt_status code_bias(struct onnx_mapper *mp, const struct onnx_linear *l,
     if (!to || (!ints && !floats))
         return QNT_ERR_NOMEM;
     for (size_t i = 0; i < rows; i++) {
-        const size_t k = one ? 0 : i;
+        const size_t k = one ? 0 : i, q = b->codes ? qnt_onnx_quant_index(&b->quant, &b->shape, k) : 0;
         const float unit = l->x_quant.scale[0] * l->w_quant.scale[l->w_quant.n == 1 ? 0 : i];
-        const float own = b->codes ? b->quant.scale[b->quant.n == 1 ? 0 : k] : unit;
-        const bool same =
-            codes && (!b->codes || (fabsf(own - unit) <= 1e-4f * unit && !b->quant.zero[b->quant.n == 1 ? 0 : k]));
+        const float own = b->codes ? b->quant.scale[q] : unit;
+        const bool same = codes && (!b->codes || (fabsf(own - unit) <= 1e-4f * unit && !b->quant.zero[q]));
         const double sum = same ? (double)ints[k] : nearbyint((double)floats[k] / (double)unit);
         if (!(fabs(sum) < 0x1p31))
             return qnt_onnx_fail(QNT_ERR_RANGE, l->n, "bias '%s'[%zu] is %g sums, expected less than 2^31", b->name, k,

@@ -11,14 +11,19 @@ qnt_status qnt_onnx_map_identity(struct onnx_mapper *mp, const struct onnx_node 
 /* For inference the same as Identity; its mask is asked for in training only. */
 qnt_status qnt_onnx_map_dropout(struct onnx_mapper *mp, const struct onnx_node *n)
 {
-    struct onnx_value *training = NULL;
+    struct onnx_value *training;
     const struct onnx_value *mask = qnt_onnx_out(mp, n, 1);
-    qnt_status status = qnt_onnx_in(mp, n, 2) ? qnt_onnx_constant(mp, n, 2, "training_mode", &training) : QNT_OK;
-    if (status)
-        return status;
-    if ((mp->g->opset < 7 && !qnt_onnx_attr_int(n, "is_test", 0)) ||
-        (training && qnt_onnx_ints(mp, training) && qnt_onnx_ints(mp, training)[0]) ||
-        (mask && (mask->readers || mask->given)))
+    bool asked = (mp->g->opset < 7 && !qnt_onnx_attr_int(n, "is_test", 0)) || (mask && (mask->readers || mask->given));
+    if (qnt_onnx_in(mp, n, 2)) {
+        const qnt_status status = qnt_onnx_constant(mp, n, 2, "training_mode", &training);
+        const int64_t *flag = status ? NULL : qnt_onnx_ints(mp, training);
+        if (!flag)
+            return status ? status : mp->lost;
+        if (qnt_onnx_count(&training->shape) != 1)
+            return qnt_onnx_fail(QNT_ERR_SHAPE, n, "training_mode '%s' is no scalar", training->name);
+        asked = asked || *flag;
+    }
+    if (asked)
         return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "training, or its mask, is asked for, expected inference");
     return qnt_onnx_map_identity(mp, n);
 }
