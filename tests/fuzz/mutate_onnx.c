@@ -1,9 +1,11 @@
 /* Changes of an ONNX file: it is written anew, field by field, with one of them changed on the way, so that all lengths
  * around it are right. */
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "lib/core/rng.h"
+#include "lib/import/onnx/onnx.h"
 #include "lib/import/onnx/onnx.pb-c.h"
 #include "tests/common/pb.h"
 #include "tests/fuzz/fuzz_import.h"
@@ -13,69 +15,16 @@ static const int64_t numbers[] = {
     17, 21,   22,   25,    26,    32,        63,        64,        127,       128,       255,      256, -1,
     -2, -128, 1024, 65535, 65536, INT32_MAX, INT32_MIN, 1LL << 32, 1LL << 40, INT64_MAX, INT64_MIN};
 static const float floats[] = {0.0f, -0.0f, 1.0f, -1.0f, 0.5f, 6.0f, 1e-40f, 3.4e38f};
-static const char *const ops[] = {"Add",
-                                  "ArgMax",
-                                  "AveragePool",
-                                  "BatchNormalization",
-                                  "Cast",
-                                  "Clip",
-                                  "Concat",
-                                  "Constant",
-                                  "ConstantOfShape",
-                                  "Conv",
-                                  "ConvInteger",
-                                  "DequantizeLinear",
-                                  "Div",
-                                  "Dropout",
-                                  "DynamicQuantizeLinear",
-                                  "Elu",
-                                  "Expand",
-                                  "Flatten",
-                                  "GRU",
-                                  "Gather",
-                                  "Gelu",
-                                  "Gemm",
-                                  "GlobalAveragePool",
-                                  "GlobalMaxPool",
-                                  "HardSigmoid",
-                                  "HardSwish",
-                                  "Identity",
-                                  "LSTM",
-                                  "LayerNormalization",
-                                  "LeakyRelu",
-                                  "LogSoftmax",
-                                  "MatMul",
-                                  "MatMulInteger",
-                                  "MatMulNBits",
-                                  "MaxPool",
-                                  "Mul",
-                                  "PRelu",
-                                  "Pad",
-                                  "QGemm",
-                                  "QLinearAdd",
-                                  "QLinearConv",
-                                  "QLinearMatMul",
-                                  "QuantizeLinear",
-                                  "RNN",
-                                  "Range",
-                                  "ReduceMax",
-                                  "ReduceMean",
-                                  "ReduceSum",
-                                  "Relu",
-                                  "Reshape",
-                                  "Resize",
-                                  "Shape",
-                                  "Sigmoid",
-                                  "Sign",
-                                  "Slice",
-                                  "Softmax",
-                                  "Split",
-                                  "Squeeze",
-                                  "Sub",
-                                  "Tanh",
-                                  "Transpose",
-                                  "Unsqueeze",
-                                  "Upsample"};
+#define ANY 0
+#define ONNX_OP(domain, name, needed, inputs, outputs, fold, map, attributes) {name, attributes},
+static const struct {
+    const char *name, *attributes;
+} ops[] = {
+#include "lib/import/onnx/ops.def"
+};
+#undef ONNX_OP
+#undef ANY
+enum { OPS = sizeof ops / sizeof *ops };
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5, NAMES = 64, LIST = 4096 };
 
 struct change {
@@ -150,12 +99,59 @@ static void put_bytes(struct change *c, uint32_t field, struct span s, struct pb
 static void put_text(struct change *c, uint32_t field, const char *message, struct span s, struct pb *out)
 {
     if (!strcmp(message, "NodeProto") && field == NODE_OP)
-        pb_text(out, field, ops[qnt_rng_below(&c->rng, sizeof ops / sizeof *ops)]);
+        pb_text(out, field, ops[qnt_rng_below(&c->rng, OPS)].name);
     else if (c->names && qnt_rng_below(&c->rng, 8)) {
         size_t k = qnt_rng_below(&c->rng, c->names);
         pb_bytes(out, field, c->name[k].text, c->name[k].n);
     } else
         put_bytes(c, field, s, out);
+}
+
+/* The same name for a tensor of another shape, perhaps of another type, with the data that they ask for. */
+static void put_tensor(struct change *c, uint32_t field, struct span s, struct pb *out)
+{
+    static const int types[] = {ONNX_FLOAT, ONNX_UINT8, ONNX_INT8, ONNX_INT32, ONNX_INT64, ONNX_BOOL, ONNX_FLOAT16};
+    static const uint8_t sizes[] = {0, 1, 1, 2, 2, 3, 4, 5, 6, 8, 12};
+    QntOnnx__TensorProto *old = qnt_onnx__tensor_proto__unpack(NULL, (size_t)(s.end - s.at), s.at);
+    if (!old) {
+        pb_bytes(out, field, s.at, (size_t)(s.end - s.at));
+        return;
+    }
+    int64_t dim[4];
+    const size_t rank = qnt_rng_below(&c->rng, 5);
+    const int type =
+        qnt_rng_below(&c->rng, 2) ? (int)old->data_type : types[qnt_rng_below(&c->rng, sizeof types / sizeof *types)];
+    size_t bytes = qnt_onnx_type_bits(type);
+    for (size_t d = 0; d < rank; d++)
+        bytes *= (size_t)(dim[d] = sizes[qnt_rng_below(&c->rng, sizeof sizes)]);
+    bytes = (bytes + 7) / 8;
+    uint8_t *data = calloc(1, bytes + 1);
+    for (size_t i = 0; i < bytes && old->raw_data.len; i++)
+        data[i] = old->raw_data.data[i % old->raw_data.len];
+    struct pb t = pb_tensor(old->name ? old->name : "", type, rank, dim, data, bytes);
+    pb_message(out, field, &t);
+    free(data);
+    qnt_onnx__tensor_proto__free_unpacked(old, NULL);
+}
+
+/* An attribute more, of a name that an operation has. */
+static void put_attribute(struct change *c, struct pb *node)
+{
+    const char *list = ops[qnt_rng_below(&c->rng, OPS)].attributes;
+    const size_t length = strlen(list);
+    char name[64];
+    int64_t ints[4];
+    if (!length)
+        return;
+    list += qnt_rng_below(&c->rng, length);
+    list += strcspn(list, " ");
+    list += strspn(list, " ");
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(list, " "), list);
+    for (size_t i = 0; i < 4; i++)
+        ints[i] = another(c, 1);
+    struct pb a = qnt_rng_below(&c->rng, 2) ? pb_attr_int(name, ints[0])
+                                            : pb_attr_ints(name, ints, 1 + qnt_rng_below(&c->rng, 4));
+    pb_message(node, NODE_ATTR, &a);
 }
 
 static void write_message(struct change *c, const ProtobufCMessageDescriptor *is, struct span s, struct pb *out);
@@ -169,8 +165,13 @@ static void write_bytes(struct change *c, const ProtobufCMessageDescriptor *is, 
         c->name[c->names].text = s.at;
         c->name[c->names++].n = (size_t)(s.end - s.at);
     }
-    if (f && f->type == PROTOBUF_C_TYPE_MESSAGE && !(chosen && !qnt_rng_below(&c->rng, 8))) {
+    const bool message = f && f->type == PROTOBUF_C_TYPE_MESSAGE;
+    if (message && chosen && f->descriptor == &qnt_onnx__tensor_proto__descriptor) {
+        put_tensor(c, field, s, out);
+    } else if (message && !(chosen && !qnt_rng_below(&c->rng, 8))) {
         write_message(c, f->descriptor, s, &sub);
+        if (chosen && f->descriptor == &qnt_onnx__node_proto__descriptor)
+            put_attribute(c, &sub);
         pb_message(out, field, &sub);
     } else if (!chosen)
         pb_bytes(out, field, s.at, (size_t)(s.end - s.at));
