@@ -42,7 +42,7 @@ struct qnt_epilogue {
 struct qnt_tile {
     void *c;          /* first element of the tile; s32, s8, f32 or bits by e->kind */
     size_t ldc;       /* elements; bytes of bits */
-    uint32_t m, n;    /* rows and columns to store: 1..mr (any number where tiles are tall), 1..nr */
+    uint32_t m, n;    /* rows and columns to store: 1..mr (any number where tiles are tall), 1..nr (wide) */
     uint32_t row, col; /* tile position in the matrix: index into the epilogue's arrays */
     uint32_t first, last; /* first k block: start from the bias (s32: from 0); otherwise continue from the values in c.
                              last k block: apply the epilogue. Only s32, and f32 of f32 tiles, may come
@@ -125,6 +125,7 @@ struct qnt_gemm {
     uint16_t cost_step, cost_tile, cost_unpack, cost_row; /* as struct qnt_tile_cost says: lib/gemm chooses by them */
     uint16_t k_run; /* f32: a loop nest cuts longer runs of k, so that a W panel stays near; 0 for 8-bit */
     uint8_t m_least;    /* its least: a tile of m rows takes max(m, m_least) / mr of a full one; 0: always a full one */
+    uint8_t wide;    /* 1: run takes any number of columns, whose panels follow one another; mr is 1 */
     uint8_t tall;    /* 1: run_rows and run_f32 take any number of rows; pack_a and run do, whose panels follow one another */
 };
 /* Bytes of k (a multiple of kr) of one W panel. */

@@ -22,9 +22,10 @@ static size_t ceil_div(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
+/* A wide tile has one row, which stays near. */
 static bool one_k_block(const struct qnt_gemm *g, const struct qnt_epilogue *e)
 {
-    return e->kind != QNT_EPI_S32 && !g->run_f32;
+    return g->wide || (e->kind != QNT_EPI_S32 && !g->run_f32);
 }
 
 /* For m rows at most. A small product pays for no division here: that is a good part of its time. */
@@ -226,10 +227,11 @@ static void run_block(const struct block *b)
     const size_t panel_k = call->panel_k ? call->panel_k : b->k == call->k ? b->kp : qnt_round_up(call->k, g->kr);
     const size_t panel = qnt_panel_w_bytes(g, panel_k);
     const char *w = (const char *)call->packed_w + qnt_panel_w_bytes(g, b->k0);
+    const size_t per = g->wide && b->rows == 1 && panel == qnt_panel_w_bytes(g, b->kp) ? call->n : g->nr;
     const size_t across = g->nr * (call->e->kind == QNT_EPI_S8 ? 1 : sizeof(int32_t)); /* from tile to tile */
     struct qnt_tile t = {.ldc = call->ldc, .first = b->k0 == 0, .last = b->k0 + b->k >= call->k, .e = call->e};
-    for (size_t col = 0; col < call->n; col += g->nr, w += panel) {
-        t.n = (uint32_t)(call->n - col < g->nr ? call->n - col : g->nr);
+    for (size_t col = 0; col < call->n; col += per, w += panel) {
+        t.n = (uint32_t)(call->n - col < per ? call->n - col : per);
         t.col = (uint32_t)col;
         if (g->tall) {
             t.m = (uint32_t)b->rows;

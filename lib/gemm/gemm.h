@@ -44,7 +44,8 @@ struct qnt_gemm_call {
     struct qnt_operand a;
     const void *packed_w;
     size_t m, n, k; /* m, n < 2^32 */
-    size_t panel_k; /* k of packed_w's panels, a multiple of kr, where the product takes a part of it; else 0 */
+    size_t panel_k; /* k of packed_w's panels, a multiple of kr, where the product takes a part of it
+                       and the tile packs A; else 0 */
     void *c;        /* s32, s8, f32 or bits by e->kind */
     size_t ldc;     /* elements; bytes of bits */
     const struct qnt_epilogue *e;

@@ -70,12 +70,6 @@ PACK(pack_w16, 16, 0)
 QNT_PACK_LOW(pack_w16_s4, pack_w16, NR, 4, 4)
 QNT_PACK_LOW(pack_w16_s2, pack_w16, NR, 4, 2)
 
-static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                    void *panel)
-{
-    qnt_pack_row_u8_avx2(rows, tap_k, k0, k, used, in_xor ^ 0x80, panel);
-}
-
 #define TILE(op, MR, BITS, packw, step, start, row)                                                                    \
     static void run_##op##_##MR(size_t k, const void *a, const void *w, const struct qnt_tile *t)                      \
     {                                                                                                                  \
@@ -97,7 +91,5 @@ static void pack_a1(const void *const *rows, size_t tap_k, size_t k0, size_t k, 
         .cost_row = row,                                                                                               \
     };
 /* Costs in 1/16 cycle, by qbench tune on a Zen 4 core. */
-TILE(gemm_s4s8, 1, 4, pack_w16_s4, 46, 880, 34)
 TILE(gemm_s4s8, 4, 4, pack_w16_s4, 115, 1600, 16)
-TILE(gemm_s2s8, 1, 2, pack_w16_s2, 58, 960, 42)
 TILE(gemm_s2s8, 4, 2, pack_w16_s2, 135, 1720, 20)

@@ -163,7 +163,9 @@ static const void *unpacked(struct ck *c, const void *packed, size_t kp, enum ck
 static void run(struct ck *c, const struct product *p)
 {
     const struct qnt_gemm *d = c->gemm;
-    const size_t k = depth(p), kp = padded(c, k), block = p->block && !p->s8 ? p->block : kp ? kp : 1, ldc = p->n + 3;
+    const size_t k = depth(p), kp = padded(c, k), ldc = p->n + 3, panel = qnt_panel_w_bytes(d, kp);
+    const bool parts = p->block && !p->s8 && p->n <= d->nr; /* of k */
+    const size_t block = parts ? p->block : kp ? kp : 1, panels = (p->n + d->nr - 1) / d->nr;
     const void *a_rows[TAPS * MOST / 8], *w_rows[MOST];
     int32_t bias[MOST];
     ck_case(c, "m=%zu n=%zu taps=%zu x %zu block=%zu %s%s%s%s%s fill=%s,%s place=%s", p->m, p->n, p->taps, p->tap_k,
@@ -177,8 +179,10 @@ static void run(struct ck *c, const struct product *p)
         a_rows[r] = a + r * p->tap_k;
     for (size_t j = 0; j < p->n; j++)
         w_rows[j] = w + j * k;
-    void *packed_w = ck_out(c, PACKED_W, CK_U8, qnt_panel_w_bytes(d, kp), p->place);
-    CK_CALL(c, d->pack_w(w_rows, k, 0, k, p->n, p->w_xor, packed_w));
+    char *packed_w = ck_out(c, PACKED_W, CK_U8, panels * panel, p->place);
+    for (size_t j = 0; j < p->n; j += d->nr)
+        CK_CALL(c, d->pack_w(w_rows + j, k, 0, k, p->n - j < d->nr ? p->n - j : d->nr, p->w_xor,
+                             packed_w + j / d->nr * panel));
     ck_seal(c, PACKED_W);
     const struct qnt_epilogue e = epilogue(c, p, w, bias);
     struct qnt_tile t = {ck_out_2d(c, C, p->s8 ? CK_S8 : CK_S32, p->m, p->n, ldc, p->place),
@@ -192,7 +196,7 @@ static void run(struct ck *c, const struct product *p)
                          &e};
     for (size_t k0 = 0; t.first || k0 < k; k0 += block, t.first = 0) {
         size_t part = k - k0 < block ? k - k0 : block, pp = padded(c, part);
-        const char *w_part = (const char *)packed_w + qnt_panel_w_bytes(d, k0);
+        const char *w_part = packed_w + qnt_panel_w_bytes(d, k0);
         void *packed_a = ck_out(c, PACKED_A, CK_U8, packed_a_bytes(c, part, p->m), p->place);
         CK_CALL(c, d->pack_a(a_rows, p->tap_k, k0, part, p->m, p->a_xor, packed_a));
         ck_seal(c, PACKED_A);
@@ -209,13 +213,19 @@ static size_t most_rows(const struct ck *c)
     return c->gemm->tall ? 3u * c->gemm->mr + 1 : c->gemm->mr;
 }
 
+/* Columns likewise. */
+static size_t most_columns(const struct ck *c)
+{
+    return c->gemm->wide ? 9u * c->gemm->nr + 1 : c->gemm->nr;
+}
+
 /* Every number of rows and columns, shallow. */
 static void sizes(struct ck *c)
 {
     static const size_t depths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
     const size_t count = sizeof depths / sizeof *depths, step = c->quick ? 3 : 1;
     for (size_t m = 1; m <= most_rows(c); m += m == 1 ? 1 : step)
-        for (size_t n = 1; n <= c->gemm->nr; n += n == 1 ? 1 : step) {
+        for (size_t n = 1; n <= most_columns(c); n += n == 1 ? 1 : step) {
             struct product p = draw(c, m, n, 1, depths[ck_below(c, count)]);
             p.fill_a = p.fill_w = CK_NOISE;
             run(c, &p);
@@ -229,7 +239,8 @@ static void fills(struct ck *c)
     for (size_t i = 0; i < sizeof depths / sizeof *depths; i++)
         for (int f = 0; f < CK_INT_FILLS * CK_INT_FILLS; f++) {
             size_t less = c->gemm->mr > 1 ? ck_below(c, 2) : 0;
-            struct product p = draw(c, c->gemm->mr - less, c->gemm->nr - less, 1, depths[i]);
+            const size_t columns = c->gemm->wide ? 5u * c->gemm->nr : c->gemm->nr;
+            struct product p = draw(c, c->gemm->mr - less, columns - less, 1, depths[i]);
             p.fill_a = (enum ck_fill)(f / CK_INT_FILLS);
             p.fill_w = (enum ck_fill)(f % CK_INT_FILLS);
             if (!c->quick || f % 3 == 0)
@@ -243,7 +254,8 @@ static void taps(struct ck *c)
     static const size_t counts[] = {1, 2, 3, 4, 5, 9, 25, 49};
     for (size_t tap_k = 1; tap_k <= 80; tap_k += c->quick && tap_k > 20 ? 7 : 1)
         for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-            struct product p = draw(c, 1 + ck_below(c, most_rows(c)), 1 + ck_below(c, c->gemm->nr), counts[i], tap_k);
+            struct product p =
+                draw(c, 1 + ck_below(c, most_rows(c)), 1 + ck_below(c, most_columns(c)), counts[i], tap_k);
             if (tap_k * counts[i] > 800)
                 continue;
             p.fill_a = p.fill_w = CK_NOISE;
@@ -259,7 +271,8 @@ static void deep(struct ck *c)
 {
     static const enum ck_fill extremes[] = {CK_MIN, CK_MAX};
     for (int f = 0; f < 4; f++) {
-        struct product p = draw(c, 1, c->gemm->nr < 2 ? 1 : 2, 1, c->gemm->w_bits < 8 ? 65536 : 131000);
+        const size_t columns = c->gemm->wide ? most_columns(c) / 2 : c->gemm->nr < 2 ? 1 : 2;
+        struct product p = draw(c, 1, columns, 1, c->gemm->w_bits < 8 ? 65536 : 131000);
         p.a_xor = p.w_xor = p.row_term = 0;
         p.fill_a = extremes[f / 2];
         p.fill_w = extremes[f % 2];

@@ -7,9 +7,9 @@
 struct shape {
     size_t m, n, k;
 };
-static const struct shape shapes[] = {{1, 1, 1},     {1, 10, 3},    {2, 33, 17},  {7, 16, 27},
-                                      {13, 31, 64},  {16, 32, 129}, {29, 17, 65}, {64, 128, 31},
-                                      {131, 47, 80}, {5, 9, 1500},  {33, 70, 700}};
+static const struct shape shapes[] = {{1, 1, 1},     {1, 10, 3},   {2, 33, 17},   {7, 16, 27},   {13, 31, 64},
+                                      {16, 32, 129}, {29, 17, 65}, {64, 128, 31}, {131, 47, 80}, {5, 9, 1500},
+                                      {33, 70, 700}, {1, 147, 70}, {4, 150, 300}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 /* The product whole, then in three row ranges; both must equal `want` with the gaps of c untouched. */
@@ -229,6 +229,46 @@ START_TEST(s8_many_rows_and_weights)
 }
 END_TEST
 
+/* Panels that go on behind the part of k that the product takes, and begin before it. */
+START_TEST(s8_a_part_of_the_panels)
+{
+    enum { PART = 120, ALL = 3 * PART }; /* a multiple of every kr */
+    const int bits = widths[_i];
+    struct shape s = {3, 150, PART};
+    struct s8_case c;
+    s8_make(&c, &s, 0, bits, 0);
+    struct qnt_epilogue e = {.kind = QNT_EPI_S32, .bias = c.folded};
+    e.rq = (struct qnt_requant){.zero = 0, .lo = -128, .hi = 127, .per_channel = 1, .scale = c.scale};
+    s8_want(&c, &s, false, &e.rq);
+    int8_t *whole = zeroed(s.n, ALL);
+    for (size_t j = 0; j < s.n; j++)
+        for (size_t p = 0; p < ALL; p++)
+            whole[j * ALL + p] = c.w[j * PART + p % PART] ^ (p / PART != 1);
+    const struct qnt_operand w = qnt_operand_rows(whole, ALL, ALL, 1);
+    for (uint32_t v = 0; v < tiles_of(bits)->count; v++) {
+        const struct qnt_gemm *g = tiles_of(bits)->v[v];
+        if (g->run_rows)
+            continue; /* their parts are a convolution's own business */
+        char *packed = zeroed(1, qnt_gemm_packed_bytes(g, s.n, ALL));
+        qnt_gemm_pack_w(g, &w, s.n, ALL, packed);
+        qnt_gemm_fold_bias(ctx, g, c.w, s.n, PART, A_ZERO, c.bias, c.folded);
+        struct qnt_gemm_call call = {.g = g,
+                                     .a = qnt_operand_rows(c.a, PART, PART, 1),
+                                     .packed_w = packed + qnt_panel_w_bytes(g, PART),
+                                     .panel_k = ALL,
+                                     .m = s.m,
+                                     .n = s.n,
+                                     .k = PART,
+                                     .ldc = c.ldc,
+                                     .e = &e};
+        run_and_compare(&call, c.want32, 4, "part");
+        qnt_release(ctx, packed);
+    }
+    qnt_release(ctx, whole);
+    s8_free(&c);
+}
+END_TEST
+
 START_TEST(choose_takes_the_cheapest)
 {
     static const struct qnt_gemm wide = {.name = "wide", .mr = 8, .nr = 32, .kr = 1, .cost_step = 20, .cost_tile = 10};
@@ -251,6 +291,7 @@ int main(void)
     unit_add_cases(tc, s8_equals_the_exact_sum, 8 * SHAPES * WIDTHS);
     tcase_add_loop_test(tc, s8_long_sums, 0, WIDTHS);
     tcase_add_test(tc, s8_many_rows_and_weights);
+    tcase_add_loop_test(tc, s8_a_part_of_the_panels, 0, WIDTHS);
     tcase_add_test(tc, choose_takes_the_cheapest);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
