@@ -43,17 +43,19 @@ static struct blocks choose_blocks(const struct qnt_gemm *g, size_t m, size_t k,
     return b;
 }
 
+double qnt_gemm_full_tiles(const struct qnt_gemm *g, uint32_t least, size_t m)
+{
+    const double tiles = (double)ceil_div(m, g->mr), rows = tiles * least;
+    return least ? ((double)m > rows ? (double)m : rows) / g->mr : tiles;
+}
+
 static double cost_of(const struct qnt_gemm_list *list, uint32_t i, size_t m, size_t n, size_t k)
 {
     const struct qnt_gemm *g = list->v[i];
     const struct qnt_tile_cost *c = &list->cost[i];
     const double tiles = (double)ceil_div(m, g->mr), steps = (double)ceil_div(k, g->kr);
-    double full = tiles;
-    if (c->least && m) { /* even shares of rows, as the loops make them */
-        const double least = tiles * c->least;
-        full = ((double)m > least ? (double)m : least) / g->mr;
-    }
-    return (double)ceil_div(n, g->nr) * ((full * c->step + c->unpack) * steps + tiles * c->tile) +
+    return (double)ceil_div(n, g->nr) *
+               ((qnt_gemm_full_tiles(g, c->least, m) * c->step + c->unpack) * steps + tiles * c->tile) +
            (double)m * steps * c->row;
 }
 

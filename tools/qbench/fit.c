@@ -1,11 +1,12 @@
 /* Costs from times. For a given `least` the time is a sum of known numbers, each times a cost, so the costs come by
  * least squares; `least` is tried out. */
+#include "lib/gemm/gemm.h"
 #include "tools/qbench/fit.h"
 
 enum { STEP, TILE, UNPACK, ROW, CALL, TERMS, SWEEPS = 3000 };
 struct sums { /* of products of terms by points, and of the terms */
     double square[TERMS][TERMS], sum[TERMS];
-    size_t points;
+    double weight;
 };
 
 static double ceil_div(size_t n, size_t by)
@@ -17,8 +18,7 @@ static double ceil_div(size_t n, size_t by)
 static void terms_of(const struct qnt_gemm *g, uint32_t least, const struct qb_fit_point *p, double x[TERMS])
 {
     const double panels = ceil_div(p->n, g->nr), steps = ceil_div(p->k, g->kr), tiles = ceil_div(p->m, g->mr);
-    const double full = least ? (double)(p->m > least ? p->m : least) / g->mr : tiles;
-    x[STEP] = panels * full * steps / p->seconds;
+    x[STEP] = panels * qnt_gemm_full_tiles(g, least, p->m) * steps / p->seconds;
     x[TILE] = panels * tiles / p->seconds;
     x[UNPACK] = g->unpack ? panels * steps / p->seconds : 0;
     x[ROW] = (double)p->m * steps / p->seconds;
@@ -34,11 +34,11 @@ static struct sums sums_of(const struct qnt_gemm *g, uint32_t least, const struc
             continue;
         terms_of(g, least, &p[i], x);
         for (int a = 0; a < TERMS; a++) {
-            s.sum[a] += x[a];
+            s.sum[a] += p[i].weight * x[a];
             for (int b = 0; b < TERMS; b++)
-                s.square[a][b] += x[a] * x[b];
+                s.square[a][b] += p[i].weight * x[a] * x[b];
         }
-        s.points++;
+        s.weight += p[i].weight;
     }
     return s;
 }
@@ -46,7 +46,7 @@ static struct sums sums_of(const struct qnt_gemm *g, uint32_t least, const struc
 /* Each cost in turn to where the error is least while the others stay. Returns the sum of the squares that is left. */
 static double solve(const struct sums *s, double cost[TERMS])
 {
-    double left = (double)s->points;
+    double left = s->weight;
     for (int a = 0; a < TERMS; a++)
         cost[a] = 0;
     for (int sweep = 0; sweep < SWEEPS; sweep++)

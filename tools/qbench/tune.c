@@ -16,10 +16,11 @@
     {                                                                                                                  \
         .batch = rows, .oc = columns, .c = depth, .kernel = 1, .stride = 1, .groups = 1                                \
     }
+/* Of so many results a side. Larger windows go by two: by one they would be winograd's. */
 #define CONV(side, channels, outputs, k)                                                                               \
     {                                                                                                                  \
-        .h = side, .w = side, .c = channels, .oc = outputs, .kernel = k, .stride = 1, .pad = k / 2, .groups = 1,       \
-        .batch = 1                                                                                                     \
+        .h = (k > 1 ? 2 : 1) * side, .w = (k > 1 ? 2 : 1) * side, .c = channels, .oc = outputs, .kernel = k,           \
+        .stride = k > 1 ? 2 : 1, .pad = k / 2, .groups = 1, .batch = 1                                                 \
     }
 static const struct qb_layer shapes[] = {
     PRODUCT(1, 10, 256),    PRODUCT(1, 64, 64),     PRODUCT(1, 256, 256),   PRODUCT(1, 1024, 1024),
@@ -71,7 +72,8 @@ static struct qb_layer layer_of(const struct tuning *t, size_t shape)
 static void name_shape(const struct qb_layer *l, char *name, size_t size)
 {
     if (l->h)
-        snprintf(name, size, "%zux%zu %zu->%zu @%zu", l->kernel, l->kernel, l->c, l->oc, l->h);
+        snprintf(name, size, "%zux%zu%s %zu->%zu @%zu", l->kernel, l->kernel, l->stride == 2 ? "s2" : "", l->c, l->oc,
+                 l->h);
     else
         snprintf(name, size, "%zux%zux%zu", l->batch, l->oc, l->c);
 }
@@ -146,9 +148,26 @@ static double unit_of(const struct tuning *t)
     return unit;
 }
 
+/* A tile's costs must be right where it is among the fastest. What it takes for a panel that is not full is its own
+ * business: those products count where there are no others. */
+static void weigh(struct tuning *t)
+{
+    for (size_t s = 0; s < SHAPES; s++) {
+        double least = INFINITY;
+        for (uint32_t i = 0; i < t->list->count; i++)
+            least = t->point[i][s].seconds > 0 ? fmin(least, t->point[i][s].seconds) : least;
+        for (uint32_t i = 0; i < t->list->count; i++) {
+            struct qb_fit_point *p = &t->point[i][s];
+            p->weight = p->seconds > 0 ? pow(least / p->seconds, 4) : 0;
+            p->weight *= p->n % t->list->v[i]->nr ? 1e-3 : 1;
+        }
+    }
+}
+
 static void fit(struct tuning *t)
 {
     const double unit = unit_of(t);
+    weigh(t);
     for (uint32_t i = 0; i < t->list->count; i++) {
         bool measured = false;
         for (size_t s = 0; s < SHAPES; s++)
@@ -165,11 +184,13 @@ static int choice_of(struct tuning *t, const struct qnt_ctx *ctx, size_t shape)
     const struct qb_layer l = layer_of(t, shape);
     int code = qb_drop(t->q, case_by(t->q, ctx, &l, &c)), tile = -1;
     const struct qnt_kernel_row *row = qnt_kernel_rows;
-    while (!code && (strcmp(row->op, ops[t->op].op) || strcmp(row->variant, c.kernel)))
+    while (!code && row->op && (strcmp(row->op, ops[t->op].op) || strcmp(row->variant, c.kernel)))
         row++;
     for (uint32_t i = 0; i < t->list->count && !code; i++)
         if (t->list->v[i] == row->gemm)
             tile = (int)i;
+    if (!code && tile < 0)
+        opt_error(t->q->tool, EXIT_FAILED, "%s: the layer takes %s, which is no tile", ops[t->op].op, c.kernel);
     return tile;
 }
 
