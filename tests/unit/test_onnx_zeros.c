@@ -95,6 +95,26 @@ START_TEST(another_type)
 }
 END_TEST
 
+/* Of 64 bits they might not even be subtracted. */
+START_TEST(wide_codes)
+{
+    static const char *const in[] = {"f s z", "w s z"};
+    static const int64_t far[2] = {INT64_MAX, INT64_MIN};
+    static const float values[2] = {1e30f, -1e30f};
+    struct graph b;
+    begin(&b, 13);
+    input(&b, "x", ONNX_FLOAT, 2, (const int64_t[]){1, 2});
+    constant(&b, "f", ONNX_FLOAT, 1, (size_t[]){2}, values);
+    constant(&b, "w", ONNX_INT64, 1, (size_t[]){2}, far);
+    constant(&b, "z", ONNX_INT64, 0, NULL, &far[1]);
+    constant(&b, "s", ONNX_FLOAT, 0, NULL, scales);
+    node(&b, _i ? "DequantizeLinear" : "QuantizeLinear", in[_i], "c");
+    node(&b, "Add", "x c", "y");
+    output(&b, "y");
+    refused(&b, QNT_ERR_UNSUPPORTED, "codes of type int64, expected integers of up to 32 bits");
+}
+END_TEST
+
 /* Scales of blocks that do not divide the columns, of what is added to them. */
 START_TEST(a_bias_by_blocks)
 {
@@ -135,6 +155,7 @@ int main(void)
     tcase_add_loop_test(tc, as_many_as_columns, 0, GRAPHS);
     tcase_add_loop_test(tc, any_other_number, 0, GRAPHS);
     tcase_add_loop_test(tc, another_type, 0, GRAPHS);
+    tcase_add_loop_test(tc, wide_codes, 0, 2);
     tcase_add_test(tc, a_bias_by_blocks);
     suite_add_tcase(suite, tc);
     return unit_run(suite);

@@ -43,6 +43,9 @@ qnt_status qnt_onnx_zeros(struct onnx_mapper *mp, const struct onnx_node *n, siz
 {
     struct onnx_value *zero;
     qnt_status status;
+    if (qnt_onnx_type_bits(q->type) > 32) /* so that differences do not overflow */
+        return qnt_onnx_fail(QNT_ERR_UNSUPPORTED, n, "codes of type %s, expected integers of up to 32 bits",
+                             qnt_onnx_type_name(q->type));
     if (!qnt_onnx_in(mp, n, k)) {
         q->zero = qnt_onnx_alloc(mp, q->n, sizeof *q->zero, "zero points");
         return q->zero ? QNT_OK : mp->lost;
