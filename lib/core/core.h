@@ -52,7 +52,8 @@ void qnt_release(const qnt_ctx *ctx, void *ptr); /* NULL allowed */
 qnt_status qnt_map_file(const char *path, void **map, size_t *bytes);
 qnt_status qnt_write_at(int fd, const void *data, size_t bytes, uint64_t offset);
 /* A file of this name with what `fill` writes: under a temporary name beside it first, then renamed, so that it is whole
- * or, on failure, what was there before. The text of an error does not name it. */
+ * or, on failure, what was there before. A link's target is replaced, a device written to; what else is no regular file
+ * is QNT_ERR_IO. The text of an error does not name it. */
 typedef qnt_status qnt_file_fill(int fd, void *user);
 qnt_status qnt_replace_file(const qnt_ctx *ctx, const char *path, qnt_file_fill *fill, void *user);
 

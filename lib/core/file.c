@@ -1,7 +1,9 @@
 /* Files as memory, and files that are there whole or not at all. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -75,29 +77,51 @@ static void sync_folder(char *path)
     }
 }
 
+static qnt_status replace(const char *path, char *name, size_t room, qnt_file_fill *fill, void *user)
+{
+    int fd = open_temporary(path, name, room);
+    if (fd < 0)
+        return qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    qnt_status status = fill(fd, user);
+    if (!status && fsync(fd))
+        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    if (close(fd) && !status)
+        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    if (!status && rename(name, path))
+        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    if (status)
+        unlink(name);
+    else
+        sync_folder(name);
+    return status;
+}
+
+static qnt_status write_device(const char *path, qnt_file_fill *fill, void *user)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    qnt_status status = fill(fd, user);
+    if (close(fd) && !status)
+        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
+    return status;
+}
+
+/* A rename would put a file in the place of a device, a pipe or a link: /dev/null, if the user may. */
 qnt_status qnt_replace_file(const qnt_ctx *ctx, const char *path, qnt_file_fill *fill, void *user)
 {
-    size_t room = strlen(path) + 32;
+    char target[PATH_MAX]; /* that links lead to */
+    struct stat st;
+    if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        return S_ISCHR(st.st_mode) ? write_device(path, fill, user)
+                                   : qnt_fail(QNT_ERR_IO, S_ISDIR(st.st_mode) ? "a directory" : "not a regular file");
+    if (realpath(path, target))
+        path = target;
+    const size_t room = strlen(path) + 32;
     char *name = qnt_alloc(ctx, room, "a file name");
-    qnt_status status;
     if (!name)
         return QNT_ERR_NOMEM;
-    int fd = open_temporary(path, name, room);
-    if (fd < 0) {
-        status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-    } else {
-        status = fill(fd, user);
-        if (!status && fsync(fd))
-            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-        if (close(fd) && !status)
-            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-        if (!status && rename(name, path))
-            status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-        if (status)
-            unlink(name);
-        else
-            sync_folder(name);
-    }
+    const qnt_status status = replace(path, name, room, fill, user);
     qnt_release(ctx, name);
     return status;
 }

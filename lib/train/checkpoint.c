@@ -12,7 +12,7 @@
 #include "lib/train/trainer.h"
 #include "simd/fpenv.h"
 
-enum { VERSION = 3, FIELDS = 22, PATH_BYTES = 4096 };
+enum { VERSION = 3, FIELDS = 22 };
 static const char magic[8] = {'Q', 'N', 'T', 'T', 'R', 'A', 'I', 'N'};
 static const size_t max_bytes = (size_t)1 << 34;
 
@@ -153,22 +153,15 @@ static void fill(const struct qnt_train *t, uint8_t *file, size_t bytes)
     memcpy(file, &h, sizeof h);
 }
 
-static qnt_status write_file(const char *path, const uint8_t *data, size_t bytes)
+struct bytes {
+    const uint8_t *data;
+    size_t n;
+};
+
+static qnt_status write_bytes(int fd, void *user)
 {
-    char draft[PATH_BYTES];
-    if (snprintf(draft, sizeof draft, "%s.tmp", path) >= (int)sizeof draft)
-        return qnt_fail(QNT_ERR_ARG, "checkpoint: the path is longer than %d bytes", PATH_BYTES);
-    FILE *f = fopen(draft, "wb");
-    if (!f)
-        return qnt_fail(QNT_ERR_IO, "%s: %s", draft, strerror(errno));
-    bool good = fwrite(data, 1, bytes, f) == bytes && !fflush(f) && !fsync(fileno(f));
-    int error = errno;
-    good = !fclose(f) && good;
-    if (good && !rename(draft, path))
-        return QNT_OK;
-    error = good ? errno : error;
-    unlink(draft);
-    return qnt_fail(QNT_ERR_IO, "%s: %s", path, strerror(error));
+    const struct bytes *b = user;
+    return qnt_write_at(fd, b->data, b->n, 0);
 }
 
 qnt_status qnt_train_checkpoint(const qnt_train *t, const char *path)
@@ -180,9 +173,10 @@ qnt_status qnt_train_checkpoint(const qnt_train *t, const char *path)
     if (!file)
         return QNT_ERR_NOMEM;
     fill(t, file, bytes);
-    qnt_status status = write_file(path, file, bytes);
+    struct bytes all = {file, bytes};
+    qnt_status status = qnt_replace_file(t->ctx, path, write_bytes, &all);
     qnt_release(t->ctx, file);
-    return status;
+    return status ? qnt_fail_in(status, "%s", path) : QNT_OK;
 }
 
 static qnt_status read_file(const qnt_ctx *ctx, const char *path, uint8_t **data, size_t *bytes)

@@ -264,22 +264,26 @@ static int make_folders(const char *path)
     return 0;
 }
 
-/* Under another name first, so that nobody reads the half of it. */
+static qnt_status write_text(int fd, void *text)
+{
+    return qnt_write_at(fd, text, strlen(text), 0);
+}
+
 static int write_file(struct tuning *t, const char *path)
 {
-    char draft[QNT_COSTS_PATH + 8];
     const size_t length = qnt_costs_text(&t->own, &t->measured.dsp, NULL, 0);
     char *text = malloc(length + 1);
     if (!text)
         return opt_fail(t->q->tool, QNT_ERR_NOMEM);
     qnt_costs_text(&t->own, &t->measured.dsp, text, length + 1);
-    snprintf(draft, sizeof draft, "%s.new", path);
-    FILE *f = make_folders(path) ? NULL : fopen(draft, "w");
-    bool good = f && fwrite(text, 1, length, f) == length;
-    good = f && !fclose(f) && good && !rename(draft, path);
-    free(text);
-    if (!good)
+    if (make_folders(path)) {
+        free(text);
         return opt_error(t->q->tool, EXIT_FAILED, "%s: %s", path, strerror(errno));
+    }
+    const qnt_status status = qnt_replace_file(t->q->ctx, path, write_text, text);
+    free(text);
+    if (status)
+        return opt_error(t->q->tool, EXIT_FAILED, "%s: %s", path, qnt_last_error());
     fprintf(stderr, "%s: written: %s\n", t->q->tool->name, path);
     return EXIT_OK;
 }
