@@ -67,7 +67,8 @@ static qnt_status prepare(void *arg)
     const qnt_session_config session = {.size = sizeof session,
                                         .max_batch = c->max_batch,
                                         .threads = c->mode == QNT_ENGINE_INTRA ? p->e->cores->n : 1,
-                                        .quantized_io = (int)c->quantized_io};
+                                        .quantized_io = (int)c->quantized_io,
+                                        .small_weights = (int)c->small_weights};
     return qnt_session_prepare(p->s, p->source, &session);
 }
 

@@ -51,6 +51,7 @@ qnt_status qnt_conv_f32_create(const qnt_ctx *ctx, const struct qnt_conv_geom *g
                                struct qnt_conv_f32_work **out);
 void qnt_conv_f32_free(const qnt_ctx *ctx, struct qnt_conv_f32_work *w);
 size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w); /* per thread, any of the calls below */
+size_t qnt_conv_f32_packed_bytes(const struct qnt_conv_f32_work *w);  /* of weights, for the forward call */
 /* Packs w[oc][kh][kw][c / groups] for `uses`. Call after every change of w, which must outlive the calls below. */
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights);
 /* y[n][oh][ow][oc] = conv(x) + bias, clamped to [lo, hi]; bias may be NULL. Order of k: ky, kx, c, from the bias on. A tap

@@ -169,6 +169,12 @@ size_t qnt_conv_f32_scratch_bytes(const struct qnt_conv_f32_work *w)
     return (w->plane_floats + w->dy_floats + w->dw_floats) * sizeof(float);
 }
 
+size_t qnt_conv_f32_packed_bytes(const struct qnt_conv_f32_work *w)
+{
+    const size_t floats = w->depthwise ? w->geom.kh * w->geom.kw * w->geom.oc : w->packed_group * w->geom.groups;
+    return floats * sizeof(float);
+}
+
 void qnt_conv_f32_set_weights(struct qnt_conv_f32_work *w, const float *weights)
 {
     if (w->depthwise) {

@@ -85,21 +85,22 @@ static void make_steps(struct qnt_plan *p, const struct qnt_rewrite *r)
     p->n_steps = m->n_nodes;
 }
 
-static qnt_status prepare(struct qnt_plan *p)
+static qnt_status prepare(struct qnt_plan *p, bool small_weights)
 {
     for (size_t i = 0; i < p->n_steps; i++) {
         struct qnt_step *s = &p->step[i];
         for (uint32_t k = 0; k < s->node->n_in; k++)
             s->in_offset[k] = p->offset[s->node->in[k]];
         s->out_offset = p->offset[s->node->out];
+        s->small_weights = small_weights;
         size_t images;
         if (qnt_mul_overflows(p->max_batch, s->lead, &images))
             return qnt_fail(QNT_ERR_RANGE, "node '%s': %zu times %zu images", s->node->name, p->max_batch, s->lead);
         qnt_status status = s->op->prepare ? s->op->prepare(p->ctx, s, images) : QNT_OK;
         if (status)
             return status;
-        if (s->scratch_bytes > p->scratch_bytes)
-            p->scratch_bytes = s->scratch_bytes;
+        p->scratch_bytes = qnt_most(p->scratch_bytes, s->scratch_bytes);
+        p->packed_bytes += s->packed_bytes;
     }
     return QNT_OK;
 }
@@ -116,7 +117,7 @@ static qnt_status build(struct qnt_plan *p, const struct qnt_plan_options *o)
     if (!status && !(status = rewrite(p->model, o, r))) {
         make_steps(p, r);
         if (!(status = qnt_plan_place(p, !o->keep_tensors, o->inputs_outside)))
-            status = prepare(p);
+            status = prepare(p, o->small_weights);
     }
     qnt_release(p->ctx, r);
     return status;

@@ -13,6 +13,7 @@ struct qnt_plan {
                                 dimensions; names and scales are the model's */
     size_t n_steps;
     size_t max_batch, arena_bytes, scratch_bytes; /* scratch: maximum over the steps, per thread */
+    size_t packed_bytes;     /* of all steps */
     size_t *offset;          /* by tensor id of `model`; SIZE_MAX for constants and for inputs outside */
     size_t inputs_inside;    /* of the model's inputs, those with a place in the arena */
 };
@@ -22,6 +23,7 @@ struct qnt_plan_options {
     bool keep_tensors; /* no sharing of arena memory, and no value as bits */
     bool keep_graph;   /* no folding or fusing that changes the node list */
     bool inputs_outside; /* inputs that only steps read which can do so outside of the arena get no place in it */
+    bool small_weights; /* as of struct qnt_step */
     bool keep_batchnorm; /* no folding of batch norms: they are being trained */
 };
 qnt_status qnt_plan_create(struct qnt_model *source, const struct qnt_plan_options *o, struct qnt_plan **out);

@@ -103,6 +103,7 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
         return status;
     st->rq.scale = st->factor;
     st->rq.per_channel = 1;
+    s->packed_bytes = g->groups * st->packed_group;
     s->scratch_bytes = st->lines_bytes + qnt_conv_s8_scratch_bytes(st->g, &st->bits);
     s->variant = qnt_variant_of_tile(st->g);
     return QNT_OK;

@@ -27,6 +27,7 @@ qnt_status qnt_linear_f32_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t
             return qnt_fail_in(status, "node '%s'", s->node->name);
         st->oh = geom.oh;
         s->scratch_bytes = qnt_conv_f32_scratch_bytes(st->work);
+        s->packed_bytes = qnt_conv_f32_packed_bytes(st->work);
         s->variant = variant_of(st->work);
     }
     qnt_conv_f32_set_weights(st->work, s->in[1]->data);

@@ -119,7 +119,7 @@ static size_t choose(const qnt_ctx *ctx, struct qnt_step *s, struct state *st, s
     s->scratch_bytes = st->product_bytes = qnt_round_up(qnt_conv_s8_scratch_bytes(st->g, g), 64);
     if (st->corrected)
         s->scratch_bytes += ROWS * (g->oc + g->groups) * sizeof(int32_t);
-    if (st->corrected || !qnt_winograd_choose(st->g, g, max_batch, NULL))
+    if (st->corrected || s->small_weights || !qnt_winograd_choose(st->g, g, max_batch, NULL))
         return st->packed_group;
     st->winograd_images = max_batch;
     s->scratch_bytes = qnt_most(s->scratch_bytes, qnt_winograd_scratch_bytes(st->g, g));
@@ -148,6 +148,7 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
         !(st->factor = qnt_alloc_array(ctx, g->oc, sizeof *st->factor, s->node->name)) ||
         !(st->zero_row = qnt_alloc(ctx, st->cg, s->node->name)))
         return QNT_ERR_NOMEM;
+    s->packed_bytes = (st->depthwise ? 1 : g->groups) * bytes;
     st->rq.scale = st->factor;
     st->rq.per_channel = 1;
     return QNT_OK;

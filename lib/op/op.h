@@ -13,6 +13,8 @@ struct qnt_step {
     float clamp_lo, clamp_hi; /* real bounds fused into this step (relu: 0, INF); -INF, INF for none */
     void *state;              /* from qnt_alloc; freed by op->release */
     size_t scratch_bytes;     /* per thread, set by prepare for max_batch */
+    size_t packed_bytes;      /* of weights in the form that the kernels take, set by prepare */
+    bool small_weights;       /* that form is to take about as much as the codes, faster or not */
     const struct qnt_kernel_row *variant; /* kernel bound, &qnt_no_variant for none */
     const struct qnt_winograd *winograd;  /* the variant's, where that is how it runs; else NULL */
     uint64_t macs;            /* per image */

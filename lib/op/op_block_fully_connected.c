@@ -158,6 +158,7 @@ static qnt_status create(const qnt_ctx *ctx, struct qnt_step *s, size_t max_batc
         !(st->scale = qnt_alloc_array(ctx, lanes, blocks * sizeof *st->scale, w->name)) ||
         (s->node->attr.mode & QNT_BLOCK_ZEROS && !(st->zero = qnt_alloc_array(ctx, lanes, blocks, w->name))))
         return QNT_ERR_NOMEM;
+    s->packed_bytes = lanes * (st->padded * st->bits / 8 + blocks * (sizeof *st->scale + (st->zero != NULL)));
     st->w.codes = st->codes;
     st->w.scale = st->scale;
     st->w.zero = st->zero;

@@ -213,6 +213,7 @@ qnt_status qnt_rnn_prepare(const qnt_ctx *ctx, struct qnt_step *s, size_t max_ba
         return QNT_ERR_NOMEM;
     for (size_t d = 0; d < r->directions; d++)
         set_direction(s, r, d, &used);
+    s->packed_bytes = used * sizeof(float);
     r->at_x = qnt_round_up(r->block * r->gates * r->h, 16);
     r->at_h = r->at_x + qnt_round_up(r->block * (r->i > r->h ? r->i : r->h), 16);
     r->at_c = r->at_h + qnt_round_up(r->block * r->h, 16);

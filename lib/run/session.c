@@ -17,6 +17,8 @@ static qnt_status read_config(const qnt_session_config *config, qnt_session_conf
         return qnt_fail(QNT_ERR_ARG, "session config: quantized_io is %d, expected 0 or 1", c->quantized_io);
     if (c->keep_tensors != 0 && c->keep_tensors != 1)
         return qnt_fail(QNT_ERR_ARG, "session config: keep_tensors is %d, expected 0 or 1", c->keep_tensors);
+    if (c->small_weights != 0 && c->small_weights != 1)
+        return qnt_fail(QNT_ERR_ARG, "session config: small_weights is %d, expected 0 or 1", c->small_weights);
     if (!c->cpus != !c->n_cpus)
         return qnt_fail(QNT_ERR_ARG, "session config: cpus and n_cpus must be set together");
     if (!c->parallel_for && c->parallel_user)
@@ -129,7 +131,8 @@ qnt_status qnt_session_prepare(struct qnt_session *s, qnt_model *model, const qn
     struct qnt_plan_options o = {.max_batch = s->chunk,
                                  .quantized_io = c->quantized_io,
                                  .keep_tensors = c->keep_tensors,
-                                 .inputs_outside = s->inputs_outside && !c->keep_tensors};
+                                 .inputs_outside = s->inputs_outside && !c->keep_tensors,
+                                 .small_weights = c->small_weights};
     qnt_status status = qnt_team_check_threads(c->threads);
     if (!status && !(status = qnt_plan_create(model, &o, &s->plan)))
         status = note_sizes(s);
@@ -344,6 +347,11 @@ qnt_status qnt_session_step(const qnt_session *session, size_t i, qnt_step_info 
 size_t qnt_session_arena_bytes(const qnt_session *session)
 {
     return session ? session->plan->arena_bytes : 0;
+}
+
+size_t qnt_session_packed_bytes(const qnt_session *session)
+{
+    return session ? session->plan->packed_bytes : 0;
 }
 
 qnt_status qnt_session_peek(const qnt_session *session, const char *tensor, const void **data, qnt_tensor_info *info)

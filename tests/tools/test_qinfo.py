@@ -132,14 +132,15 @@ def test_model():
     natively("qinfo: a trained model")
     run("qtrain", "--images", 64, "--epochs", 1, "--test-images", 40, "--out", "model.qnt")
     text = run("qinfo", "model.qnt").stdout
-    has(text, r"^model\.qnt: \d+ steps, [1-9]\d* MACs, [1-9]\d* bytes of weights, arena [1-9]\d* bytes$")
+    has(text, r"^model\.qnt: \d+ steps, [1-9]\d* MACs, [1-9]\d* bytes of weights, [1-9]\d* as the kernels take them, arena [1-9]\d* bytes$")
     has(text, r"^input \S+: 32 x 32 x 3, f32$")
     has(text, r"^output \S+: 10, f32$")
     has(text, r"^conv\S* +\d+ x 3 x 3 x \d+ +s8, \d+ scales [-+.e\d]+ to [-+.e\d]+$")
     info = json.loads(run("qinfo", "model.qnt", "--json").stdout)
     assert info["macs"] == sum(row["macs"] for row in info["steps"]) > 0 and info["arena_bytes"] > 0
     assert info["inputs"][0]["shape"] == [32, 32, 3] and info["outputs"][0]["shape"] == [10]
-    assert f" {info['macs']} MACs, {info['weight_bytes']} bytes of weights, arena {info['arena_bytes']} bytes" in text
+    assert (f" {info['macs']} MACs, {info['weight_bytes']} bytes of weights, {info['packed_bytes']} as the kernels take "
+            f"them, arena {info['arena_bytes']} bytes") in text
     has(run("qinfo", "model.qnt", "--external-data", code=1).stderr, "external_data is set, which a .qnt file has no use")
     for row in info["steps"] + info["constants"]:
         has(text, rf"(^| ){re.escape(row['name'])} ")

@@ -257,6 +257,15 @@ def test_quantized_bytes():
     assert os.path.getsize("codes.out") == 9 * 10
 
 
+def test_small_weights():
+    """Other kernels, the same digest."""
+    runs = [json.loads(run("qrun", MODEL, "--images", 5, "--json", *more).stdout) for more in ([], ["--small-weights"])]
+    assert runs[0]["digest"] == runs[1]["digest"] and runs[0]["packed_bytes"] >= runs[1]["packed_bytes"] > 0, runs
+    layers = [json.loads(run("qrun", MODEL, "--layers", "--json", *more).stdout) for more in ([], ["--small-weights"])]
+    transformed = [any("winograd" in row["variant"] for row in rows) for rows in layers]
+    assert not transformed[1] and transformed[0] == (runs[0]["packed_bytes"] > runs[1]["packed_bytes"]), layers
+
+
 def test_layers():
     rows = json.loads(run("qrun", MODEL, "--layers", "--json").stdout)
     ops = [row["op"] for row in rows]

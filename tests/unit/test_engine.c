@@ -272,6 +272,7 @@ START_TEST(refuses_configurations)
         {{.spin_us = 1000001}, "spin_us is 1000001"},
         {{.caller_driven = 2}, "caller_driven is 2"},
         {{.quantized_io = 2}, "quantized_io is 2"},
+        {{.small_weights = 2}, "small_weights is 2"},
         {{.caller_driven = 1, .mode = QNT_ENGINE_INTRA}, "caller_driven and the mode INTRA"},
         {{.workers = 5000}, "workers: 5000"},
         {{.cores = "0", .workers = 2}, "cores \"0\" are 1, workers 2"},

@@ -92,6 +92,7 @@ static void finish(struct eval *e, struct eval_result *r)
     r->accuracy = r->labelled ? (double)r->correct / (double)r->labelled : 0;
     r->digest = XXH3_64bits_digest(e->hash);
     r->arena_bytes = qnt_session_arena_bytes(e->session);
+    r->packed_bytes = qnt_session_packed_bytes(e->session);
 }
 
 qnt_status eval_session(qnt_model *model, const struct eval_config *c, qnt_session **out)
@@ -101,7 +102,8 @@ qnt_status eval_session(qnt_model *model, const struct eval_config *c, qnt_sessi
                                  .threads = c->threads,
                                  .cpus = c->cpus.count ? c->cpus.cpu : NULL,
                                  .n_cpus = c->cpus.count,
-                                 .quantized_io = c->quantized};
+                                 .quantized_io = c->quantized,
+                                 .small_weights = c->small_weights};
     return qnt_session_create(model, &config, out);
 }
 

@@ -6,6 +6,7 @@
 struct eval_config {
     uint32_t threads, batch;
     struct env_cpus cpus; /* empty: the usable cores */
+    int small_weights;    /* as of qnt_session_config */
     int quantized;        /* run on quantized bytes; the conversion of the input is not timed */
     uint32_t repeat;      /* passes over the images, >= 1; the digest is of the first */
     FILE *raw_out;        /* NULL, or receives of each image of the first pass the outputs, one after the other */
@@ -14,7 +15,7 @@ struct eval_config {
     void *user;
 };
 struct eval_result {
-    size_t images, labelled, correct, arena_bytes;
+    size_t images, labelled, correct, arena_bytes, packed_bytes;
     double accuracy;                             /* 0..1; of the labelled ones */
     double median_us, p99_us, images_per_second; /* per call of `batch` images; over all passes */
     uint64_t digest; /* xxh3 of what raw_out receives: the same for any batch, thread count and ISA */

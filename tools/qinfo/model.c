@@ -71,9 +71,10 @@ static void print_text(const struct shown *s)
     char shape[TEXT], type[TEXT];
     qnt_tensor_info t;
     qnt_step_info step;
-    printf("%s: %zu steps, %" PRIu64 " MACs, %" PRIu64 " bytes of weights, arena %zu bytes\n", s->path,
-           qnt_session_step_count(s->session), s->macs, qnt_model_weight_bytes(s->model),
-           qnt_session_arena_bytes(s->session));
+    printf("%s: %zu steps, %" PRIu64 " MACs, %" PRIu64
+           " bytes of weights, %zu as the kernels take them, arena %zu bytes\n",
+           s->path, qnt_session_step_count(s->session), s->macs, qnt_model_weight_bytes(s->model),
+           qnt_session_packed_bytes(s->session), qnt_session_arena_bytes(s->session));
     for (size_t i = 0; qnt_model_input_at(s->model, i, &t) == QNT_OK; i++)
         print_tensor("input", &t);
     for (size_t i = 0; qnt_model_output_at(s->model, i, &t) == QNT_OK; i++)
@@ -130,9 +131,10 @@ static int print_json(const struct shown *s)
     for (size_t i = 0; qnt_model_tensor(s->model, i, &t) == QNT_OK; i++)
         if (t.constant)
             json_array_append_new(constants, tensor_json(&t));
-    json_t *all = json_pack("{ss,sI,sI,sI,so,so,so,so}", "model", s->path, "macs", (json_int_t)s->macs, "weight_bytes",
-                            (json_int_t)qnt_model_weight_bytes(s->model), "arena_bytes",
-                            (json_int_t)qnt_session_arena_bytes(s->session), "inputs", in, "outputs", out, "steps",
+    json_t *all = json_pack("{ss,sI,sI,sI,sI,so,so,so,so}", "model", s->path, "macs", (json_int_t)s->macs,
+                            "weight_bytes", (json_int_t)qnt_model_weight_bytes(s->model), "arena_bytes",
+                            (json_int_t)qnt_session_arena_bytes(s->session), "packed_bytes",
+                            (json_int_t)qnt_session_packed_bytes(s->session), "inputs", in, "outputs", out, "steps",
                             steps, "constants", constants);
     int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
     json_decref(all);

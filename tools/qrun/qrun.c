@@ -28,6 +28,7 @@ static int run(const struct run *r, const struct source *s)
                                  .batch = a->batch,
                                  .cpus = a->cpus,
                                  .quantized = a->quantized,
+                                 .small_weights = a->small_weights,
                                  .repeat = a->repeat ? a->repeat : 1};
     config.threads = env_cpus_default(&config.cpus, a->threads ? a->threads : a->cpus.count ? 0 : 1);
     if (a->profile)
@@ -129,6 +130,9 @@ int main(int argc, char **argv)
         {"repeat", 'r', "N", "passes over the images (default 1); with --profile runs of the first batch (default 100)",
          OPT_U32, &a.repeat, 1, 1000000, NULL},
         {"quantized", 'q', NULL, "feed and read the quantized bytes", OPT_FLAG, &a.quantized, 0, 0, NULL},
+        {"small-weights", 0, NULL,
+         "weights in about the bytes of their codes: 3 x 3 layers are slower, results the same", OPT_FLAG,
+         &a.small_weights, 0, 0, NULL},
         {"raw-out", 'o', "FILE", "write the outputs to FILE: of each image all outputs, one after the other",
          OPT_STRING, &a.raw_out, 0, 0, NULL},
         {"hash", 0, NULL, "print only the digest (xxh3) of all outputs", OPT_FLAG, &a.hash, 0, 0, NULL},

@@ -10,7 +10,7 @@ struct args {
     const char *data, *raw_out, *labels, *plot; /* data NULL: not given */
     struct env_cpus cpus;
     uint32_t threads, batch, images, repeat; /* repeat 0: not given */
-    int u8, quantized, hash, layers, json, profile;
+    int u8, quantized, small_weights, hash, layers, json, profile;
     struct model_options model;
 };
 struct run {

@@ -4,7 +4,10 @@
 
 int report_layers(const struct run *r)
 {
-    qnt_session_config config = {.size = sizeof config, .max_batch = r->a->batch, .quantized_io = r->a->quantized};
+    qnt_session_config config = {.size = sizeof config,
+                                 .max_batch = r->a->batch,
+                                 .quantized_io = r->a->quantized,
+                                 .small_weights = r->a->small_weights};
     qnt_session *session;
     qnt_step_info step;
     qnt_status status = qnt_session_create(r->model, &config, &session);
@@ -36,11 +39,11 @@ static int print_json(const struct run *r, const struct eval_config *c, const st
     for (uint32_t i = 0; i < c->cpus.count && i < c->threads; i++)
         json_array_append_new(cpus, json_integer((json_int_t)c->cpus.cpu[i]));
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)e->digest);
-    json_t *all = json_pack("{ss,sI,sI,si,si,so,sf,sf,sf,ss,sI}", "model", r->path, "weight_bytes",
+    json_t *all = json_pack("{ss,sI,sI,si,si,so,sf,sf,sf,ss,sI,sI}", "model", r->path, "weight_bytes",
                             (json_int_t)qnt_model_weight_bytes(r->model), "images", (json_int_t)e->images, "threads",
                             (int)c->threads, "batch", (int)c->batch, "cpus", cpus, "latency_median_us", e->median_us,
                             "latency_p99_us", e->p99_us, "images_per_second", e->images_per_second, "digest", digest,
-                            "arena_bytes", (json_int_t)e->arena_bytes);
+                            "arena_bytes", (json_int_t)e->arena_bytes, "packed_bytes", (json_int_t)e->packed_bytes);
     if (all && e->labelled)
         json_object_set_new(all, "accuracy", json_real(e->accuracy));
     if (all && names->rows)
@@ -52,8 +55,8 @@ static int print_json(const struct run *r, const struct eval_config *c, const st
 
 static void print_text(const struct run *r, const struct eval_config *c, const struct eval_result *e)
 {
-    printf("model:      %s, %llu bytes of weights, arena %zu bytes\n", r->path,
-           (unsigned long long)qnt_model_weight_bytes(r->model), e->arena_bytes);
+    printf("model:      %s, %llu bytes of weights, %zu as the kernels take them, arena %zu bytes\n", r->path,
+           (unsigned long long)qnt_model_weight_bytes(r->model), e->packed_bytes, e->arena_bytes);
     printf("ran:        %zu images, batch %u, %u thread%s", e->images, c->batch, c->threads,
            c->threads == 1 ? "" : "s");
     for (uint32_t i = 0; i < c->cpus.count && i < c->threads; i++)

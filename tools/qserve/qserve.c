@@ -24,7 +24,8 @@ static qnt_status start(const struct qserve *q, qnt_model **model, qnt_engine **
                                   .spin_us = q->spin,
                                   .mode = q->intra ? QNT_ENGINE_INTRA : QNT_ENGINE_INTER,
                                   .depth = 1, /* its own queues are not used */
-                                  .quantized_io = (uint32_t)q->quantized};
+                                  .quantized_io = (uint32_t)q->quantized,
+                                  .small_weights = (uint32_t)q->small_weights};
     const qnt_server_config sc = {.size = sizeof sc,
                                   .path = q->socket,
                                   .names = names,
@@ -106,6 +107,9 @@ int main(int argc, char **argv)
         {"intra", 0, NULL, "all workers on one operation (default: each on its own)", OPT_FLAG, &q.intra, 0, 0, NULL},
         {"batch", 'b', "N", "images of an operation at most (default 1)", OPT_U32, &q.batch, 1, 65536, NULL},
         {"quantized", 'q', NULL, "take and give the quantized bytes", OPT_FLAG, &q.quantized, 0, 0, NULL},
+        {"small-weights", 0, NULL,
+         "weights in about the bytes of their codes: 3 x 3 layers are slower, results the same", OPT_FLAG,
+         &q.small_weights, 0, 0, NULL},
         {"idle", 0, "HOW", "workers without work: sleep after a while (default), poll, or wait at rest", OPT_CALL,
          &q.idle, 0, 0, qserve_idle_parse},
         {"spin", 0, "US", "microseconds until a worker sleeps (default 100)", OPT_U32, &q.spin, 1, 1000000, NULL},

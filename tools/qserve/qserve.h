@@ -20,7 +20,7 @@ struct qserve {
     struct ids uids, gids;
     uint32_t max_clients, depth, batch, idle, spin, workers;
     uint64_t bytes;
-    int intra, quantized, stats, json;
+    int intra, quantized, small_weights, stats, json;
     struct model_options model_options;
 };
 
