@@ -22,7 +22,8 @@ struct qnt_operand {
 struct qnt_operand qnt_operand_rows(const void *a, size_t lda, size_t k, size_t elem);
 struct qnt_operand qnt_operand_cols(const void *at, size_t ldat, size_t elem);
 
-/* How many full tiles m rows cost as much as, in even shares, where one of fewer rows costs as `least` at least; 0: all. */
+/* How many full tiles m rows cost as much as, in even shares, where one of fewer rows costs as `least` at least; 0:
+ * all. */
 double qnt_gemm_full_tiles(const struct qnt_gemm *g, uint32_t least, size_t m);
 /* Estimated cost of m x n x k by a tile of the list, in the list's unit. */
 double qnt_gemm_cost(const struct qnt_gemm_list *list, const struct qnt_gemm *g, size_t m, size_t n, size_t k);

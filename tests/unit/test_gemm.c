@@ -232,7 +232,7 @@ END_TEST
 /* Panels that go on behind the part of k that the product takes, and begin before it. */
 START_TEST(s8_a_part_of_the_panels)
 {
-    enum { PART = 120, ALL = 3 * PART }; /* a multiple of every kr */
+    enum { PART = 240, ALL = 3 * PART }; /* a multiple of every kr */
     const int bits = widths[_i];
     struct shape s = {3, 150, PART};
     struct s8_case c;
