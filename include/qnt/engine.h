@@ -61,6 +61,7 @@ typedef struct qnt_engine_config {
     uint32_t policy;       /**< qnt_engine_policy; FIFO that is refused is a warning */
     uint32_t priority;     /**< of FIFO, 1 to 99; 0: 1 */
     uint32_t small_weights; /**< 1: as of qnt_session_config */
+    uint32_t reserved;      /**< 0 */
 } qnt_engine_config;
 
 /** An operation, and its result. Arrays of them are the program's; their elements are copied. */

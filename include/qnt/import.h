@@ -37,7 +37,7 @@ typedef struct qnt_import_config {
                        where the graph allows. */
     const qnt_import_bind *bind; /**< onnx: n_bind inputs that are known */
     size_t n_bind;
-    const qnt_import_dim *dim; /**< onnx: n_dim named dimensions */
+    const qnt_import_dim *dim; /**< onnx: n_dim named dimensions; QNT_ERR_ARG for a name that no input has */
     size_t n_dim;
     uint32_t channels_last; /**< QNT_CHANNELS_LAST_INPUTS, _OUTPUTS: inputs and outputs of three and more dimensions are
                                  [batch][…][channels] instead of an ONNX file's [batch][channels][…]; those of a .qnt

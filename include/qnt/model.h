@@ -89,7 +89,7 @@ QNT_API qnt_status qnt_model_output(const qnt_model *model, qnt_tensor_info *out
 /** Bytes of all weights and biases as stored in a .qnt file (k-bit codes packed). Reads the model. */
 QNT_API uint64_t qnt_model_weight_bytes(const qnt_model *model);
 /** How images become inputs: x[c] = (byte / 255 - mean[c]) / deviation[c]. Arrays of 4; channels past the model's are 0 and 1.
- *  Reads the model. */
+ *  NULL is left out. Reads the model. */
 QNT_API void qnt_model_normalisation(const qnt_model *model, float mean[4], float deviation[4]);
 
 /** pad: what lies around the input. REFLECT: mirrored at the outermost elements, which are not repeated; EDGE: these. */

@@ -75,8 +75,8 @@ typedef struct qnt_ptq_config {
  * dequantize and a quantize, and so do inputs and outputs that are integers. config may be NULL. Reads the model. */
 QNT_API qnt_status qnt_ptq_create(const qnt_model *model, const qnt_ptq_config *config, qnt_ptq **out);
 /** Runs `batch` inputs, [batch][input shape] floats, of a model with one input, and notes what the tensors hold. Memory
- * does not grow with the inputs; with QNT_ROUND_LEARNED it is the square of a layer's sum length for each layer. Changes
- * it. */
+ * does not grow with the inputs; with QNT_ROUND_LEARNED it is the square of a layer's sum length for each layer.
+ * QNT_ERR_RANGE: a float is no finite number; nothing of the batch is noted. Changes it. */
 QNT_API qnt_status qnt_ptq_observe(qnt_ptq *ptq, const float *inputs, size_t batch);
 /** The same of any model: in[i] is input i, in the order and of the type of the model. Changes it. */
 QNT_API qnt_status qnt_ptq_observe_io(qnt_ptq *ptq, const void *const *in, size_t batch);

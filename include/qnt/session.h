@@ -36,6 +36,7 @@ typedef struct qnt_session_config {
     int small_weights;   /**< 1: weights are packed in the bytes of their codes, or twice as many (AVX2). 3 x 3 layers then
                               do without transformed ones, of 16 bits and up to four times as many, which make them up
                               to three times as fast. The same output to the last byte */
+    uint32_t reserved;   /**< 0 */
 } qnt_session_config;
 
 /** Prepares the model: fuses, plans memory, packs weights, binds kernels, starts the workers. config may be NULL. A pinning

@@ -30,7 +30,7 @@ QNT_API size_t qnt_dataset_size(const qnt_dataset *data);
 QNT_API size_t qnt_dataset_classes(const qnt_dataset *data);
 /** Image i as 32 * 32 * 3 bytes, NHWC, and its label. NULL past the end. Reads the data set. */
 QNT_API const uint8_t *qnt_dataset_image(const qnt_dataset *data, size_t i, int *label);
-/** Mean and standard deviation of byte / 255 per channel. Reads the data set. */
+/** Mean and standard deviation of byte / 255 per channel; nothing where a pointer is NULL. Reads the data set. */
 QNT_API void qnt_dataset_moments(const qnt_dataset *data, float mean[4], float deviation[4]);
 /** Image i as the model's float input (its normalisation applied): 32 * 32 * 3 floats. Reads both. */
 QNT_API qnt_status qnt_dataset_input(const qnt_dataset *data, const qnt_model *model, size_t i, float *dst, int *label);

@@ -77,12 +77,13 @@ static void sync_folder(char *path)
     }
 }
 
-static qnt_status replace(const char *path, char *name, size_t room, qnt_file_fill *fill, void *user)
+/* mode: that the file has; 0: a new one. */
+static qnt_status replace(const char *path, mode_t mode, char *name, size_t room, qnt_file_fill *fill, void *user)
 {
     int fd = open_temporary(path, name, room);
     if (fd < 0)
         return qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
-    qnt_status status = fill(fd, user);
+    qnt_status status = mode && fchmod(fd, mode) ? qnt_fail(QNT_ERR_IO, "%s", strerror(errno)) : fill(fd, user);
     if (!status && fsync(fd))
         status = qnt_fail(QNT_ERR_IO, "%s", strerror(errno));
     if (close(fd) && !status)
@@ -111,7 +112,7 @@ static qnt_status write_device(const char *path, qnt_file_fill *fill, void *user
 qnt_status qnt_replace_file(const qnt_ctx *ctx, const char *path, qnt_file_fill *fill, void *user)
 {
     char target[PATH_MAX]; /* that links lead to */
-    struct stat st;
+    struct stat st = {.st_mode = 0};
     if (!stat(path, &st) && !S_ISREG(st.st_mode))
         return S_ISCHR(st.st_mode) ? write_device(path, fill, user)
                                    : qnt_fail(QNT_ERR_IO, S_ISDIR(st.st_mode) ? "a directory" : "not a regular file");
@@ -121,7 +122,7 @@ qnt_status qnt_replace_file(const qnt_ctx *ctx, const char *path, qnt_file_fill 
     char *name = qnt_alloc(ctx, room, "a file name");
     if (!name)
         return QNT_ERR_NOMEM;
-    const qnt_status status = replace(path, name, room, fill, user);
+    const qnt_status status = replace(path, st.st_mode & 07777, name, room, fill, user);
     qnt_release(ctx, name);
     return status;
 }

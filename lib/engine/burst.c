@@ -27,6 +27,12 @@ static __attribute__((noinline, cold)) uint32_t refuse(const qnt_engine *e, uint
     return 0;
 }
 
+static __attribute__((noinline, cold)) uint32_t no_operations(const char *what)
+{
+    qnt_fail(QNT_ERR_ARG, "%s: ops is NULL", what);
+    return 0;
+}
+
 static inline bool has(const qnt_engine *e, uint32_t qp)
 {
     return e && qp < e->queue_pairs && *e->alive;
@@ -37,6 +43,8 @@ uint32_t qnt_engine_submit_burst(qnt_engine *e, uint32_t qp, const qnt_engine_op
     bool wake;
     if (!has(e, qp) || atomic_load_explicit(&e->stopped, memory_order_relaxed))
         return refuse(e, qp, "qnt_engine_submit_burst");
+    if (!ops)
+        return no_operations("qnt_engine_submit_burst");
     const uint32_t taken = qnt_queue_submit(&e->user[qp], ops, n, &wake);
     if (wake)
         qnt_worker_wake(e->worker[qnt_engine_worker_of(e, qp)]);

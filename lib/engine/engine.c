@@ -26,7 +26,7 @@ static qnt_status read_config(const qnt_engine_config *config, qnt_engine_config
         (status = within("mode", c->mode, QNT_ENGINE_INTRA)) ||
         (status = within("caller_driven", c->caller_driven, 1)) ||
         (status = within("quantized_io", c->quantized_io, 1)) ||
-        (status = within("small_weights", c->small_weights, 1)) ||
+        (status = within("small_weights", c->small_weights, 1)) || (status = within("reserved", c->reserved, 0)) ||
         (status = within("memory", c->memory, QNT_ENGINE_SMALL)) ||
         (status = within("policy", c->policy, QNT_POLICY_FIFO)) || (status = within("priority", c->priority, 99)))
         return status;

@@ -116,6 +116,8 @@ uint64_t qnt_model_weight_bytes(const qnt_model *model)
 
 void qnt_model_normalisation(const qnt_model *model, float mean[4], float deviation[4])
 {
-    memcpy(mean, model->mean, sizeof model->mean);
-    memcpy(deviation, model->deviation, sizeof model->deviation);
+    if (model && mean)
+        memcpy(mean, model->mean, sizeof model->mean);
+    if (model && deviation)
+        memcpy(deviation, model->deviation, sizeof model->deviation);
 }

@@ -75,6 +75,9 @@ static qnt_status check_config(const qnt_import_config *c)
         return qnt_fail(QNT_ERR_ARG, "import config: %s is NULL", c->n_bind && !c->bind ? "bind" : "dim");
     if (c->channels_last > (QNT_CHANNELS_LAST_INPUTS | QNT_CHANNELS_LAST_OUTPUTS))
         return qnt_fail(QNT_ERR_ARG, "import config: channels_last is %u, expected flags up to 3", c->channels_last);
+    if ((c->external_data | c->ort_x86) & ~1)
+        return qnt_fail(QNT_ERR_ARG, "import config: external_data is %d and ort_x86 %d, expected 0 or 1",
+                        c->external_data, c->ort_x86);
     if (c->reserved)
         return qnt_fail(QNT_ERR_ARG, "import config: reserved is %u, expected 0", c->reserved);
     for (size_t i = 0; i < c->n_bind; i++) {

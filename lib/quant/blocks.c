@@ -185,6 +185,8 @@ static qnt_status complete(const struct qnt_model *m, qnt_block_config *c)
     if ((c->bits != 4 && c->bits != 8) || c->codes > 1)
         return qnt_fail(QNT_ERR_ARG, "block config: %u bits and codes %u, expected 4 or 8, and 0 or 1", c->bits,
                         c->codes);
+    if (c->reserved)
+        return qnt_fail(QNT_ERR_ARG, "block config: reserved is %u, expected 0", c->reserved);
     qnt_status status = qnt_ptq_check_pattern(m, "keep_float", c->keep_float);
     return status ? status : qnt_ptq_check_pattern(m, "only", c->only);
 }

@@ -166,6 +166,23 @@ static void run(struct qnt_ptq *p, const void *const *in, size_t at, size_t some
         qnt_plan_run_step(plan, i, &x);
 }
 
+/* One value that is no number would make ranges of all that it meets. */
+static qnt_status check_finite(const struct qnt_ptq *p, const void *const *in, size_t batch)
+{
+    for (size_t i = 0; i < p->f->inputs.n; i++) {
+        const struct qnt_tensor *t = &p->f->tensor[p->f->inputs.id[i]];
+        const float *x = in[i];
+        const size_t n = qnt_tensor_count(t);
+        for (size_t k = 0; t->type == QNT_F32 && k < batch * n; k++)
+            if (!isfinite(x[k]))
+                return qnt_fail(QNT_ERR_RANGE,
+                                "calibration: element %zu of '%s' is %g in image %zu, expected a finite "
+                                "number",
+                                k % n, t->name, (double)x[k], p->inputs + k / n);
+    }
+    return QNT_OK;
+}
+
 qnt_status qnt_ptq_observe_io(qnt_ptq *p, const void *const *in, size_t batch)
 {
     if (!p || !in || !batch)
@@ -173,6 +190,9 @@ qnt_status qnt_ptq_observe_io(qnt_ptq *p, const void *const *in, size_t batch)
     for (size_t i = 0; i < p->f->inputs.n; i++)
         if (!in[i])
             return qnt_fail(QNT_ERR_ARG, "qnt_ptq_observe_io: input %zu is NULL", i);
+    const qnt_status status = check_finite(p, in, batch);
+    if (status)
+        return status;
     qnt_fpenv saved = qnt_fpenv_enter();
     for (size_t at = 0; at < batch; at += BATCH) {
         const size_t some = batch - at < BATCH ? batch - at : BATCH;

@@ -19,6 +19,8 @@ static qnt_status read_config(const qnt_session_config *config, qnt_session_conf
         return qnt_fail(QNT_ERR_ARG, "session config: keep_tensors is %d, expected 0 or 1", c->keep_tensors);
     if (c->small_weights != 0 && c->small_weights != 1)
         return qnt_fail(QNT_ERR_ARG, "session config: small_weights is %d, expected 0 or 1", c->small_weights);
+    if (c->reserved)
+        return qnt_fail(QNT_ERR_ARG, "session config: reserved is %u, expected 0", c->reserved);
     if (!c->cpus != !c->n_cpus)
         return qnt_fail(QNT_ERR_ARG, "session config: cpus and n_cpus must be set together");
     if (!c->parallel_for && c->parallel_user)

@@ -48,6 +48,12 @@ static __attribute__((noinline, cold)) uint32_t refuse(const qnt_client *c, cons
     return 0;
 }
 
+static __attribute__((noinline, cold)) uint32_t no_operations(const char *what)
+{
+    qnt_fail(QNT_ERR_ARG, "%s: ops is NULL", what);
+    return 0;
+}
+
 static inline uint64_t load(const _Atomic uint64_t *counter, memory_order order)
 {
     return atomic_load_explicit(counter, order);
@@ -58,6 +64,8 @@ uint32_t qnt_client_submit_burst(qnt_client *c, const qnt_engine_op *ops, uint32
     bool asleep;
     if (!c || !*c->alive || atomic_load_explicit(&c->gone, memory_order_relaxed))
         return refuse(c, "qnt_client_submit_burst");
+    if (!ops)
+        return no_operations("qnt_client_submit_burst");
     /* Acquire: pairs with take_back. With so few under way the slots of those that have no result stay as they are,
      * and there is always room for a result. */
     const uint64_t polled = load(&c->user.polled, memory_order_acquire);

@@ -158,6 +158,9 @@ static qnt_status copy_config(struct qnt_server *s, const qnt_server_config *c)
 
 static qnt_status start(struct qnt_server *s, const qnt_server_config *c)
 {
+    for (uint32_t i = 0; c->names && i < s->engine->n_models; i++)
+        if (!c->names[i] || !*c->names[i])
+            return qnt_fail(QNT_ERR_ARG, "server config: model %u has no name", i);
     qnt_status status = copy_config(s, c);
     if (status || (status = qnt_wire_models_write(s->engine, c->names, &s->models, &s->models_bytes)))
         return status;

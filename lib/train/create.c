@@ -43,6 +43,8 @@ static qnt_status check_config(const qnt_train_config *c, bool teacher)
         return bad("ema", c->ema, "above 0, at most 1");
     if (!(c->batchnorm_momentum >= 0.0f && c->batchnorm_momentum <= 1.0f))
         return bad("batchnorm_momentum", c->batchnorm_momentum, "0 to 1");
+    if (c->kl_minus & ~1)
+        return bad("kl_minus", c->kl_minus, "0 or 1");
     if (c->reserved)
         return bad("reserved", c->reserved, "0");
     if (!(c->kl >= 0.0f && c->kl < INFINITY))

@@ -81,6 +81,8 @@ const uint8_t *qnt_dataset_image(const qnt_dataset *data, size_t i, int *label)
 void qnt_dataset_moments(const qnt_dataset *data, float mean[4], float deviation[4])
 {
     uint64_t sum[QNT_IMAGE_CHANNELS] = {0}, square[QNT_IMAGE_CHANNELS] = {0};
+    if (!data || !mean || !deviation)
+        return;
     const uint8_t *p = data->images, *end = p + data->n * QNT_IMAGE_BYTES;
     for (; p < end; p += QNT_IMAGE_CHANNELS)
         for (int c = 0; c < QNT_IMAGE_CHANNELS; c++) {

@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,10 +59,11 @@ uint8_t *fuzz_bytes(const qnt_model *model, size_t *size)
 {
     char path[TEST_PATH];
     test_temp_file(path);
-    if (qnt_model_save(model, path))
-        return NULL;
-    struct qnt_bytes b = qnt_bytes_read(path);
+    const bool saved = qnt_model_save(model, path) == QNT_OK;
+    struct qnt_bytes b = saved ? qnt_bytes_read(path) : (struct qnt_bytes){.data = NULL};
     unlink(path);
+    if (!saved)
+        return NULL;
     if (!b.data)
         fuzz_wrong("%s cannot be read", path);
     *size = b.n;

@@ -66,6 +66,10 @@ def check_common(tool, operand=()):
     has(bad.stderr, f"^{tool}: unknown option '--no-such-option'$")
     assert bad.stdout == ""
     has(run(tool, "--json=yes", *operand, code=2).stderr, "takes no argument")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run(command(tool, "--help"), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1, done
+    has(done.stderr, f"^{tool}: standard output cannot be written")
 
 
 def write(path, data):

@@ -246,6 +246,7 @@ def test_usage():
                        (("tune", "--sizes", "fft"), "no op of tiles has 'fft'"),
                        (("engine", "--threads", 2), "--cpus says where"), (("engine", "--cold"), "--cold: caches are"),
                        (("tune", "--threads", 2), "one thread is measured, not 2"),
+                       (("model", "m.qnt", "--sizes", "conv"), "model: all layers are measured"),
                        (("gemm", "--sizes", "1,2"), "expected M,N,K"), (("gemm", "--sizes", "0,2,3"), "expected M,N,K"),
                        (("conv", "--sizes", "vgg"), "no layer has 'vgg'"),
                        (("quantize", "--sizes", "x"), "expected numbers"), (("binary", "--sizes", "x9"), "no case has 'x9'")]:

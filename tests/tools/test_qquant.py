@@ -55,6 +55,11 @@ def test_failures():
     has(run("qquant", float_model(), *IMAGES, "--out", "absent/x.qnt", code=1).stderr, r"absent/x\.qnt")
     run("qquant", float_model(), *IMAGES, "--out", "eight.qnt")
     has(run("qquant", "eight.qnt", *IMAGES, code=1).stderr, "a float model is expected")
+    has(run("qquant", float_model(), *IMAGES, "--out", "x", "--onnx", "x", code=1).stderr, "^qquant: x: is to be two outputs$")
+    has(run("qquant", float_model(), *IMAGES, "--out", ".", code=1).stderr, "^qquant: .: cannot be written: Is a directory$")
+    with open("odd.f32", "wb") as file:
+        file.write(struct.pack("3072f", *[0.0] * 3071, float("nan")))
+    has(run("qquant", float_model(), "--calib", "odd.f32", code=1).stderr, "element 3071 of '.*' is -?nan in image 0, expected a finite")
 
 
 def test_blocks():

@@ -5,10 +5,11 @@ import os
 import random
 import re
 import struct
+import subprocess
 import zipfile
 import zlib
 import cases
-from cases import SLOW, has, natively, npy, run, write, write_onnx
+from cases import SLOW, command, has, natively, npy, run, write, write_onnx
 
 MODEL = os.path.abspath(f"qrun-{os.getpid()}.qnt")
 PIXELS = 32 * 32 * 3
@@ -289,6 +290,16 @@ def test_usage():
     has(run("qrun", MODEL, "--batch", 0, code=2).stderr, "outside 1 to 65536")
     has(run("qrun", MODEL, "--threads", "two", code=2).stderr, "'two' is not a whole number")
     has(run("qrun", MODEL, "--batch", code=2).stderr, "option '--batch' needs N")
+    with open(MODEL, "rb") as file:
+        before = file.read()
+    has(run("qrun", MODEL, "--raw-out", MODEL, code=1).stderr, "cannot be written: it is read$")
+    with open(MODEL, "rb") as file:
+        assert file.read() == before
+    has(run("qrun", MODEL, "--raw-out", "absent/x", code=1).stderr, "^qrun: absent/x: cannot be written: No such file")
+    closed = subprocess.run(command("qrun", MODEL, "--images", 3, "--raw-out", "closed.out"), stderr=subprocess.PIPE, text=True,
+                            check=False, preexec_fn=lambda: os.close(1))
+    assert closed.returncode == 1 and os.path.getsize("closed.out") == 3 * 40, closed
+    has(closed.stderr, "^qrun: standard output cannot be written")
 
 
 def test_wrong_files():

@@ -22,6 +22,8 @@ def test_common():
 
 
 def test_usage():
+    has(run("qtrain", "--out", "absent/x.qnt", code=1).stderr, "^qtrain: absent/x.qnt: cannot be written: No such file")
+    has(run("qtrain", "--out", "x", "--checkpoint", "x", code=1).stderr, "^qtrain: x: is to be two outputs$")
     for bits in ["9", "10", "8x", "", "-2"]:
         has(run("qtrain", f"--bits={bits}", code=2).stderr, "expected 1 to 8, ternary, or 0 for float")
     has(run("qtrain", "--recipe", "soup", code=2).stderr, "expected article, improved, finetune, binary or signs")

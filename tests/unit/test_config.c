@@ -143,9 +143,9 @@ static const struct {
     size_t known, first, end;
 } rows[] = {
     ROW(qnt_config, "config: ", call_config, config, sizeof(size_t), costs),
-    ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), parallel_user),
+    ROW(qnt_session_config, "session config: ", call_session_config, session_config, sizeof(size_t), reserved),
     ROW(qnt_node_attr, "node 'pool': attributes: ", call_node_attr, node_attr, sizeof(size_t), rounding),
-    ROW(qnt_engine_config, "engine config: ", call_engine_config, engine_config, sizeof(size_t), priority),
+    ROW(qnt_engine_config, "engine config: ", call_engine_config, engine_config, sizeof(size_t), reserved),
     ROW(qnt_server_config, "server config: ", call_server_config, server_config, offsetof(qnt_server_config, names),
         reserved),
     ROW(qnt_client_config, "client config: ", call_client_config, client_config, sizeof(size_t), timeout_ms),

@@ -297,6 +297,8 @@ START_TEST(refuses_configurations)
     REFUSED(qnt_engine_input(e, 2, 0, &info), QNT_ERR_ARG, "model 2, the engine has 2");
     REFUSED(qnt_engine_output(e, 0, 1, &info), QNT_ERR_ARG, "");
     OK(qnt_engine_output(e, 0, 0, &info));
+    ck_assert_uint_eq(qnt_engine_submit_burst(e, 0, NULL, 1), 0);
+    ck_assert(strstr(qnt_last_error(), "ops is NULL"));
     qnt_engine_destroy(e);
     qnt_engine_destroy(NULL);
 }

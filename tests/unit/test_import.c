@@ -141,6 +141,8 @@ START_TEST(fields_without_a_use_are_refused)
         {{.dim = &dim, .n_dim = 1}, "dim is set"},
         {{.external_data = 1}, "memory has no folder"},
         {{.ort_x86 = 1}, "ort_x86 is set"},
+        {{.external_data = 2}, "external_data is 2 and ort_x86 0, expected 0 or 1"},
+        {{.ort_x86 = -1}, "ort_x86 -1, expected 0 or 1"},
         {{.reserved = 1}, "reserved is 1"},
         {{.format = "caffe"}, "format 'caffe' is not known, expected one of qnt, onnx"},
         {{.n_bind = 1}, "bind is NULL"},

@@ -312,6 +312,13 @@ START_TEST(refusals)
     OK(qnt_ptq_create(f, NULL, &p));
     ck_assert_int_eq(qnt_ptq_model(p, &out), QNT_ERR_STATE);
     ck_assert_int_eq(qnt_ptq_observe(p, inputs, 0), QNT_ERR_ARG);
+    float odd[2 * TEST_MODEL_IN] = {0};
+    for (int k = 0; k < 3; k++) {
+        odd[TEST_MODEL_IN + 5] = k == 0 ? NAN : k == 1 ? INFINITY : -INFINITY;
+        ck_assert_int_eq(qnt_ptq_observe(p, odd, 2), QNT_ERR_RANGE);
+        ck_assert_msg(strstr(qnt_last_error(), "element 5 of ") && strstr(qnt_last_error(), "in image 1,"), "%s",
+                      qnt_last_error());
+    }
     qnt_ptq_free(p);
     qnt_model_free(f);
     OK(test_model_quantized(ctx, 8, &f));

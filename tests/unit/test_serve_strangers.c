@@ -79,6 +79,8 @@ START_TEST(refuses_what_does_not_fit)
     refused_server(e, (qnt_server_config){.path = path, .max_clients = 5000}, QNT_ERR_ARG, "max_clients is 5000");
     refused_server(e, (qnt_server_config){.path = path, .bytes = UINT64_MAX}, QNT_ERR_ARG, "bytes is");
     refused_server(e, (qnt_server_config){.path = path, .n_uids = 1}, QNT_ERR_ARG, "uids or gids is NULL");
+    refused_server(e, (qnt_server_config){.path = path, .names = (const char *[MODELS]){NULL}}, QNT_ERR_ARG,
+                   "model 0 has no name");
     refused_server(e, (qnt_server_config){.path = "/"}, QNT_ERR_IO, "something else than a socket");
     qnt_server *s = new_server(e, &limits);
     refused_server(e, (qnt_server_config){.path = path}, QNT_ERR_STATE, "somebody listens there already");

@@ -87,7 +87,7 @@ static void finish(struct eval *e, struct eval_result *r)
         total += (double)e->ns[i];
     qsort(e->ns, e->calls, sizeof *e->ns, by_value);
     r->median_us = (double)e->ns[e->calls / 2] / 1e3;
-    r->p99_us = (double)e->ns[(e->calls - 1) * 99 / 100] / 1e3;
+    r->p99_us = (double)e->ns[(e->calls * 99 + 99) / 100 - 1] / 1e3;
     r->images_per_second = total > 0 ? (double)r->images * e->config->repeat * 1e9 / total : 0;
     r->accuracy = r->labelled ? (double)r->correct / (double)r->labelled : 0;
     r->digest = XXH3_64bits_digest(e->hash);

@@ -1,9 +1,12 @@
 #include "file.h"
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int file_read(const struct opt_tool *tool, const char *path, unsigned char **bytes, size_t *size)
 {
@@ -30,6 +33,47 @@ int file_read(const struct opt_tool *tool, const char *path, unsigned char **byt
     } else
         (*bytes)[*size] = '\0';
     return code;
+}
+
+const char file_outputs_end[] = "";
+
+/* Errno, or 0. A file is replaced by renaming, for which its folder counts. */
+static int cannot_be_written(const char *path)
+{
+    struct stat st;
+    char folder[PATH_MAX];
+    if (!*path || snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+        return *path ? ENAMETOOLONG : ENOENT;
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    if (!stat(path, &st))
+        return S_ISDIR(st.st_mode) ? EISDIR : access(path, W_OK) ? errno : 0;
+    return access(slash ? folder : ".", W_OK | X_OK) ? errno : 0;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (!strcmp(a, b))
+        return true;
+    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int file_outputs(const struct opt_tool *tool, const char *const *output, char *const *read, int n)
+{
+    for (size_t i = 0; output[i] != file_outputs_end; i++) {
+        const int error = output[i] ? cannot_be_written(output[i]) : 0;
+        if (error)
+            return opt_error(tool, EXIT_FAILED, "%s: cannot be written: %s", output[i], strerror(error));
+        for (int k = 0; k < n && output[i]; k++)
+            if (same_file(output[i], read[k]))
+                return opt_error(tool, EXIT_FAILED, "%s: cannot be written: it is read", output[i]);
+        for (size_t k = 0; k < i && output[i]; k++)
+            if (output[k] && strncmp(output[i], "/dev/", 5) && same_file(output[i], output[k]))
+                return opt_error(tool, EXIT_FAILED, "%s: is to be two outputs", output[i]);
+    }
+    return EXIT_OK;
 }
 
 int file_append(const struct opt_tool *tool, const char *path, struct file_list *to)

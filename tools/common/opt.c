@@ -1,10 +1,12 @@
 #include "opt.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct opt builtin[] = {
     {.name = "help", .letter = 'h', .help = "show this text and end"},
@@ -214,9 +216,36 @@ static int set(const struct opt_tool *tool, const struct opt *o, const char *val
     }
 }
 
+/* What could not be written may show at the end alone: a full disk must not pass for success. */
+static const char *name_at_end;
+static void close_stdout(void)
+{
+    const int bad = ferror(stdout);
+    errno = 0;
+    if (fflush(stdout) || bad) {
+        fprintf(stderr, "%s: standard output cannot be written%s%s\n", name_at_end, errno ? ": " : "",
+                errno ? strerror(errno) : "");
+        fflush(stderr);
+        _exit(EXIT_FAILED);
+    }
+}
+
+/* No file that is opened may become standard output or error by its number. */
+static void open_standard(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0) /* the wrong way: uses fail */
+            _exit(EXIT_RESOURCE);
+}
+
 int opt_parse(const struct opt_tool *tool, int argc, char **argv, int *operands)
 {
     int count = 0, only_operands = 0;
+    if (!name_at_end) {
+        name_at_end = tool->name;
+        open_standard();
+        atexit(close_stdout);
+    }
     for (int i = 1; i < argc; i++) {
         char *word = argv[i];
         const char *value = NULL;

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
+#include "tools/common/json.h"
 #include "tools/qbench/engine.h"
 #include "tools/qbench/table.h"
 
@@ -142,9 +143,7 @@ static int print_json(const struct qe *e, const struct qe_report *r)
                             "model", model_name(e), "program_cpu", (int)e->cpu[0], "worker_cpu", (int)e->cpu[1],
                             "rounds", (int)e->q->rounds, "seconds", (double)e->q->seconds, "round_trip_ns",
                             stat_json(&r->trip, 1e9), "kernel_ns", stat_json(&r->kernel, 1e9), "rows", rows);
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, JSON_REAL_PRECISION(6));
 }
 
 int qe_report(const struct qe *e, const struct qe_report *r)

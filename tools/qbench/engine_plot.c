@@ -50,7 +50,9 @@ static struct axis axis_of(const struct qe_report *r)
         a.bottom += LANE;
     }
     a.first = bucket_of(pow(10, floor(log10(qe_bucket_ns(a.first)))));
-    a.last = fmax(bucket_of(pow(10, ceil(log10(qe_bucket_ns(a.last)) - 1e-9))), a.first + 1);
+    a.last = fmin(bucket_of(pow(10, ceil(log10(qe_bucket_ns(a.last)) - 1e-9))), QE_BUCKETS);
+    a.first = fmin(a.first, QE_BUCKETS - 1);
+    a.last = fmax(a.last, a.first + 1);
     return a;
 }
 

@@ -156,6 +156,8 @@ int qb_model(struct qbench *q)
     struct qb_model m = {.q = q};
     struct qb_runner runner[2] = {{0}};
     qnt_model *model[2] = {NULL};
+    if (q->sizes)
+        return opt_usage(q->tool, "model: all layers are measured, expected no --sizes");
     q->reported = true;
     qnt_status status = model_open(q->ctx, q->file, &q->import, &model[0]);
     if (!status && !(status = qnt_model_dequantize(model[0], &model[1])))

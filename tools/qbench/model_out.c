@@ -1,6 +1,7 @@
 /* The table of a network's layers, and what it says as a whole. */
 #include <jansson.h>
 #include <string.h>
+#include "tools/common/json.h"
 #include "tools/qbench/model.h"
 
 enum { COLUMNS = 13, CELL = 320, RIGHT_FIRST = 3, RIGHT_LAST = 10 };
@@ -156,6 +157,15 @@ static void print_md(const struct qb_model *m, const char *machine)
         print_comparison(m);
 }
 
+/* Quotes in names are doubled. */
+static void print_quoted(const char *text)
+{
+    putchar('"');
+    for (; *text; text++)
+        printf(*text == '"' ? "\"\"" : "%c", *text);
+    putchar('"');
+}
+
 static void print_csv(const struct qb_model *m, const char *machine)
 {
     char shape[64];
@@ -165,8 +175,9 @@ static void print_csv(const struct qb_model *m, const char *machine)
     for (size_t i = 0; i < m->net[0].layers; i++) {
         const struct qb_layer *l = &m->net[0].layer[i];
         const double t = l->seconds.median;
-        printf("\"%s\",%s,%s,%.6g,%.6g,%.6g,%.4f,%.0f,%.0f,%s,%.4f,%s,%.4f,%s,%s,%s,%.6g,\"%s\"\n", l->work.name,
-               l->work.op, shape_of(&l->work, shape, sizeof shape), t * 1e6, l->seconds.q1 * 1e6, l->seconds.q3 * 1e6,
+        print_quoted(l->work.name);
+        printf(",%s,%s,%.6g,%.6g,%.6g,%.4f,%.0f,%.0f,%s,%.4f,%s,%.4f,%s,%s,%s,%.6g,\"%s\"\n", l->work.op,
+               shape_of(&l->work, shape, sizeof shape), t * 1e6, l->seconds.q1 * 1e6, l->seconds.q3 * 1e6,
                per(t, m->net[0].steps), l->macs, l->bytes, qb_peak_name(l->peak), per(l->by_peak, t),
                qb_peak_name(l->roof), per(l->by_roof, t), l->work.kernel, l->work.variant, l->work.isa,
                l->float_seconds * 1e6, l->why);
@@ -213,9 +224,7 @@ static int print_json(const struct qb_model *m)
                             "threads", (int)m->q->threads, "rounds", (int)m->q->rounds, "run", network_json(&m->net[0]),
                             "f32_run", network_json(&m->net[1]), "layers", layers, "not_faster_than_f32", slower,
                             "peaks", qb_peaks_json(m->q));
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, JSON_REAL_PRECISION(6));
 }
 
 int qb_model_report(const struct qb_model *m)

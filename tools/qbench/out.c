@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
+#include "tools/common/json.h"
 #include "tools/qbench/qbench.h"
 #include "tools/qbench/table.h"
 
@@ -159,9 +160,7 @@ static int print_json(const struct qbench *q, const char *command)
     json_t *all = json_pack("{ss,so,ss,si,sf,so,so}", "command", command, "machine", qb_machine_json(q), "caches",
                             q->cold ? "cold" : "warm", "rounds", (int)q->rounds, "seconds", (double)q->seconds, "rows",
                             rows, "peaks", qb_peaks_json(q));
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, JSON_REAL_PRECISION(6));
 }
 
 int qb_report(const struct qbench *q, const char *command)

@@ -1,4 +1,5 @@
 #include <jansson.h>
+#include "tools/common/json.h"
 #include "tools/qinfo/qinfo.h"
 
 static const char *const uses[] = {
@@ -81,7 +82,5 @@ int qinfo_json(const struct qinfo *q)
     add_memory(&q->memory, all);
     add_costs(&q->costs, all);
     add_kernels(q->ctx, all);
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, 0);
 }

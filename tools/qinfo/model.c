@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <jansson.h>
+#include "tools/common/json.h"
 #include "tools/qinfo/qinfo.h"
 
 enum { TEXT = 160 };
@@ -136,9 +137,7 @@ static int print_json(const struct shown *s)
                             (json_int_t)qnt_session_arena_bytes(s->session), "packed_bytes",
                             (json_int_t)qnt_session_packed_bytes(s->session), "inputs", in, "outputs", out, "steps",
                             steps, "constants", constants);
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, 0);
 }
 
 int qinfo_model(const struct opt_tool *tool, qnt_ctx *ctx, const char *path, const struct model_options *options,

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
+#include "tools/common/json.h"
 #include "tools/qinfo/qinfo.h"
 
 enum { TEXT = 64 };
@@ -80,9 +81,7 @@ static int print_json(void)
     qnt_import_operation_info o;
     for (size_t i = 0; qnt_import_operation(i, &o) == QNT_OK; i++)
         json_array_append_new(all, operation_json(&o));
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, 0);
 }
 
 int qinfo_ops(int json)

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/common/json.h"
 #include "search.h"
 
 enum { FLOAT, START, RESULT, MODELS }; /* that are measured in the end */
@@ -112,9 +113,7 @@ static int print_json(const struct search *s, const struct cost *cost, int met)
     json_object_set_new(all, "plan", plan_json(s->r));
     json_object_set_new(all, "steps", steps);
     json_object_set_new(all, "layers", layers_json(s));
-    const int bad = json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, 0);
 }
 
 /* Why nothing was written. */

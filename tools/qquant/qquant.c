@@ -1,5 +1,6 @@
 /* qquant: quantizes a float model by some of its inputs, without training. */
 #include <stdlib.h>
+#include "tools/common/json.h"
 #include "search.h"
 
 static void print_text(const struct run *r, const qnt_model *model, const double *got)
@@ -21,9 +22,7 @@ static int print_json(const struct run *r, const qnt_model *model, const double 
         json_object_set_new(all, "float_accuracy", json_real(got[0]));
         json_object_set_new(all, "test_images", json_integer((json_int_t)qnt_dataset_size(r->test)));
     }
-    const int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, 0);
 }
 
 /* Of weights alone. */
@@ -97,7 +96,11 @@ int main(int argc, char **argv)
         return code;
     struct run r = {.tool = &tool, .s = &s};
     r.threads = env_cpus_default(&r.cpus, 0);
-    code = opt_fail(&tool, env_context(&tool, &r.ctx));
+    const char *const outputs[] = {s.out, s.onnx, s.plan_out, s.plot, file_outputs_end};
+    char *read[] = {(char *)(uintptr_t)s.calib};
+    code = file_outputs(&tool, outputs, read, 1);
+    if (code == EXIT_OK)
+        code = opt_fail(&tool, env_context(&tool, &r.ctx));
     if (code == EXIT_OK)
         code = calib_find(&r);
     if (code == EXIT_OK)

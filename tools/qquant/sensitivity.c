@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/common/json.h"
 #include "qquant.h"
 
 /* The lines as they were when it began, and those of a layer alone. */
@@ -81,9 +82,7 @@ static int print_json(const struct trial *t)
         json_array_append_new(rows,
                               json_pack("{ss,so,so}", "layer", t->row[i].name, "alone", to_json(t->r, &t->row[i].alone),
                                         "up_to", to_json(t->r, &t->row[i].up_to)));
-    const int bad = json_dumpf(rows, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(rows);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(rows, 0);
 }
 
 /* up_to: all layers that this came by before stay quantized; what is no layer stays in float but for the last one. */

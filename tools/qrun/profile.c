@@ -1,6 +1,7 @@
 /* --profile: what each step takes, measured inside of runs of the first batch of images. */
 #include <stdlib.h>
 #include <qnt/profile.h>
+#include "tools/common/json.h"
 #include "tools/common/chart.h"
 #include "qrun.h"
 
@@ -126,9 +127,7 @@ static int print_json(const struct profile *p)
     json_t *all = json_pack("{ss,sI,sI,si,sf,sf,sf,so}", "model", p->r->path, "runs", (json_int_t)p->runs, "images",
                             (json_int_t)p->images, "threads", (int)p->config->threads, "run_us", p->whole, "begin_us",
                             p->us[0], "end_us", p->us[p->parts - 1], "layers", layers);
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, 0);
 }
 
 static int plot(const struct profile *p)

@@ -1,6 +1,7 @@
 /* qrun: runs a model over input files or a test set on pinned cores; accuracy, latency, digest. */
 #include <stdlib.h>
 #include "qrun.h"
+#include "tools/common/file.h"
 
 /* Runs and tells, with --raw-out open in the configuration if it is wanted. */
 static int run_on(const struct run *r, struct eval_config *config, const struct source *s)
@@ -104,7 +105,10 @@ static int with_path(const struct opt_tool *tool, struct args *a, char **path, i
     struct run r = {.tool = tool, .a = a, .path = path[0]};
     qnt_ctx *ctx = NULL;
     a->model.channels_last |= are_images(a, path + 1, n);
-    int code = opt_fail(tool, env_context(tool, &ctx));
+    const char *const outputs[] = {a->raw_out, a->plot, file_outputs_end};
+    int code = file_outputs(tool, outputs, path, n + 1);
+    if (code == EXIT_OK)
+        code = opt_fail(tool, env_context(tool, &ctx));
     if (code == EXIT_OK)
         code = opt_fail(tool, model_open(ctx, path[0], &a->model, &r.model));
     if (code == EXIT_OK)

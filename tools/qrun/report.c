@@ -1,5 +1,6 @@
 /* What a run gave, and what the prepared model is made of. */
 #include <string.h>
+#include "tools/common/json.h"
 #include "qrun.h"
 
 int report_layers(const struct run *r)
@@ -23,11 +24,11 @@ int report_layers(const struct run *r)
         json_array_append_new(rows, json_pack("{ss,ss,ss,sI,ss}", "name", step.name, "op", step.op, "variant",
                                               step.variant, "macs", (json_int_t)step.macs, "output", step.output));
     }
+    qnt_session_free(session);
     if (r->a->json)
-        json_dumpf(rows, stdout, JSON_INDENT(2));
+        return json_out(rows, 0);
     printf("\n");
     json_decref(rows);
-    qnt_session_free(session);
     return EXIT_OK;
 }
 
@@ -48,9 +49,7 @@ static int print_json(const struct run *r, const struct eval_config *c, const st
         json_object_set_new(all, "accuracy", json_real(e->accuracy));
     if (all && names->rows)
         json_object_set(all, "predictions", names->rows);
-    int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-    json_decref(all);
-    return bad ? EXIT_FAILED : EXIT_OK;
+    return json_out(all, 0);
 }
 
 static void print_text(const struct run *r, const struct eval_config *c, const struct eval_result *e)

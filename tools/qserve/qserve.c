@@ -76,6 +76,7 @@ static int serve(const struct opt_tool *tool, const struct qserve *q)
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     int code = opt_fail(tool, env_context(tool, &ctx));
     if (code == EXIT_OK)
@@ -130,7 +131,7 @@ int main(int argc, char **argv)
                                   .operands = "",
                                   .text =
                                       "Clients (qnt/client.h) share memory with it, which its workers poll. It runs "
-                                      "until SIGTERM or SIGINT, and prints a line when clients can connect.",
+                                      "until SIGTERM, SIGINT or SIGHUP, and prints a line when clients can connect.",
                                   .options = options};
     int n = 0, code = opt_parse(&tool, argc, argv, &n);
     if (code >= 0)

@@ -1,5 +1,6 @@
 /* What a running server tells of itself. */
 #include <jansson.h>
+#include "tools/common/json.h"
 #include "tools/qserve/qserve.h"
 
 static const char *const memories[] = {[QNT_ENGINE_BEST] = "?",
@@ -83,12 +84,8 @@ int qserve_stats(const struct opt_tool *tool, const struct qserve *q)
             print_worker(i, &w);
     }
     int code = opt_fail(tool, status);
-    if (code == EXIT_OK && q->json) {
-        json_t *all = server_json(q, &s, json_incref(workers));
-        if (!all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF)
-            code = EXIT_FAILED;
-        json_decref(all);
-    }
+    if (code == EXIT_OK && q->json)
+        code = json_out(server_json(q, &s, json_incref(workers)), 0);
     json_decref(workers);
     return code;
 }

@@ -1,6 +1,8 @@
 /* qtrain: trains a model in float or with quantized weights and activations. */
 #include <string.h>
+#include "tools/common/json.h"
 #include "qtrain.h"
+#include "tools/common/file.h"
 
 static const char *set_schedule(void *target, const char *value)
 {
@@ -166,9 +168,7 @@ static int print_result(const struct run *r, const struct eval_result *got, cons
             json_object_set_new(all, "float_accuracy", json_real(plain->accuracy));
             json_object_set_new(all, "float_weight_bytes", json_integer((json_int_t)plain_bytes));
         }
-        int bad = !all || json_dumpf(all, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-        json_decref(all);
-        return bad ? EXIT_FAILED : EXIT_OK;
+        return json_out(all, 0);
     }
     if (plain) {
         printf("Accuracy of %s: %.2f %%  (%llu bytes of weights)\n",
@@ -254,7 +254,10 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     struct run r = {.tool = &tool, .s = &s, .epochs = json_array()};
-    code = opt_fail(&tool, env_context(&tool, &r.ctx));
+    const char *const outputs[] = {s.out, s.checkpoint, file_outputs_end};
+    code = file_outputs(&tool, outputs, NULL, 0);
+    if (code == EXIT_OK)
+        code = opt_fail(&tool, env_context(&tool, &r.ctx));
     if (code == EXIT_OK)
         code = load_start(&r);
     if (code == EXIT_OK)

@@ -287,8 +287,25 @@ static qnt_status open_model(qnt_ctx *ctx, const struct onnx_graph *g, const qnt
     return status;
 }
 
+/* Sizes given for names that no input has: a misspelt one would go unnoticed. */
+static qnt_status check_names(const struct onnx_graph *g, const qnt_import_config *c)
+{
+    for (size_t i = 0; i < c->n_dim; i++) {
+        bool known = false;
+        for (size_t k = 0; k < g->n_inputs; k++)
+            for (uint32_t d = 0; d < g->input[k].rank; d++)
+                known = known || (g->input[k].param[d] && !strcmp(g->input[k].param[d], c->dim[i].name));
+        if (!known)
+            return qnt_fail(QNT_ERR_ARG, "dimension '%s' is given a size, but no input has it", c->dim[i].name);
+    }
+    return QNT_OK;
+}
+
 qnt_status qnt_onnx_map(qnt_ctx *ctx, const struct onnx_graph *g, const qnt_import_config *config, qnt_model **out)
 {
+    const qnt_status known = check_names(g, config);
+    if (known)
+        return known;
     if (open_batch(g, config))
         return open_model(ctx, g, config, out);
     /* Dimension 0 is the session's batch where no node minds, a dimension like others elsewhere. */
