@@ -45,7 +45,15 @@ static const struct {
     {MODEL, "\x3a\4\x0a\2\x0a\5", 6, "offset 4: NodeProto.input: 5 bytes, but 0 are left"},
     {MODEL, "\x79\1\2\3", 4, "offset 0: ModelProto: 8 bytes, but 3 are left"},
     {MODEL, "\x7d\1\2\3", 4, "offset 0: ModelProto: 4 bytes, but 3 are left"},
-    {NODE, "\x1a\3a\0b", 5, "offset 0: NodeProto.name: a text of 3 bytes has a zero in it"},
+    {NODE, "\x1a\3a\0b", 5, "offset 0: NodeProto.name: a text of 3 bytes has 0x00 at 1, expected UTF-8 without"},
+    {NODE, "\x1a\4ab\x1b[", 6, "NodeProto.name: a text of 4 bytes has 0x1b at 2"},
+    {NODE, "\x0a\2a\x7f", 4, "NodeProto.input: a text of 2 bytes has 0x7f at 1"},
+    {NODE, "\x1a\3a\xc3(", 5, "a text of 3 bytes has 0xc3 at 1"},
+    {NODE, "\x1a\2a\xc3", 4, "a text of 2 bytes has 0xc3 at 1"},
+    {NODE, "\x1a\2\xc0\x80", 4, "a text of 2 bytes has 0xc0 at 0"},
+    {NODE, "\x1a\2\xc2\x9b", 4, "a text of 2 bytes has 0xc2 at 0"},
+    {NODE, "\x1a\3\xed\xa0\x80", 5, "a text of 3 bytes has 0xed at 0"},
+    {NODE, "\x1a\4\xf4\x90\x80\x80", 6, "a text of 4 bytes has 0xf4 at 0"},
     {TENSOR, "\x22\5\1\2\3\4\5", 7, "offset 0: TensorProto.float_data: 5 bytes, expected a multiple of 4"},
     {TENSOR, "\x52\4\1\2\3\4", 6, "TensorProto.double_data: 4 bytes, expected a multiple of 8"},
     {TENSOR, "\x2a\2\1\x80", 4, "TensorProto.int32_data: a number of the list is cut off after 1 bytes"},
@@ -62,6 +70,14 @@ START_TEST(damage_is_told_with_its_place)
     memcpy(b.data, damaged[_i].bytes, b.n);
     refused_by(b, damaged[_i].root, &qnt_onnx_limits, QNT_ERR_FORMAT, damaged[_i].text);
     free(b.data);
+}
+END_TEST
+
+START_TEST(texts_of_any_script)
+{
+    static const char node[] = "\x1a\16\xc3\xa4\xc2\xa0\xe4\xb8\xad\xf0\x9f\x8c\x8d/~\x20";
+    ck_assert_msg(!qnt_onnx_check((const uint8_t *)node, sizeof node - 1, NODE, &qnt_onnx_limits), "%s",
+                  qnt_last_error());
 }
 END_TEST
 
@@ -147,6 +163,7 @@ int main(void)
     Suite *suite = suite_create("onnx_wire");
     TCase *tc = tcase_create("onnx_wire");
     tcase_add_loop_test(tc, damage_is_told_with_its_place, 0, sizeof damaged / sizeof *damaged);
+    tcase_add_test(tc, texts_of_any_script);
     tcase_add_test(tc, lists_are_one_field_or_many);
     tcase_add_test(tc, every_limit_holds);
     tcase_add_test(tc, cut_files_are_refused);

@@ -129,6 +129,33 @@ static qnt_status enter(struct walk *w, struct span *s, const ProtobufCFieldDesc
     return status;
 }
 
+/* Bytes of the character at `at`: UTF-8 (RFC 3629), no control character; 0: it is none. */
+static size_t character(const uint8_t *at, size_t left)
+{
+    const uint8_t c = at[0];
+    const size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (n == 1)
+        return c >= 0x20 && c != 0x7f;
+    if (c < 0xc2 || c > 0xf4 || n > left)
+        return 0;
+    const uint8_t least = c == 0xc2 || c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80; /* 0x80 to 0x9f are controls */
+    const uint8_t most = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    for (size_t i = 1; i < n; i++)
+        if (at[i] < (i == 1 ? least : 0x80) || at[i] > (i == 1 ? most : 0xbf))
+            return 0;
+    return n;
+}
+
+/* Names go on to terminals, to JSON and to charts. */
+static qnt_status check_text(const struct walk *w, const struct span *s, size_t bytes)
+{
+    for (size_t i = 0, n; i < bytes; i += n)
+        if (!(n = character(s->at + i, bytes - i)))
+            return FAIL(w, s, "a text of %zu bytes has 0x%02x at %zu, expected UTF-8 without control characters", bytes,
+                        s->at[i], i);
+    return QNT_OK;
+}
+
 static qnt_status check_bytes(struct walk *w, struct span *s, const ProtobufCFieldDescriptor *f)
 {
     uint64_t bytes;
@@ -141,10 +168,10 @@ static qnt_status check_bytes(struct walk *w, struct span *s, const ProtobufCFie
         return enter(w, s, f, (size_t)bytes);
     if (f && expected_wire(f->type) != BYTES)
         return check_packed(w, s, f, (size_t)bytes);
-    if (f && f->type == PROTOBUF_C_TYPE_STRING && bytes && memchr(s->at, 0, (size_t)bytes))
-        return FAIL(w, s, "a text of %llu bytes has a zero in it", (unsigned long long)bytes);
+    if (f && f->type == PROTOBUF_C_TYPE_STRING)
+        status = check_text(w, s, (size_t)bytes);
     s->at += bytes;
-    return QNT_OK;
+    return status;
 }
 
 static qnt_status check_value(struct walk *w, struct span *s, int wire, const ProtobufCFieldDescriptor *f)
