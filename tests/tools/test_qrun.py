@@ -250,6 +250,7 @@ def test_profile():
         assert f">{row['name']}</text>" in drawn
     has(run("qrun", MODEL, "--profile", "--hash", code=2).stderr, "--profile gives no results")
     has(run("qrun", MODEL, "--plot", "x.svg", code=2).stderr, "--plot draws what --profile tells")
+    has(run("qrun", MODEL, "x.raw", "--data", "builtin", code=2).stderr, "--data and INPUT: expected one of them")
     has(run("qrun", MODEL, "--profile", "--repeat", 1, "--plot", "/dev/full", code=1).stderr, "^qrun: /dev/full: cannot be written")
 
 

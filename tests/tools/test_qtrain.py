@@ -22,6 +22,7 @@ def test_common():
 
 
 def test_usage():
+    has(run("qtrain", "--teacher", "x.qnt", code=2).stderr, "--teacher and --kl-minus are of --kl")
     has(run("qtrain", "--out", "absent/x.qnt", code=1).stderr, "^qtrain: absent/x.qnt: cannot be written: No such file")
     has(run("qtrain", "--out", "x", "--checkpoint", "x", code=1).stderr, "^qtrain: x: is to be two outputs$")
     for bits in ["9", "10", "8x", "", "-2"]:

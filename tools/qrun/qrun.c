@@ -170,6 +170,8 @@ int main(int argc, char **argv)
         return code;
     if (a.profile && (a.raw_out || a.hash || a.labels || a.layers))
         return opt_usage(&tool, "--profile gives no results: without --raw-out, --hash, --labels, --layers");
+    if (a.data && n > 1)
+        return opt_usage(&tool, "--data and INPUT: expected one of them");
     if (a.plot && !a.profile)
         return opt_usage(&tool, "--plot draws what --profile tells");
     return with_path(&tool, &a, argv + 1, n - 1);

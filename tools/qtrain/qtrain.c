@@ -73,7 +73,9 @@ static int parse(struct settings *s, int argc, char **argv, const struct opt_too
          &c->weight_bits, 0, 0, set_bits},
         {"layer-bits", 0, "LIST", "other widths for some layers, such as conv1=8,fc1=2", OPT_STRING, &c->layer_bits, 0,
          0, NULL},
-        {"model", 'm', "NAME", "architecture (default article-cnn)", OPT_STRING, &s->model, 0, 0, NULL},
+        {"model", 'm', "NAME",
+         "architecture, such as resnet-8; a name that is none lists them all (default article-cnn)", OPT_STRING,
+         &s->model, 0, 0, NULL},
         {"from", 'f', "MODEL", "start from this float model", OPT_STRING, &s->from, 0, 0, NULL},
         {"recipe", 'r', "NAME",
          "article, improved, finetune, binary or signs: presets of what follows (default improved; with --from, "
@@ -241,6 +243,8 @@ static int settle(struct settings *s, int binary, int argc, char **argv, struct 
     parse(s, argc, argv, tool);
     if (s->config.kl > 0 && !s->teacher && !s->from)
         return opt_usage(tool, "--kl needs a teacher: give --teacher or --from");
+    if (s->config.kl <= 0 && (s->teacher || s->config.kl_minus))
+        return opt_usage(tool, "--teacher and --kl-minus are of --kl");
     return EXIT_OK;
 }
 
