@@ -51,7 +51,11 @@ START_TEST(links)
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(qnt_model_save(model, place[i ? LINK : MODEL]), QNT_OK);
         ck_assert(kind(LINK) == S_IFLNK && kind(MODEL) == S_IFREG);
+        ck_assert_int_eq(chmod(place[MODEL], 0640), 0);
     }
+    struct stat st;
+    ck_assert_int_eq(qnt_model_save(model, place[MODEL]), QNT_OK);
+    ck_assert(!stat(place[MODEL], &st) && (st.st_mode & 07777) == 0640); /* who may read it stays, too */
     ck_assert_int_eq(qnt_model_load(ctx, place[LINK], &loaded), QNT_OK);
     qnt_model_free(loaded);
 }
