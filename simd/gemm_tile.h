@@ -42,7 +42,7 @@ struct qnt_epilogue {
 struct qnt_tile {
     void *c;          /* first element of the tile; s32, s8, f32 or bits by e->kind */
     size_t ldc;       /* elements; bytes of bits */
-    uint32_t m, n;    /* rows and columns to store: 1..mr (any number where tiles are tall), 1..nr (wide) */
+    uint32_t m, n;    /* rows and columns to store: 1..mr (any number where tiles are tall), 1..nr (wide: any) */
     uint32_t row, col; /* tile position in the matrix: index into the epilogue's arrays */
     uint32_t first, last; /* first k block: start from the bias (s32: from 0); otherwise continue from the values in c.
                              last k block: apply the epilogue. Only s32, and f32 of f32 tiles, may come

@@ -22,14 +22,8 @@ static __attribute__((noinline, cold)) uint32_t refuse(const qnt_engine *e, uint
         qnt_fail(QNT_ERR_ARG, "%s: engine is NULL", what);
     else if (qp >= e->queue_pairs)
         qnt_fail(QNT_ERR_ARG, "%s: queue pair %u, the engine has %u", what, qp, e->queue_pairs);
-    else
-        qnt_engine_usable(e, what);
-    return 0;
-}
-
-static __attribute__((noinline, cold)) uint32_t no_operations(const char *what)
-{
-    qnt_fail(QNT_ERR_ARG, "%s: ops is NULL", what);
+    else if (!qnt_engine_usable(e, what))
+        qnt_fail(QNT_ERR_ARG, "%s: ops is NULL", what);
     return 0;
 }
 
@@ -41,10 +35,8 @@ static inline bool has(const qnt_engine *e, uint32_t qp)
 uint32_t qnt_engine_submit_burst(qnt_engine *e, uint32_t qp, const qnt_engine_op *ops, uint32_t n)
 {
     bool wake;
-    if (!has(e, qp) || atomic_load_explicit(&e->stopped, memory_order_relaxed))
+    if (!has(e, qp) || !ops || atomic_load_explicit(&e->stopped, memory_order_relaxed))
         return refuse(e, qp, "qnt_engine_submit_burst");
-    if (!ops)
-        return no_operations("qnt_engine_submit_burst");
     const uint32_t taken = qnt_queue_submit(&e->user[qp], ops, n, &wake);
     if (wake)
         qnt_worker_wake(e->worker[qnt_engine_worker_of(e, qp)]);

@@ -44,13 +44,8 @@ static __attribute__((noinline, cold)) void wake(qnt_client *c)
 
 static __attribute__((noinline, cold)) uint32_t refuse(const qnt_client *c, const char *what)
 {
-    usable(c, what);
-    return 0;
-}
-
-static __attribute__((noinline, cold)) uint32_t no_operations(const char *what)
-{
-    qnt_fail(QNT_ERR_ARG, "%s: ops is NULL", what);
+    if (!usable(c, what))
+        qnt_fail(QNT_ERR_ARG, "%s: ops is NULL", what);
     return 0;
 }
 
@@ -62,10 +57,8 @@ static inline uint64_t load(const _Atomic uint64_t *counter, memory_order order)
 uint32_t qnt_client_submit_burst(qnt_client *c, const qnt_engine_op *ops, uint32_t n)
 {
     bool asleep;
-    if (!c || !*c->alive || atomic_load_explicit(&c->gone, memory_order_relaxed))
+    if (!c || !ops || !*c->alive || atomic_load_explicit(&c->gone, memory_order_relaxed))
         return refuse(c, "qnt_client_submit_burst");
-    if (!ops)
-        return no_operations("qnt_client_submit_burst");
     /* Acquire: pairs with take_back. With so few under way the slots of those that have no result stay as they are,
      * and there is always room for a result. */
     const uint64_t polled = load(&c->user.polled, memory_order_acquire);

@@ -5,20 +5,8 @@
  * A panel: the row. W panel [k/4][16][4] of codes (layout: kernels.h). Registers: 8 sums of s16, one of A, a load and a
  * product of it; the sums of s32 wait in memory. */
 #include "pack_low.h"
+#include "x86/codes_avx2.h"
 #include "x86/row_avx2.h"
-
-/* Codes 32 v .. of a step of 64. */
-QNT_INLINE __m256i codes(const uint8_t *w, const int v, const int BITS)
-{
-    const __m256i mask = _mm256_set1_epi8((1 << BITS) - 1);
-    if (BITS == 4) {
-        const __m256i x = row_load(w);
-        return _mm256_and_si256(v ? x : _mm256_srli_epi16(x, 4), mask);
-    }
-    const int s = 6 - 4 * v, t = s - 2;
-    const __m256i x = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)w));
-    return _mm256_and_si256(_mm256_srlv_epi32(x, _mm256_setr_epi32(s, s, s, s, t, t, t, t)), mask);
-}
 
 /* n steps. */
 QNT_INLINE void burst(const int P, const int BITS, size_t n, const int8_t *a, const uint8_t *w, size_t panel,
@@ -33,8 +21,8 @@ QNT_INLINE void burst(const int P, const int BITS, size_t n, const int8_t *a, co
         QNT_UNROLL
         for (int i = 0; i < 2 * P; i += 2) {
             const uint8_t *from = w + (size_t)(i / 2) * panel;
-            acc[i] = _mm256_add_epi16(acc[i], _mm256_maddubs_epi16(codes(from, 0, BITS), av));
-            acc[i + 1] = _mm256_add_epi16(acc[i + 1], _mm256_maddubs_epi16(codes(from, 1, BITS), av));
+            acc[i] = _mm256_add_epi16(acc[i], _mm256_maddubs_epi16(qnt_fields_avx2(from, 0, BITS), av));
+            acc[i + 1] = _mm256_add_epi16(acc[i + 1], _mm256_maddubs_epi16(qnt_fields_avx2(from, 1, BITS), av));
             /* panel by panel: gcc 12 would compute all products first, and put sums on the stack */
             __asm__("" : "+x"(acc[i]), "+x"(acc[i + 1]) : : "memory");
         }
@@ -76,15 +64,9 @@ static __m256i sum_of(const int8_t *a, size_t k)
     return _mm256_add_epi32(_mm256_set1_epi32(few), row_across(sum));
 }
 
-static void pack_w16(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
-                     void *panel)
-{
-    qnt_pack_u8_avx2(rows, tap_k, k0, k, used, in_xor, panel, NR);
-}
-
 /* Adding half of the range flips the sign bits. */
 #define TILE(op, BITS, SIGNS, step, start, row)                                                                        \
-    QNT_PACK_LOW(pack_signed_##op, pack_w16, NR, 4, BITS)                                                              \
+    QNT_PACK_LOW(pack_signed_##op, row_pack_w, NR, 4, BITS)                                                            \
     static void pack_##op(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,     \
                           void *panel)                                                                                 \
     {                                                                                                                  \

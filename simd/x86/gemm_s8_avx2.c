@@ -58,17 +58,12 @@ static void pack_a(const void *const *rows, size_t tap_k, size_t k0, size_t k, s
     }
 }
 
-static void pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor, void *panel)
-{
-    qnt_pack_u8_avx2(rows, tap_k, k0, k, used, in_xor, panel, NR);
-}
-
 /* Costs in 1/16 cycle, by qbench tune on a Zen 4 core. */
 const struct qnt_gemm qnt_gemm_s8_1x16_avx2 = {
     .name = "1x16",
     .run = run,
     .pack_a = pack_a,
-    .pack_w = pack_w,
+    .pack_w = row_pack_w,
     .mr = 1,
     .nr = NR,
     .kr = 4,

@@ -79,4 +79,10 @@ static void row_pack(const void *const *rows, size_t tap_k, size_t k0, size_t k,
     qnt_pack_row_u8_avx2(rows, tap_k, k0, k, used, in_xor, panel);
     memset((int8_t *)panel + k, 0, (size_t)-k % 4);
 }
+
+static void row_pack_w(const void *const *rows, size_t tap_k, size_t k0, size_t k, size_t used, uint8_t in_xor,
+                       void *panel)
+{
+    qnt_pack_u8_avx2(rows, tap_k, k0, k, used, in_xor, panel, NR);
+}
 #endif

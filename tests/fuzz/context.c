@@ -1,8 +1,8 @@
 /* Bounded memory, and files without a disk. */
 #include <malloc.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -89,14 +89,16 @@ def field(number, value):
 
 
 def write_onnx(path, nodes, inputs, outputs, opset=13):
-    """An ONNX file. nodes: (op, names read, names written, bytes of attributes); inputs and outputs: (name, number of the
-    type, dimensions), each dimension a number or a name. Skips the case in a build that reads none."""
+    """An ONNX file. nodes: (op or (op, its own name), names read, names written, bytes of attributes); inputs and outputs:
+    (name, number of the type, dimensions), each dimension a number or a name. Skips the case in a build that reads none."""
     def tensor(name, kind, dims):
         shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
         return field(1, name) + field(2, field(1, field(1, kind) + field(2, shape)))
-    graph = b"".join(field(1, b"".join(field(1, name) for name in read) + b"".join(field(2, name) for name in written) +
-                           field(4, op) + b"".join(field(5, attribute) for attribute in attributes))
-                     for op, read, written, *attributes in nodes)
+    def node(op, read, written, *attributes):
+        kind, *name = [op] if isinstance(op, str) else op
+        return b"".join([*(field(1, x) for x in read), *(field(2, x) for x in written), *(field(3, x) for x in name),
+                         field(4, kind), *(field(5, x) for x in attributes)])
+    graph = b"".join(field(1, node(*n)) for n in nodes)
     graph += field(2, "g") + b"".join(field(11, tensor(*t)) for t in inputs) + b"".join(field(12, tensor(*t)) for t in outputs)
     write(path, field(1, 8) + field(8, field(2, opset)) + field(7, graph))
     done = subprocess.run(command("qinfo", path), capture_output=True, text=True, check=False)

@@ -106,6 +106,11 @@ def test_formats():
     rows = list(csv.DictReader(text[1:]))
     assert len(rows) == len(lines) - 2 and all(None not in row and None not in row.values() for row in rows)
     assert [row["layer"] for row in rows] == [line.split("|")[1].strip() for line in lines[2:]]
+    name = 'a "quoted", name'
+    cases.write_onnx("names.onnx", [(("Relu", name), ["x"], ["y"])], [("x", 1, [1, 5])], [("y", 1, [1, 5])])
+    text = run("qbench", "model", "names.onnx", *QUICK, "--format", "csv").stdout.splitlines()
+    rows = list(csv.DictReader(text[1:]))
+    assert [row["layer"] for row in rows] == [name] and None not in rows[0], rows
 
 
 def test_plot():

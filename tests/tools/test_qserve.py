@@ -51,7 +51,7 @@ def test_usage():
 def test_serves():
     cases.natively("qserve: a server")
     model("net.onnx")
-    for end in (signal.SIGTERM, signal.SIGINT):
+    for end in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         with server("--model", "net.onnx", "--model", "other=net.onnx", "--workers", 1, end=end) as (line, _):
             has(line, r"^s: net, other; 1 worker( on CPU \d+)?$")
             assert os.stat("s").st_mode & 0o777 == 0o600

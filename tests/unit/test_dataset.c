@@ -126,6 +126,9 @@ START_TEST(moments_match_a_direct_sum)
     qnt_dataset *d;
     float mean[4], deviation[4];
     ck_assert_int_eq(qnt_dataset_builtin(ctx, QNT_TEST, 100, &d), QNT_OK);
+    qnt_dataset_moments(NULL, mean, deviation);
+    qnt_dataset_moments(d, NULL, deviation);
+    qnt_dataset_moments(d, mean, NULL);
     qnt_dataset_moments(d, mean, deviation);
     for (int c = 0; c < 3; c++) {
         double sum = 0.0, square = 0.0, n = 100 * 1024;

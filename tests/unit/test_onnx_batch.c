@@ -185,6 +185,29 @@ START_TEST(others_refuse_it)
 }
 END_TEST
 
+/* A size that is given to a name which no input has is a misspelt one. */
+START_TEST(sizes_are_of_names)
+{
+    for (int known = 0; known < 2; known++) {
+        const qnt_import_dim dim = {known ? "N" : "M", 2};
+        const qnt_import_config c = {.size = sizeof c, .dim = &dim, .n_dim = 1};
+        struct graph b;
+        qnt_model *m = NULL;
+        begin(&b, 14);
+        input(&b, "x", ONNX_FLOAT, 2, (const int64_t[]){-1, 3});
+        node(&b, "Relu", "x", "y");
+        output(&b, "y");
+        ck_assert_int_eq(map_with(&b, &c, &m), known ? QNT_OK : QNT_ERR_ARG);
+        ck_assert(known || strstr(qnt_last_error(), "dimension 'M' is given a size, but no input has it"));
+        float mean[4] = {5.0f}, deviation[4] = {5.0f};
+        qnt_model_normalisation(m, NULL, deviation);
+        qnt_model_normalisation(m, mean, NULL);
+        ck_assert((mean[0] == 0.0f) == known && (deviation[0] == 1.0f) == known); /* NULL: left out */
+        qnt_model_free(m);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("onnx_batch");
@@ -193,6 +216,7 @@ int main(void)
     tcase_add_loop_test(tc, sequences_are_images, 0, sizeof picks / sizeof *picks);
     tcase_add_test(tc, states_of_zeros_for_any_batch);
     tcase_add_test(tc, others_refuse_it);
+    tcase_add_test(tc, sizes_are_of_names);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

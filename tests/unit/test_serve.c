@@ -29,6 +29,8 @@ START_TEST(gives_the_bytes_of_sessions)
         OK(qnt_client_check(c[i]));
     }
     ck_assert_uint_eq(run_ops(c[0], 3, OPS), 0);
+    ck_assert_uint_eq(qnt_client_submit_burst(c[0], NULL, 1), 0);
+    ck_assert(strstr(qnt_last_error(), "ops is NULL"));
     OK(qnt_server_ask(path, &stats));
     ck_assert(stats.clients == 2 && stats.connected == 2 && stats.done == 3 * OPS && !stats.errors && !stats.refused);
     ck_assert(stats.models == MODELS && stats.bytes >= 2 * SLOTS * SLOT);

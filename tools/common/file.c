@@ -35,9 +35,7 @@ int file_read(const struct opt_tool *tool, const char *path, unsigned char **byt
     return code;
 }
 
-const char file_outputs_end[] = "";
-
-/* Errno, or 0. A file is replaced by renaming, for which its folder counts. */
+/* Errno, or 0: of what is there already, else of its folder. */
 static int cannot_be_written(const char *path)
 {
     struct stat st;
@@ -52,25 +50,26 @@ static int cannot_be_written(const char *path)
     return access(slash ? folder : ".", W_OK | X_OK) ? errno : 0;
 }
 
+/* Devices may be as many outputs as one likes. */
 static bool same_file(const char *a, const char *b)
 {
     struct stat x, y;
-    if (!strcmp(a, b))
-        return true;
-    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    if (stat(a, &x))
+        return !strcmp(a, b);
+    return S_ISREG(x.st_mode) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-int file_outputs(const struct opt_tool *tool, const char *const *output, char *const *read, int n)
+int file_outputs(const struct opt_tool *tool, const char *const *output, size_t n, char *const *read, size_t n_read)
 {
-    for (size_t i = 0; output[i] != file_outputs_end; i++) {
+    for (size_t i = 0; i < n; i++) {
         const int error = output[i] ? cannot_be_written(output[i]) : 0;
         if (error)
             return opt_error(tool, EXIT_FAILED, "%s: cannot be written: %s", output[i], strerror(error));
-        for (int k = 0; k < n && output[i]; k++)
+        for (size_t k = 0; k < n_read && output[i]; k++)
             if (same_file(output[i], read[k]))
                 return opt_error(tool, EXIT_FAILED, "%s: cannot be written: it is read", output[i]);
         for (size_t k = 0; k < i && output[i]; k++)
-            if (output[k] && strncmp(output[i], "/dev/", 5) && same_file(output[i], output[k]))
+            if (output[k] && same_file(output[i], output[k]))
                 return opt_error(tool, EXIT_FAILED, "%s: is to be two outputs", output[i]);
     }
     return EXIT_OK;

@@ -6,10 +6,9 @@
 /* Reads a regular file; *bytes is the caller's to free, and has a zero behind its `size`. An exit code, told. */
 int file_read(const struct opt_tool *tool, const char *path, unsigned char **bytes, size_t *size);
 
-/* Whether all outputs, of which those left out are NULL, can be written and are files apart, also from the n paths that
- * are read: before the work is done. An exit code, told. Outputs end with file_outputs_end. */
-extern const char file_outputs_end[];
-int file_outputs(const struct opt_tool *tool, const char *const *output, char *const *read, int n);
+/* Whether the outputs, of which those left out are NULL, can be written and are files apart, also from the n_read paths
+ * that are read: before the work is done. An exit code, told. */
+int file_outputs(const struct opt_tool *tool, const char *const *output, size_t n, char *const *read, size_t n_read);
 
 struct file_list {
     size_t n;

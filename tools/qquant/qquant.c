@@ -96,9 +96,9 @@ int main(int argc, char **argv)
         return code;
     struct run r = {.tool = &tool, .s = &s};
     r.threads = env_cpus_default(&r.cpus, 0);
-    const char *const outputs[] = {s.out, s.onnx, s.plan_out, s.plot, file_outputs_end};
-    char *read[] = {(char *)(uintptr_t)s.calib};
-    code = file_outputs(&tool, outputs, read, 1);
+    const char *const outputs[] = {s.out, s.onnx, s.plan_out, s.plot};
+    char *read[] = {(char *)(uintptr_t)s.calib}; /* a model may be replaced */
+    code = file_outputs(&tool, outputs, 4, read, 1);
     if (code == EXIT_OK)
         code = opt_fail(&tool, env_context(&tool, &r.ctx));
     if (code == EXIT_OK)

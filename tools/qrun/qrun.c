@@ -105,8 +105,8 @@ static int with_path(const struct opt_tool *tool, struct args *a, char **path, i
     struct run r = {.tool = tool, .a = a, .path = path[0]};
     qnt_ctx *ctx = NULL;
     a->model.channels_last |= are_images(a, path + 1, n);
-    const char *const outputs[] = {a->raw_out, a->plot, file_outputs_end};
-    int code = file_outputs(tool, outputs, path, n + 1);
+    const char *const outputs[] = {a->raw_out, a->plot};
+    int code = file_outputs(tool, outputs, 2, path, (size_t)n + 1);
     if (code == EXIT_OK)
         code = opt_fail(tool, env_context(tool, &ctx));
     if (code == EXIT_OK)

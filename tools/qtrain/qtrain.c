@@ -258,8 +258,8 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     struct run r = {.tool = &tool, .s = &s, .epochs = json_array()};
-    const char *const outputs[] = {s.out, s.checkpoint, file_outputs_end};
-    code = file_outputs(&tool, outputs, NULL, 0);
+    const char *const outputs[] = {s.out, s.checkpoint};
+    code = file_outputs(&tool, outputs, 2, NULL, 0);
     if (code == EXIT_OK)
         code = opt_fail(&tool, env_context(&tool, &r.ctx));
     if (code == EXIT_OK)
